@@ -1,0 +1,35 @@
+/**
+ * Port of a file system: what a storage engine needs and no more.
+ *
+ * Durability: bytes written are durable after `sync` of their file; a file's name (created, renamed, removed) is
+ * durable after `syncDirectory` of its directory. Everything else may be lost or torn by a crash.
+ * Errors: `FILE_NOT_FOUND` (not-found), `DISK_FULL` (exhausted), `FILE_EXISTS` (conflict), `IO_FAILED` (internal).
+ */
+
+export interface FileHandle {
+  /** Reads up to `target.length` bytes at `offset`; returns how many there were (less only at the end of the file). */
+  read(target: Uint8Array, offset: number): Promise<number>;
+  /** Writes all parts one after another from `offset`. */
+  write(parts: readonly Uint8Array[], offset: number): Promise<void>;
+  /** Resolves when everything written so far is on disk. */
+  sync(): Promise<void>;
+  truncate(size: number): Promise<void>;
+  /** Size in bytes. */
+  size(): Promise<number>;
+  close(): Promise<void>;
+}
+
+export interface FileSystem {
+  /** `read`: must exist. `write`: opened for reading and writing, made when absent. `create`: must not exist. */
+  open(path: string, mode: 'read' | 'write' | 'create'): Promise<FileHandle>;
+  /** Makes a directory and its parents. */
+  makeDirectory(path: string): Promise<void>;
+  /** Names in a directory, sorted; `FILE_NOT_FOUND` when there is none. */
+  list(path: string): Promise<string[]>;
+  remove(path: string): Promise<void>;
+  /** Replaces `to` when it exists. */
+  rename(from: string, to: string): Promise<void>;
+  syncDirectory(path: string): Promise<void>;
+  /** Bytes that can still be written to the volume of `path`. */
+  freeBytes(path: string): Promise<number>;
+}
