@@ -1,0 +1,73 @@
+/** The ports of a development network: one block from a base, or free ones. */
+import { createServer } from 'node:net';
+import { FloeError } from '@floe/platform';
+import { systemErrorCode } from '../errors.ts';
+import type { DevState } from './state.ts';
+
+export const DEV_HOST = '127.0.0.1';
+
+/** The block ends well below the range from which systems take ports for outgoing connections (32768 up on Linux). */
+export const DEFAULT_BASE_PORT = 31_400;
+
+/** Base: ledger. +1: faucet. +15: gateway, at the default base 31415, the usual aggregator port. +20 and up: nodes. */
+export async function choosePorts(basePort: number, nodeCount: number): Promise<DevState['ports']> {
+  if (basePort === 0) {
+    const [ledger, faucet, gateway, ...nodes] = await freePorts(3 + nodeCount);
+    return { ledger: ledger as number, faucet: faucet as number, gateway: gateway as number, nodes };
+  }
+  return {
+    ledger: basePort,
+    faucet: basePort + 1,
+    gateway: basePort + 15,
+    nodes: Array.from({ length: nodeCount }, (_, index) => basePort + 20 + index),
+  };
+}
+
+/** Checks that every port can be taken, so that a network does not stop half way up. @throws PORT_IN_USE */
+export async function checkPorts(ports: DevState['ports']): Promise<void> {
+  const all = [ports.ledger, ports.faucet, ports.gateway, ...ports.nodes];
+  const holders = await Promise.all(all.map((port) => hold(port)));
+  await Promise.all(holders.map((holder) => holder.release()));
+  for (const holder of holders) if (holder.error !== undefined) throw holder.error;
+}
+
+/** Holds all of them at once, so that no port comes twice. */
+async function freePorts(count: number): Promise<number[]> {
+  const holders = await Promise.all(Array.from({ length: count }, () => hold(0)));
+  await Promise.all(holders.map((holder) => holder.release()));
+  return holders.map((holder) => {
+    if (holder.error !== undefined) throw holder.error;
+    return holder.port;
+  });
+}
+
+interface Holder {
+  readonly port: number;
+  readonly error: Error | undefined;
+  release(): Promise<void>;
+}
+
+function hold(port: number): Promise<Holder> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', (error) => {
+      resolve({ port, error: portError(port, error), release: () => Promise.resolve() });
+    });
+    server.listen(port, DEV_HOST, () => {
+      const address = server.address();
+      const taken = typeof address === 'object' && address !== null ? address.port : port;
+      resolve({ port: taken, error: undefined, release: () => new Promise((done) => server.close(() => done())) });
+    });
+  });
+}
+
+function portError(port: number, error: Error): Error {
+  if (systemErrorCode(error) !== 'EADDRINUSE') return error;
+  return new FloeError({
+    code: 'PORT_IN_USE',
+    kind: 'conflict',
+    message: `${DEV_HOST}:${port} is in use by another program; stop it, or choose other ports with --port`,
+    data: { host: DEV_HOST, port },
+    cause: error,
+  });
+}

@@ -1,0 +1,94 @@
+/** What the command line itself can refuse, and how every error becomes an exit code. */
+import { errorCatalogue, isFloeError, spec, type ErrorKind } from '@floe/platform';
+
+export const cliErrors = errorCatalogue({
+  USAGE: spec<{ detail: string }>('invalid', ({ detail }) => detail),
+  NETWORK_NOT_FOUND: spec<{ looked: string }>(
+    'not-found',
+    ({ looked }) =>
+      `no network found at ${looked}; start one with \`floe dev\`, or name one with --network PATH_OR_URL or FLOE_NETWORK`,
+  ),
+  NETWORK_FILE_INVALID: spec<{ source: string; detail: string }>(
+    'invalid',
+    ({ source, detail }) => `${source} is not a Floe network description: ${detail}`,
+  ),
+  WALLET_INVALID: spec<{ path: string; detail: string }>(
+    'invalid',
+    ({ path, detail }) => `${path} is not a Floe wallet: ${detail}`,
+  ),
+  WALLET_EXISTS: spec<{ path: string }>(
+    'conflict',
+    ({ path }) => `there is already a wallet at ${path}; use --force to replace it, or --wallet for another place`,
+  ),
+  FILE_UNREADABLE: spec<{ path: string; detail: string }>(
+    'invalid',
+    ({ path, detail }) => `cannot read ${path}: ${detail}`,
+  ),
+  FILE_UNWRITABLE: spec<{ path: string; detail: string }>(
+    'invalid',
+    ({ path, detail }) => `cannot write ${path}: ${detail}`,
+  ),
+  DIRECTORY_IN_USE: spec<{ directory: string; pid: number }>(
+    'conflict',
+    ({ directory, pid }) => `${directory} is in use by another \`floe dev\` (process ${pid})`,
+  ),
+  DIRECTORY_FOREIGN: spec<{ directory: string; detail: string }>(
+    'conflict',
+    ({ directory, detail }) => `${directory} cannot be used: ${detail}`,
+  ),
+  DEV_NOT_RUNNING: spec<{ directory: string }>(
+    'unavailable',
+    ({ directory }) => `no \`floe dev\` is running on ${directory}`,
+  ),
+  NODE_UNKNOWN: spec<{ node: string; known: string }>(
+    'not-found',
+    ({ node, known }) => `there is no node ${node}; the nodes are ${known}`,
+  ),
+  NOT_ISOLATED: spec<{ action: string }>(
+    'invalid',
+    ({ action }) => `${action} needs nodes in processes of their own: start the network with \`floe dev --isolate\``,
+  ),
+  NODE_NOT_READY: spec<{ node: string; detail: string }>(
+    'unavailable',
+    ({ node, detail }) => `${node} did not become ready: ${detail}`,
+  ),
+  FAUCET_REFUSED: spec<{ url: string; detail: string }>(
+    'unavailable',
+    ({ url, detail }) => `the faucet at ${url} did not pay: ${detail}`,
+  ),
+  NO_FAUCET: spec<Record<string, never>>('invalid', () => 'this network has no faucet'),
+  READ_BACK_DIFFERS: spec<{ blobId: string }>(
+    'integrity',
+    ({ blobId }) => `blob ${blobId} did not read back equal to what was stored`,
+  ),
+  ENCODED_DIRECTORY_INVALID: spec<{ directory: string; detail: string }>(
+    'invalid',
+    ({ directory, detail }) => `${directory} does not hold an encoded blob: ${detail}`,
+  ),
+});
+
+/** Exit codes by kind of error; `0` is success and `130` an interrupt. */
+export const EXIT_CODES: Readonly<Record<ErrorKind, number>> = {
+  internal: 1,
+  invalid: 2,
+  'not-found': 3,
+  conflict: 4,
+  unauthorized: 5,
+  exhausted: 6,
+  unavailable: 7,
+  integrity: 8,
+};
+
+export const EXIT_INTERRUPTED = 130;
+
+/** The exit code for anything thrown. */
+export function exitCodeOf(error: unknown): number {
+  if (isFloeError(error)) return EXIT_CODES[error.kind];
+  if (error instanceof Error && error.name === 'AbortError') return EXIT_INTERRUPTED;
+  return EXIT_CODES.internal;
+}
+
+/** The `code` of a Node.js system error such as `ENOENT`. */
+export function systemErrorCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}

@@ -1,0 +1,19 @@
+/** Limits of the command line. */
+
+/** A description of 1,000 nodes is about 250 bytes each; 4 MiB leaves room for sixteen times that. */
+export const MAX_NETWORK_FILE_BYTES = 4 * 1024 * 1024;
+
+/** A description comes from a machine that is up, or it does not come. */
+export const NETWORK_FETCH_TIMEOUT_MS = 10_000;
+
+/** Most nodes of one `floe dev`: each needs a port, an LMDB environment and about 4 MiB. */
+export const MAX_DEV_NODES = 200;
+
+/** How long `floe dev --isolate` waits for a node's process to answer. */
+export const NODE_START_TIMEOUT_MS = 60_000;
+
+/** How long a closing network waits for requests under way. */
+export const CLOSE_GRACE_MS = 5_000;
+
+/** The faucet answers after one ledger transaction. */
+export const FAUCET_TIMEOUT_MS = 30_000;
