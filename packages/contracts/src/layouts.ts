@@ -1,0 +1,30 @@
+/**
+ * The exact BCS layouts of every object on the ledger, under their Move names: `layouts.Blob.parse(bytes)`,
+ * `layouts.Blob.serialize(value).toBytes()`. Field names are Move's in camelCase, in Move's order.
+ */
+import { bytes, coin, empty, epoch, field, id, treasuryCap, u64 } from "./move-values.ts";
+import * as staking from "./layouts/staking.ts";
+import * as system from "./layouts/system.ts";
+
+export * from "./layouts/staking.ts";
+export * from "./layouts/system.ts";
+export { coin as Coin, treasuryCap as TreasuryCap } from "./move-values.ts";
+
+export type Coin = typeof coin.$inferType;
+export type TreasuryCap = typeof treasuryCap.$inferType;
+
+/** Dynamic fields that the contracts use, whole: `id ‖ name ‖ value`. */
+export const SystemInnerField = field(u64, system.SystemStateInnerV1);
+export const StakingInnerField = field(u64, staking.StakingInnerV1);
+/** Attributes of a blob; the name is the bytes of `metadata`. */
+export const MetadataField = field(bytes, system.Metadata);
+export const ActiveSetField = field(empty, staking.ActiveSet);
+export const NodeMetadataField = field(empty, staking.NodeMetadata);
+export const NextEpochPublicKeysField = field(empty, staking.NextEpochPublicKeys);
+export const DenyListSizesField = field(empty, system.DenyListSizes);
+/** The dynamic object field of a pool in `StakingInnerV1.pools`: its value is the id of the child. */
+export const PoolField = field(id, id);
+/** An entry of `StakingPool.exchangeRates`. */
+export const ExchangeRateField = field(epoch, staking.PoolExchangeRate);
+/** The dynamic object field of `ProtectedTreasury`: its value is the id of the `TreasuryCap<WAL>`. */
+export const TreasuryCapField = field(empty, id);
