@@ -1,0 +1,17 @@
+/** WebAssembly binaries embedded as base64: instantiated synchronously, on first use, wherever JavaScript runs. */
+
+// The ES library types know nothing of WebAssembly outside the DOM library, which is what these come from.
+const modules = new Map<string, WebAssembly.Module>();
+
+/** Instantiates an embedded binary; it is compiled once per process. */
+export function instantiate<Exports>(base64: string): Exports {
+  let module = modules.get(base64);
+  if (module === undefined) {
+    const binary = atob(base64);
+    const bytes = new Uint8Array(binary.length);
+    for (let i = 0; i < binary.length; i += 1) bytes[i] = binary.charCodeAt(i);
+    module = new WebAssembly.Module(bytes);
+    modules.set(base64, module);
+  }
+  return new WebAssembly.Instance(module, {}).exports as Exports;
+}
