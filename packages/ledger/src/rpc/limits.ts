@@ -1,0 +1,39 @@
+/** What one caller may ask of the RPC service. */
+export const rpcLimits = {
+  /**
+   * Bytes of one request message. A transaction is at most 128 KiB of BCS; its protobuf form, with ids as text, is at
+   * most about four times that.
+   */
+  requestBytes: 1024 * 1024,
+  /** Paths in a field mask, and bytes of one path. */
+  maskPaths: 256,
+  maskPathBytes: 512,
+  /** Objects or transactions in one batch request. */
+  batchItems: 1000,
+  /** Entries of a page when the request does not say, and at most. */
+  defaultPageSize: 50,
+  maxPageSize: 1000,
+  /** Items of a `List…` stream when the request does not say, and at most. */
+  defaultQueryItems: 50,
+  maxQueryItems: 1000,
+  /** Checkpoints that one filtered `List…` call reads before it answers with a resume cursor. */
+  queryScanCheckpoints: 10_000,
+  /** Literals in one filter. */
+  filterLiterals: 64,
+  /** Subscriptions open at once on one ledger. */
+  subscriptions: 512,
+  /** Coins that gas selection may use (the ledger's own limit of gas objects). */
+  gasCoins: 256,
+  /** Bytes of an error message in a trailer; clients turn trailers to text in one call. */
+  statusMessageBytes: 4096,
+} as const;
+
+/** What one caller may ask of the faucet. */
+export const faucetLimits = {
+  /** Bytes of a request. */
+  requestBytes: 4096,
+  /** Requests waiting for the faucet's account; past it comes `QUEUE_FULL`. */
+  waiting: 256,
+  /** Recipients paid by one transaction. */
+  batchRecipients: 64,
+} as const;

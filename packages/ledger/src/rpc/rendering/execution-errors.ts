@@ -1,0 +1,191 @@
+/**
+ * Why a transaction failed, as the SDK expects it: a kind, the command, a sentence, and details by kind. For a Move abort
+ * the details carry code and location, and the constant's name where the contracts know it.
+ */
+import { GrpcTypes } from '@mysten/sui/grpc';
+import type { ArgumentErrorKind, ExecutionError, ExecutionStatus, MoveLocation } from '../../api.ts';
+
+const Kind = GrpcTypes.ExecutionError_ExecutionErrorKind;
+const ArgumentKind = GrpcTypes.CommandArgumentError_CommandArgumentErrorKind;
+const TypeKind = GrpcTypes.TypeArgumentError_TypeArgumentErrorKind;
+
+/** Looks up the name of an abort code's constant, such as `EInvalidEpochsAhead`. */
+export type AbortNames = (location: MoveLocation, code: bigint) => string | undefined;
+
+type Details = GrpcTypes.ExecutionError['errorDetails'];
+type Rendered = Pick<GrpcTypes.ExecutionError, 'kind' | 'description' | 'errorDetails'>;
+
+const NO_DETAILS: Details = { oneofKind: undefined };
+
+/** Kinds that say all there is to say. */
+const PLAIN: Readonly<Record<Extract<ExecutionError, { kind: PlainKind }>['kind'], readonly [number, string]>> = {
+  InsufficientGas: [Kind.INSUFFICIENT_GAS, 'Insufficient gas'],
+  InvalidGasObject: [Kind.INVALID_GAS_OBJECT, 'Invalid gas object'],
+  FeatureNotYetSupported: [Kind.FEATURE_NOT_YET_SUPPORTED, 'Feature is not supported by this ledger'],
+  InsufficientCoinBalance: [Kind.INSUFFICIENT_COIN_BALANCE, 'Insufficient coin balance for operation'],
+  CoinBalanceOverflow: [Kind.COIN_BALANCE_OVERFLOW, 'The coin balance overflows u64'],
+  FunctionNotFound: [Kind.FUNCTION_NOT_FOUND, 'Function not found'],
+  ArityMismatch: [Kind.ARITY_MISMATCH, 'The number of arguments does not match the function'],
+  TypeArityMismatch: [Kind.TYPE_ARITY_MISMATCH, 'The number of type arguments does not match the function'],
+  NonEntryFunctionInvoked: [Kind.NON_ENTRY_FUNCTION_INVOKED, 'The function is neither public nor entry'],
+  InvalidTransferObject: [Kind.INVALID_TRANSFER_OBJECT, 'The object has no public transfer: its type lacks store'],
+  SharedObjectOperationNotAllowed: [
+    Kind.CONSENSUS_OBJECT_OPERATION_NOT_ALLOWED,
+    'The operation is not allowed on a shared object',
+  ],
+};
+
+type PlainKind =
+  | 'InsufficientGas'
+  | 'InvalidGasObject'
+  | 'FeatureNotYetSupported'
+  | 'InsufficientCoinBalance'
+  | 'CoinBalanceOverflow'
+  | 'FunctionNotFound'
+  | 'ArityMismatch'
+  | 'TypeArityMismatch'
+  | 'NonEntryFunctionInvoked'
+  | 'InvalidTransferObject'
+  | 'SharedObjectOperationNotAllowed';
+
+const ARGUMENT: Readonly<Record<ArgumentErrorKind, number>> = {
+  TypeMismatch: ArgumentKind.TYPE_MISMATCH,
+  InvalidBCSBytes: ArgumentKind.INVALID_BCS_BYTES,
+  InvalidUsageOfPureArg: ArgumentKind.INVALID_USAGE_OF_PURE_ARGUMENT,
+  InvalidArgumentToPrivateEntryFunction: ArgumentKind.INVALID_ARGUMENT_TO_PRIVATE_ENTRY_FUNCTION,
+  IndexOutOfBounds: ArgumentKind.INDEX_OUT_OF_BOUNDS,
+  SecondaryIndexOutOfBounds: ArgumentKind.SECONDARY_INDEX_OUT_OF_BOUNDS,
+  InvalidResultArity: ArgumentKind.INVALID_RESULT_ARITY,
+  InvalidGasCoinUsage: ArgumentKind.INVALID_GAS_COIN_USAGE,
+  InvalidValueUsage: ArgumentKind.INVALID_VALUE_USAGE,
+  InvalidObjectByValue: ArgumentKind.INVALID_OBJECT_BY_VALUE,
+  InvalidObjectByMutRef: ArgumentKind.INVALID_OBJECT_BY_MUT_REF,
+  SharedObjectOperationNotAllowed: ArgumentKind.CONSENSUS_OBJECT_OPERATION_NOT_ALLOWED,
+  InvalidArgumentArity: ArgumentKind.INVALID_ARGUMENT_ARITY,
+  InvalidTransferObject: ArgumentKind.INVALID_TRANSFER_OBJECT,
+  InvalidMakeMoveVecNonObjectArgument: ArgumentKind.INVALID_MAKE_MOVE_VEC_NON_OBJECT_ARGUMENT,
+  ArgumentWithoutValue: ArgumentKind.ARGUMENT_WITHOUT_VALUE,
+  CannotMoveBorrowedValue: ArgumentKind.CANNOT_MOVE_BORROWED_VALUE,
+  CannotWriteToExtendedReference: ArgumentKind.CANNOT_WRITE_TO_EXTENDED_REFERENCE,
+  InvalidReferenceArgument: ArgumentKind.INVALID_REFERENCE_ARGUMENT,
+  InvalidTxContext: ArgumentKind.INVALID_TX_CONTEXT,
+};
+
+/** A status: `success`, and on failure the error, which clients require to be there. */
+export function renderStatus(status: ExecutionStatus, abortNames: AbortNames): GrpcTypes.ExecutionStatus {
+  if (status.success) return { success: true };
+  const error = renderError(status.error, abortNames);
+  const where = status.command === undefined ? '' : ` in command ${status.command}`;
+  return {
+    success: false,
+    error: {
+      ...error,
+      description: `${error.description}${where}`,
+      command: status.command === undefined ? undefined : BigInt(status.command),
+    },
+  };
+}
+
+function renderError(error: ExecutionError, abortNames: AbortNames): Rendered {
+  switch (error.kind) {
+    case 'MoveAbort':
+      return moveAbort(error.location, error.code, abortNames);
+    case 'MovePrimitiveRuntimeError':
+      return {
+        kind: Kind.MOVE_PRIMITIVE_RUNTIME_ERROR,
+        description: `Arithmetic or other primitive error${error.location === undefined ? '' : placeOf(error.location)}`,
+        errorDetails:
+          error.location === undefined
+            ? NO_DETAILS
+            : { oneofKind: 'abort', abort: { location: renderLocation(error.location) } },
+      };
+    case 'MoveObjectTooBig':
+      return tooLarge(Kind.OBJECT_TOO_BIG, 'object', error.objectSize, error.maxObjectSize);
+    case 'EffectsTooLarge':
+      return tooLarge(Kind.EFFECTS_TOO_LARGE, 'effects', error.currentSize, error.maxSize);
+    case 'CommandArgumentError':
+      return commandArgument(error);
+    case 'TypeArgumentError':
+      return typeArgument(error);
+    case 'UnusedValueWithoutDrop':
+      return unusedValue(error);
+    default: {
+      const [kind, description] = PLAIN[error.kind];
+      return { kind, description, errorDetails: NO_DETAILS };
+    }
+  }
+}
+
+function moveAbort(location: MoveLocation, code: bigint, abortNames: AbortNames): Rendered {
+  const constantName = abortNames(location, code);
+  const named = constantName === undefined ? '' : ` (${constantName})`;
+  return {
+    kind: Kind.MOVE_ABORT,
+    description: `Move abort with code ${code}${named}${placeOf(location)}`,
+    errorDetails: {
+      oneofKind: 'abort',
+      abort: {
+        abortCode: code,
+        location: renderLocation(location),
+        cleverError: constantName === undefined ? undefined : { constantName, value: { oneofKind: undefined } },
+      },
+    },
+  };
+}
+
+function renderLocation(location: MoveLocation): GrpcTypes.MoveLocation {
+  return {
+    package: location.package,
+    module: location.module,
+    function: location.functionIndex,
+    instruction: location.instruction,
+    functionName: location.functionName,
+  };
+}
+
+function placeOf(location: MoveLocation): string {
+  const name = location.functionName === undefined ? '' : `::${location.functionName}`;
+  return ` in ${location.package}::${location.module}${name}`;
+}
+
+function tooLarge(kind: number, what: string, size: bigint, maxSize: bigint): Rendered {
+  return {
+    kind,
+    description: `The ${what} of ${size} bytes exceeds the maximum of ${maxSize}`,
+    errorDetails: { oneofKind: 'sizeError', sizeError: { size, maxSize } },
+  };
+}
+
+function commandArgument(error: Extract<ExecutionError, { kind: 'CommandArgumentError' }>): Rendered {
+  const indexError =
+    error.index === undefined ? undefined : { index: error.index, subresult: error.secondaryIndex };
+  return {
+    kind: Kind.COMMAND_ARGUMENT_ERROR,
+    description: `Invalid command argument at ${error.argumentIndex}: ${error.argumentError}`,
+    errorDetails: {
+      oneofKind: 'commandArgumentError',
+      commandArgumentError: { argument: error.argumentIndex, kind: ARGUMENT[error.argumentError], indexError },
+    },
+  };
+}
+
+function typeArgument(error: Extract<ExecutionError, { kind: 'TypeArgumentError' }>): Rendered {
+  const kind = error.argumentError === 'TypeNotFound' ? TypeKind.TYPE_NOT_FOUND : TypeKind.CONSTRAINT_NOT_SATISFIED;
+  return {
+    kind: Kind.TYPE_ARGUMENT_ERROR,
+    description: `Invalid type argument at ${error.argumentIndex}: ${error.argumentError}`,
+    errorDetails: {
+      oneofKind: 'typeArgumentError',
+      typeArgumentError: { typeArgument: error.argumentIndex, kind },
+    },
+  };
+}
+
+function unusedValue(error: Extract<ExecutionError, { kind: 'UnusedValueWithoutDrop' }>): Rendered {
+  const { resultIndex, secondaryIndex } = error;
+  return {
+    kind: Kind.UNUSED_VALUE_WITHOUT_DROP,
+    description: `Value ${secondaryIndex} of result ${resultIndex} is left over and its type has no drop`,
+    errorDetails: { oneofKind: 'indexError', indexError: { index: resultIndex, subresult: secondaryIndex } },
+  };
+}
