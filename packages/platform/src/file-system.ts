@@ -3,8 +3,19 @@
  *
  * Durability: bytes written are durable after `sync` of their file; a file's name (created, renamed, removed) is
  * durable after `syncDirectory` of its directory. Everything else may be lost or torn by a crash.
- * Errors: `FILE_NOT_FOUND` (not-found), `DISK_FULL` (exhausted), `FILE_EXISTS` (conflict), `IO_FAILED` (internal).
+ * Errors: {@link fileSystemErrors}.
  */
+import { errorCatalogue, spec } from './errors.ts';
+
+export const fileSystemErrors = errorCatalogue({
+  FILE_NOT_FOUND: spec<{ path: string }>('not-found', ({ path }) => `no file or directory ${path}`),
+  FILE_EXISTS: spec<{ path: string }>('conflict', ({ path }) => `${path} already exists`),
+  DISK_FULL: spec<{ path: string }>('exhausted', ({ path }) => `no space left on the volume of ${path}`),
+  IO_FAILED: spec<{ path: string; operation: string; reason: string }>(
+    'internal',
+    ({ path, operation, reason }) => `${operation} of ${path} failed: ${reason}`,
+  ),
+});
 
 export interface FileHandle {
   /** Reads up to `target.length` bytes at `offset`; returns how many there were (less only at the end of the file). */

@@ -2,7 +2,44 @@
  * Ports of HTTP. A server is a {@link HttpHandler}, a web-standard function; a client calls through a
  * {@link HttpTransport}. The same handler serves a socket, a test and a simulated network.
  */
-import { FloeError } from './errors.ts';
+import { errorCatalogue, type FloeError, spec } from './errors.ts';
+
+export const httpErrors = errorCatalogue({
+  BODY_TOO_LARGE: spec<{ sizeBytes: number; maxBytes: number }>(
+    'invalid',
+    ({ sizeBytes, maxBytes }) =>
+      `request body of at least ${sizeBytes} bytes is larger than the maximum of ${maxBytes}`,
+  ),
+  BODY_TRUNCATED: spec<{ sizeBytes: number; expectedBytes: number }>(
+    'invalid',
+    ({ sizeBytes, expectedBytes }) =>
+      `request body ended after ${sizeBytes} bytes, its content-length said ${expectedBytes}`,
+  ),
+  CLIENT_GONE: spec<{ method: string; path: string }>(
+    'unavailable',
+    ({ method, path }) => `the client closed the connection before ${method} ${path} was answered`,
+  ),
+  HTTP_UNREACHABLE: spec<{ method: string; url: string; reason: string }>(
+    'unavailable',
+    ({ method, url, reason }) => `${method} ${url} got no answer: ${reason}`,
+  ),
+  HTTP_TIMEOUT: spec<{ method: string; url: string; timeoutMs: number; waitedFor: string }>(
+    'unavailable',
+    ({ method, url, timeoutMs, waitedFor }) => `${method} ${url} waited ${timeoutMs} ms for ${waitedFor}`,
+  ),
+  RESPONSE_TOO_LARGE: spec<{ method: string; url: string; maxBytes: number }>(
+    'unavailable',
+    ({ method, url, maxBytes }) => `the response to ${method} ${url} is larger than the maximum of ${maxBytes} bytes`,
+  ),
+  PORT_IN_USE: spec<{ host: string; port: number }>(
+    'conflict',
+    ({ host, port }) => `${host}:${port} is in use by another program; choose another port or stop that program`,
+  ),
+  LISTEN_FAILED: spec<{ host: string; port: number; reason: string }>(
+    'unavailable',
+    ({ host, port, reason }) => `cannot listen on ${host}:${port}: ${reason}`,
+  ),
+});
 
 /** Answers one request. Must not throw: errors become responses inside it. */
 export type HttpHandler = (request: Request) => Response | Promise<Response>;
@@ -66,9 +103,13 @@ export async function readBody(request: Request, maxBytes: number): Promise<Uint
 }
 
 /** A request's body as it arrives. */
-export async function* streamBody(request: Request): AsyncIterable<Uint8Array> {
-  if (request.body === null) return;
-  const reader = request.body.getReader();
+export async function* streamBody(request: Request): AsyncGenerator<Uint8Array, void, undefined> {
+  if (request.body !== null) yield* iterateStream(request.body);
+}
+
+/** The chunks of a web stream; leaving the loop early cancels it. (Not every browser iterates streams itself.) */
+export async function* iterateStream(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  const reader = stream.getReader();
   try {
     for (;;) {
       const { done, value } = await reader.read();
@@ -89,12 +130,41 @@ export function setBodyReader(request: Request, read: (maxBytes: number) => Prom
 
 /** `BODY_TOO_LARGE`, kind `invalid`. */
 export function bodyTooLarge(sizeBytes: number, maxBytes: number): FloeError {
-  return new FloeError({
-    code: 'BODY_TOO_LARGE',
-    kind: 'invalid',
-    message: `request body of at least ${sizeBytes} bytes is larger than the maximum of ${maxBytes}`,
-    data: { sizeBytes, maxBytes },
-  });
+  return httpErrors.BODY_TOO_LARGE({ sizeBytes, maxBytes });
+}
+
+const responseSources = new WeakMap<Response, AsyncIterable<Uint8Array>>();
+
+/**
+ * A response whose body is pulled from `source` as the client reads. When `source` throws, the connection is cut, so
+ * that a client never takes a part for the whole; when the client goes away, `source` is returned. Our own server
+ * writes `source` without a web stream between.
+ */
+export function streamResponse(source: AsyncIterable<Uint8Array>, init?: ResponseInit): Response {
+  let iterator: AsyncIterator<Uint8Array> | undefined;
+  const body = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        iterator ??= source[Symbol.asyncIterator]();
+        const next = await iterator.next();
+        if (next.done === true) controller.close();
+        else controller.enqueue(next.value);
+      },
+      async cancel() {
+        await iterator?.return?.();
+      },
+    },
+    // Pull nothing before somebody reads: a server may take `source` itself.
+    { highWaterMark: 0 },
+  );
+  const response = new Response(body, init);
+  responseSources.set(response, source);
+  return response;
+}
+
+/** For servers: the source of a {@link streamResponse}, undefined for any other response. */
+export function responseSource(response: Response): AsyncIterable<Uint8Array> | undefined {
+  return responseSources.get(response);
 }
 
 function concatParts(parts: readonly Uint8Array[], size: number): Uint8Array {

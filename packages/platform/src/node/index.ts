@@ -1,1 +1,8 @@
-export {};
+/** The ports on Node.js. */
+export { nodeFileSystem } from './file-system.ts';
+export { serveHttp, type ServeOptions } from './http-server.ts';
+export { type LmdbStoreOptions, openLmdbStore } from './lmdb-store.ts';
+export { createLogger, type LoggerOptions } from './logger.ts';
+export { createMetrics, type RenderedMetrics } from './metrics.ts';
+export { systemClock, systemRng, systemScheduler } from './time.ts';
+export { createUndiciTransport, type UndiciTransportOptions } from './undici-transport.ts';

@@ -1,0 +1,26 @@
+/** Limits of this package; `docs/LIMITS.md` names each. */
+
+export const LIMITS = {
+  /** Longest key of a key-value store, bytes. */
+  keyBytes: 256,
+  /** Most tables of one LMDB environment, unless its opener says otherwise. */
+  tables: 16,
+  /** Most connections that a client keeps to one origin. */
+  connectionsPerOrigin: 16,
+  /** How long a client waits for a connection, and then for each sign of life, unless a request says otherwise. */
+  requestTimeoutMs: 30_000,
+  /** Bytes of a response that a client holds before its reader takes them; past it the socket is paused. */
+  responseBufferBytes: 1024 * 1024,
+  /** Most connections of one HTTP server; further ones are dropped. */
+  serverConnections: 4096,
+  /** Most requests that one HTTP server works on at once; further ones are answered with 503. */
+  serverRequests: 2048,
+  /** Size of a request's head. */
+  requestHeadBytes: 32 * 1024,
+  /** Time in which a request's head must arrive. */
+  requestHeadTimeoutMs: 30_000,
+  /** Longest silence of a client in the middle of its request's body, or while it does not read the response. */
+  serverIdleTimeoutMs: 60_000,
+  /** How long an idle connection stays open. */
+  keepAliveTimeoutMs: 120_000,
+} as const;

@@ -1,0 +1,219 @@
+/**
+ * Serves a {@link HttpHandler} on a socket through Node's http.
+ *
+ * Requests and responses pass through @hono/node-server's light adapters; two paths bypass web streams: `readBody`
+ * copies the raw request into one buffer, and a `streamResponse` is written from its source with back-pressure.
+ * Bounded: head, connections, requests under way, silence of a client. A client that goes away aborts
+ * `request.signal` with `CLIENT_GONE`.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
+import { type HttpHandler, httpErrors, type HttpServer, responseSource, setBodyReader } from '../http.ts';
+import { LIMITS } from '../limits.ts';
+import { type Logger, silentLogger } from '../observe.ts';
+import { readIncoming } from './request-body.ts';
+
+export interface ServeOptions {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly maxConnections?: number;
+  /** Requests worked on at once; a further one is answered with 503 and `retry-after`. */
+  readonly maxRequests?: number;
+  /** Longest silence of a client in the middle of its request, or while it does not read. */
+  readonly idleTimeoutMs?: number;
+  readonly keepAliveTimeoutMs?: number;
+  readonly logger?: Logger;
+}
+
+/**
+ * Listens.
+ *
+ * @throws `PORT_IN_USE` (conflict) naming host and port; `LISTEN_FAILED` for any other reason
+ */
+export async function serveHttp(handler: HttpHandler, options: ServeOptions): Promise<HttpServer> {
+  const server = createServer({
+    maxHeaderSize: LIMITS.requestHeadBytes,
+    headersTimeout: LIMITS.requestHeadTimeoutMs,
+    // A long upload is fine as long as it moves: `idleTimeoutMs` watches that.
+    requestTimeout: 0,
+    keepAliveTimeout: options.keepAliveTimeoutMs ?? LIMITS.keepAliveTimeoutMs,
+    noDelay: true,
+  });
+  server.maxConnections = options.maxConnections ?? LIMITS.serverConnections;
+  const listener = requestListener(handler, options);
+  server.on('request', (incoming, outgoing) => void listener(incoming, outgoing));
+  watchIdleSockets(server, options.idleTimeoutMs ?? LIMITS.serverIdleTimeoutMs);
+  await listen(server, options);
+  const { port } = server.address() as AddressInfo;
+  let closing: Promise<void> | undefined;
+  return {
+    url: `http://${reachableHost(options.host)}:${port}`,
+    port,
+    async close(graceMs = 5_000) {
+      closing ??= closeServer(server, graceMs);
+      await closing;
+    },
+  };
+}
+
+function requestListener(
+  handler: HttpHandler,
+  options: ServeOptions,
+): (incoming: IncomingMessage, outgoing: ServerResponse) => Promise<void> {
+  const maxRequests = options.maxRequests ?? LIMITS.serverRequests;
+  const logger = options.logger ?? silentLogger;
+  let underWay = 0;
+  const answer = async (request: Request, raw: { incoming: IncomingMessage; outgoing: ServerResponse }) => {
+    setBodyReader(request, (maxBytes) => readIncoming(raw.incoming, maxBytes));
+    abortWhenClientLeaves(request, raw.outgoing);
+    const response = await handler(request);
+    const source = responseSource(response);
+    if (source === undefined) return response;
+    await writeStream(response, source, raw.outgoing, request.method, logger);
+    return RESPONSE_ALREADY_SENT;
+  };
+  const listener = getRequestListener((request, env) => answer(request, env as Parameters<typeof answer>[1]), {
+    hostname: reachableHost(options.host),
+    errorHandler: (error) => {
+      logger.error('a handler failed', { error });
+      return new Response('internal error', { status: 500 });
+    },
+  });
+  return async (incoming, outgoing) => {
+    if (underWay >= maxRequests) {
+      outgoing.writeHead(503, { 'retry-after': '1', connection: 'close' }).end();
+      return;
+    }
+    underWay += 1;
+    outgoing.once('close', () => {
+      underWay -= 1;
+    });
+    await listener(incoming, outgoing);
+  };
+}
+
+function abortWhenClientLeaves(request: Request, outgoing: ServerResponse): void {
+  let controller: AbortController | undefined;
+  let gone = false;
+  const leave = (): void => {
+    const path = new URL(request.url).pathname;
+    controller?.abort(httpErrors.CLIENT_GONE({ method: request.method, path }));
+  };
+  outgoing.once('close', () => {
+    gone = !outgoing.writableFinished;
+    if (gone) leave();
+  });
+  // Made on demand: most handlers of small requests never look at it.
+  Object.defineProperty(request, 'signal', {
+    get() {
+      if (controller === undefined) {
+        controller = new AbortController();
+        if (gone) leave();
+      }
+      return controller.signal;
+    },
+  });
+}
+
+async function writeStream(
+  response: Response,
+  source: AsyncIterable<Uint8Array>,
+  outgoing: ServerResponse,
+  method: string,
+  logger: Logger,
+): Promise<void> {
+  outgoing.writeHead(response.status, headerRecord(response.headers));
+  if (method === 'HEAD') {
+    outgoing.end();
+    return;
+  }
+  outgoing.flushHeaders();
+  const iterator = source[Symbol.asyncIterator]();
+  // An iterator that waits for something of its own hears here that nobody waits for it any more.
+  const leave = (): void => void Promise.resolve(iterator.return?.()).catch(() => undefined);
+  outgoing.once('close', leave);
+  try {
+    for (;;) {
+      const next = await iterator.next();
+      if (outgoing.destroyed) return;
+      if (next.done === true) {
+        outgoing.end();
+        return;
+      }
+      if (!outgoing.write(next.value)) await drained(outgoing);
+    }
+  } catch (error) {
+    if (!outgoing.destroyed) logger.warn('a response was cut off', { error });
+    outgoing.destroy();
+  }
+}
+
+function headerRecord(headers: Headers): Record<string, string | string[]> {
+  const record: Record<string, string | string[]> = Object.fromEntries(headers);
+  const cookies = headers.getSetCookie();
+  return cookies.length > 0 ? { ...record, 'set-cookie': cookies } : record;
+}
+
+function drained(outgoing: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      outgoing.off('drain', done);
+      outgoing.off('close', done);
+      resolve();
+    };
+    outgoing.once('drain', done);
+    outgoing.once('close', done);
+    if (outgoing.destroyed) done();
+  });
+}
+
+/** Cuts a client that is silent although it is its turn; a slow handler is never cut. */
+function watchIdleSockets(server: Server, idleTimeoutMs: number): void {
+  const exchanges = new WeakMap<Socket, { incoming: IncomingMessage; outgoing: ServerResponse }>();
+  server.on('request', (incoming, outgoing) => {
+    exchanges.set(incoming.socket, { incoming, outgoing });
+    incoming.socket.setTimeout(idleTimeoutMs);
+  });
+  server.on('timeout', (socket: Socket) => {
+    const exchange = exchanges.get(socket);
+    const clientsTurn =
+      exchange === undefined ||
+      exchange.outgoing.writableFinished ||
+      !exchange.incoming.complete ||
+      exchange.outgoing.writableNeedDrain;
+    if (clientsTurn) socket.destroy();
+  });
+}
+
+function listen(server: Server, { host, port }: ServeOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: NodeJS.ErrnoException): void => {
+      if (error.code === 'EADDRINUSE') reject(httpErrors.PORT_IN_USE({ host, port }, error));
+      else reject(httpErrors.LISTEN_FAILED({ host, port, reason: error.message }, error));
+    };
+    server.once('error', fail);
+    server.listen({ host, port }, () => {
+      server.off('error', fail);
+      resolve();
+    });
+  });
+}
+
+function closeServer(server: Server, graceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+    server.close(() => {
+      clearTimeout(cut);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}
+
+function reachableHost(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
+  return host.includes(':') ? `[${host}]` : host;
+}
