@@ -1,1 +1,14 @@
-export {};
+export * from './bcs.ts';
+export * from './bls.ts';
+export * from './committee.ts';
+export { errors as protocolErrors } from './errors.ts';
+export * from './geometry.ts';
+export * from './hash.ts';
+export * from './ids.ts';
+export * from './limits.ts';
+export * from './merkle.ts';
+export * from './messages.ts';
+export * from './metadata.ts';
+export * from './prices.ts';
+export * from './sliver.ts';
+export * from './symbols.ts';
