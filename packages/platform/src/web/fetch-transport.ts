@@ -1,24 +1,41 @@
-/** HTTP client on `fetch`, for browsers. Timeouts as in the port: silence of the peer only. */
-import { httpErrors, type HttpRequest, type HttpResponse, type HttpTransport, iterateStream } from '../http.ts';
+/**
+ * HTTP client on `fetch`, for browsers and for whatever else looks like `fetch`. Timeouts as in the port: silence of
+ * the peer only.
+ */
+import { concatBytes } from '../bytes.ts';
+import {
+  httpErrors,
+  type HttpBody,
+  type HttpRequest,
+  type HttpResponse,
+  type HttpTransport,
+  iterateStream,
+} from '../http.ts';
 import { LIMITS } from '../limits.ts';
+import type { Scheduler } from '../time.ts';
+import { webScheduler } from './time.ts';
 
 export interface FetchTransportOptions {
-  readonly fetch?: typeof fetch;
+  readonly fetch?: (url: string, init: RequestInit) => Promise<Response>;
+  readonly scheduler?: Scheduler;
+  /** Send an iterable body as it comes. Off, it is collected first: browsers stream uploads over HTTP/2 only. */
+  readonly streamUploads?: boolean;
 }
 
-/**
- * A transport over the platform's `fetch`. A body given as an iterable is collected first, because browsers stream
- * uploads over HTTP/2 only.
- */
+/** A transport over the platform's `fetch`. */
 export function createFetchTransport(options: FetchTransportOptions = {}): HttpTransport {
-  const send = options.fetch ?? ((input, init) => fetch(input, init));
+  const modules: Modules = {
+    fetch: options.fetch ?? ((url, init) => fetch(url, init)),
+    scheduler: options.scheduler ?? webScheduler,
+    streamUploads: options.streamUploads ?? false,
+  };
   let closed = false;
   return {
     async request(request) {
       const { method, url } = request;
       if (closed) throw httpErrors.HTTP_UNREACHABLE({ method, url, reason: 'this transport is closed' });
       request.signal?.throwIfAborted();
-      return await new Exchange(request).send(send);
+      return await new Exchange(request, modules).send();
     },
     async close() {
       closed = true;
@@ -26,24 +43,34 @@ export function createFetchTransport(options: FetchTransportOptions = {}): HttpT
   };
 }
 
+type Modules = Required<FetchTransportOptions>;
+
+/** One request and its response. */
 class Exchange {
   readonly #request: HttpRequest;
+  readonly #modules: Modules;
   readonly #timeoutMs: number;
   readonly #cut = new AbortController();
   readonly #onAbort = (): void => this.#cut.abort(this.#request.signal?.reason);
-  #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(request: HttpRequest) {
+  constructor(request: HttpRequest, modules: Modules) {
     this.#request = request;
+    this.#modules = modules;
     this.#timeoutMs = request.timeoutMs ?? LIMITS.requestTimeoutMs;
     request.signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
-  async send(send: typeof fetch): Promise<HttpResponse> {
-    const { method, url, headers } = this.#request;
-    const body = await this.#collectedBody();
-    const init = { method, headers: { ...headers }, body, signal: this.#cut.signal, cache: 'no-store' } as const;
-    const response = await this.#patiently("the response's headers", () => send(url, init));
+  async send(): Promise<HttpResponse> {
+    const { method, url, headers, body } = this.#request;
+    const init: RequestInit & { duplex: 'half' } = {
+      method,
+      headers: { ...headers },
+      body: body === undefined ? null : await this.#sentBody(body),
+      signal: this.#cut.signal,
+      cache: 'no-store',
+      duplex: 'half',
+    };
+    const response = await this.#patiently("the response's headers", () => this.#modules.fetch(url, init));
     const chunks = this.#chunks(response);
     return {
       status: response.status,
@@ -51,24 +78,24 @@ class Exchange {
       body: chunks,
       bytes: (maxBytes) => this.#bytes(chunks, maxBytes),
       cancel: async () => {
-        this.#close();
-        this.#cut.abort(new DOMException('response cancelled', 'AbortError'));
+        this.#cut.abort(new DOMException('the reader gave the response up', 'AbortError'));
+        await chunks.return();
+        this.#leave();
       },
     };
   }
 
-  async #collectedBody(): Promise<Uint8Array<ArrayBuffer> | null> {
-    const { body } = this.#request;
-    if (body === undefined) return null;
+  async #sentBody(body: HttpBody): Promise<BodyInit> {
     if (body instanceof Uint8Array) return body as Uint8Array<ArrayBuffer>;
-    const parts: Uint8Array<ArrayBuffer>[] = [];
-    for await (const part of body) parts.push(part as Uint8Array<ArrayBuffer>);
-    return new Uint8Array(await new Blob(parts).arrayBuffer());
+    if (this.#modules.streamUploads) return streamOf(body);
+    const parts: Uint8Array[] = [];
+    for await (const part of body) parts.push(part);
+    return concatBytes(...parts);
   }
 
   async *#chunks(response: Response): AsyncGenerator<Uint8Array, void, undefined> {
+    const stream = response.body === null || this.#request.method === 'HEAD' ? undefined : iterateStream(response.body);
     let finished = false;
-    const stream = response.body === null ? undefined : iterateStream(response.body)[Symbol.asyncIterator]();
     try {
       while (stream !== undefined) {
         const next = await this.#patiently("more of the response's body", () => stream.next());
@@ -77,8 +104,8 @@ class Exchange {
       }
       finished = true;
     } finally {
-      this.#close();
-      if (!finished) this.#cut.abort(new DOMException('response given up', 'AbortError'));
+      this.#leave();
+      if (!finished) this.#cut.abort(new DOMException('the reader gave the response up', 'AbortError'));
     }
   }
 
@@ -91,36 +118,59 @@ class Exchange {
       if (size > maxBytes) throw httpErrors.RESPONSE_TOO_LARGE({ method, url, maxBytes });
       parts.push(chunk);
     }
-    const whole = new Uint8Array(size);
-    let offset = 0;
-    for (const part of parts) {
-      whole.set(part, offset);
-      offset += part.length;
-    }
-    return whole;
+    return concatBytes(...parts);
   }
 
+  /** Waits for the peer no longer than the timeout, and not at all once the request is given up. */
   async #patiently<T>(waitedFor: string, work: () => Promise<T>): Promise<T> {
-    const { method, url, signal } = this.#request;
-    this.#timer = setTimeout(() => {
-      this.#cut.abort(httpErrors.HTTP_TIMEOUT({ method, url, timeoutMs: this.#timeoutMs, waitedFor }));
-    }, this.#timeoutMs);
-    try {
-      return await work();
-    } catch (error) {
-      this.#close();
-      if (signal?.aborted === true) throw signal.reason;
-      if (this.#cut.signal.aborted) throw this.#cut.signal.reason;
+    const { method, url } = this.#request;
+    const cut = this.#cut;
+    const answered = new AbortController();
+    const timeout = async (): Promise<never> => {
+      await this.#modules.scheduler.sleep(this.#timeoutMs, answered.signal);
+      throw httpErrors.HTTP_TIMEOUT({ method, url, timeoutMs: this.#timeoutMs, waitedFor });
+    };
+    const given = new Promise<never>((_resolve, reject) => {
+      cut.signal.addEventListener('abort', () => reject(cut.signal.reason as Error), { signal: answered.signal });
+      if (cut.signal.aborted) reject(cut.signal.reason as Error);
+    });
+    const late = timeout();
+    // The losers of the race still settle.
+    late.catch(() => undefined);
+    given.catch(() => undefined);
+    const fetched = work().catch((error: unknown) => {
+      if (cut.signal.aborted) throw cut.signal.reason;
       throw httpErrors.HTTP_UNREACHABLE({ method, url, reason: reasonOf(error) }, error);
+    });
+    try {
+      return await Promise.race([fetched, late, given]);
+    } catch (error) {
+      this.#leave();
+      fetched.catch(() => undefined);
+      cut.abort(error);
+      throw error;
     } finally {
-      clearTimeout(this.#timer);
+      answered.abort();
     }
   }
 
-  #close(): void {
-    clearTimeout(this.#timer);
+  #leave(): void {
     this.#request.signal?.removeEventListener('abort', this.#onAbort);
   }
+}
+
+function streamOf(source: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
+  const iterator = source[Symbol.asyncIterator]();
+  return new ReadableStream({
+    async pull(controller) {
+      const next = await iterator.next();
+      if (next.done === true) controller.close();
+      else controller.enqueue(next.value);
+    },
+    async cancel() {
+      await iterator.return?.();
+    },
+  });
 }
 
 function reasonOf(error: unknown): string {
