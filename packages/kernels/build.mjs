@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { generateBlake2b } from './codegen/blake2b.mjs';
 
 const home = fileURLToPath(new URL('.', import.meta.url));
-const BINARIES = ['hash'];
+const BINARIES = ['hash', 'code'];
 
 const FLAGS = [
   '--runtime', 'stub', '--enable', 'simd', '--optimizeLevel', '3', '--shrinkLevel', '0', '--noAssert',

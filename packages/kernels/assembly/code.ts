@@ -1,0 +1,270 @@
+/**
+ * Entry of code.wasm: Reed-Solomon encoding and decoding of many codewords at once, and their Merkle trees.
+ *
+ * All pointers are the caller's, at or above heapBase(). Code and points are those of Walrus's RS2 encoding: "high rate"
+ * puts recovery symbols at points 0.. and source symbol i at K + i, with K = pow2(r); "low rate" puts source symbols at
+ * 0.. and recovery symbol j at K + j, with K = pow2(k).
+ */
+import { beginLeaves, hashLeafRow } from './blake2b';
+import { LIFT, PRODUCTS, addTo, finishTables, scale } from './field';
+import { innerPair } from './generated/blake2b';
+import { loadBlocks, loadTails, storeBlocks, storeTails } from './symbols';
+import { forward, inverse } from './transform';
+export { copySymbols } from './symbols';
+export { finishTables };
+
+/** First address that is the caller's to use. */
+export function heapBase(): usize {
+  return __heap_base;
+}
+
+/** Where the caller writes the products of subfield elements (8 KiB). */
+export function products(): usize {
+  return PRODUCTS;
+}
+
+/** Where the caller writes the change of form (256 bytes). */
+export function lift(): usize {
+  return LIFT;
+}
+
+function pow2(value: u32): u32 {
+  return value <= 1 ? 1 : 1 << (32 - clz<u32>(value - 1));
+}
+
+function isHighRate(k: u32, r: u32): bool {
+  const a = pow2(k);
+  const b = pow2(r);
+  return a > b || (a == b && k <= r);
+}
+
+// What one call works on; set once per call, so that the strip functions need not pass a dozen values along.
+let symbolSize: u32;
+let slotCount: u32;
+let from: usize;
+let fromLane: usize;
+let fromSlot: usize;
+let to: usize;
+let toLane: usize;
+let toSlot: usize;
+let stripWidth: usize;
+// The current strip.
+let inTails: bool;
+let stripFirst: u32;
+let stripCount: u32;
+
+// @ts-ignore: decorator
+@inline
+function loadLane(lane: usize, index: u32): void {
+  const blocks = symbolSize >> 6;
+  const source = from + index * fromLane;
+  if (inTails) loadTails(lane, source + (blocks << 6), fromSlot, (symbolSize & 63) >> 1, stripFirst, stripCount);
+  else loadBlocks(lane, source, fromSlot, blocks, stripFirst, stripCount);
+}
+
+// @ts-ignore: decorator
+@inline
+function storeLane(lane: usize, index: u32): void {
+  const blocks = symbolSize >> 6;
+  const target = to + index * toLane;
+  if (inTails) storeTails(lane, target + (blocks << 6), toSlot, (symbolSize & 63) >> 1, stripFirst, stripCount);
+  else storeBlocks(lane, target, toSlot, blocks, stripFirst, stripCount);
+}
+
+function loadLanes(work: usize, width: usize, first: u32, count: u32, size: u32): void {
+  for (let i: u32 = 0; i < count; i += 1) loadLane(work + i * width, first + i);
+  memory.fill(work + count * width, 0, (size - count) * width);
+}
+
+function storeLanes(work: usize, width: usize, first: u32, count: u32): void {
+  for (let i: u32 = 0; i < count; i += 1) storeLane(work + i * width, first + i);
+}
+
+function encodeStripHigh(k: u32, r: u32, work: usize, width: usize): void {
+  const size = pow2(r);
+  const sum = work;
+  const chunk = work + size * width;
+  loadLanes(sum, width, 0, min(size, k), size);
+  inverse(sum, width, size, size, min(size, k));
+  for (let first = size; first < k; first += size) {
+    const count = min(size, k - first);
+    loadLanes(chunk, width, first, count, size);
+    inverse(chunk, width, size, first + size, count);
+    addTo(sum, chunk, size * width);
+  }
+  forward(sum, width, size, 0, 0, r);
+  storeLanes(sum, width, 0, r);
+}
+
+function encodeStripLow(k: u32, size: u32, r: u32, work: usize, width: usize): void {
+  const chunk = work + size * width;
+  loadLanes(work, width, 0, k, size);
+  inverse(work, width, size, 0, k);
+  for (let first: u32 = 0; first < r; first += size) {
+    const count = min(size, r - first);
+    memory.copy(chunk, work, size * width);
+    forward(chunk, width, size, first + size, 0, count);
+    storeLanes(chunk, width, first, count);
+  }
+}
+
+/** Lanes of `width` bytes that encoding k + r symbols needs as work space. */
+export function encodeLanes(k: u32, r: u32): u32 {
+  return 2 * pow2(isHighRate(k, r) ? r : k);
+}
+
+/** Describes the symbols that the next encode or decode reads. */
+export function setSource(base: usize, laneStep: usize, slotStep: usize, size: u32, slots: u32): void {
+  from = base;
+  fromLane = laneStep;
+  fromSlot = slotStep;
+  symbolSize = size;
+  slotCount = slots;
+}
+
+/** Describes where the next encode or decode writes. */
+export function setTarget(base: usize, laneStep: usize, slotStep: usize): void {
+  to = base;
+  toLane = laneStep;
+  toSlot = slotStep;
+}
+
+/** Moves to the first or next strip of at most `width` bytes per lane; false when there is none. */
+function nextStrip(isFirst: bool, width: usize): bool {
+  const half = (symbolSize & 63) >> 1;
+  const groups = (symbolSize >> 6) * slotCount;
+  if (isFirst) {
+    inTails = false;
+    stripFirst = 0;
+  } else {
+    stripFirst += stripCount;
+  }
+  if (!inTails && stripFirst >= groups) {
+    inTails = true;
+    stripFirst = 0;
+  }
+  const total = inTails ? half * slotCount : groups;
+  if (stripFirst >= total) return false;
+  stripCount = min(<u32>(inTails ? width >> 1 : width >> 6), total - stripFirst);
+  stripWidth = inTails ? (<usize>((stripCount + 31) >> 5)) << 6 : (<usize>stripCount) << 6;
+  return true;
+}
+
+/**
+ * Recovery symbols (all r lanes of the target) of the source symbols; those from `nonZero` on are taken as zero and not
+ * read. `work` has room for encodeLanes(k, r) lanes of `width` bytes, `width` a multiple of 64.
+ */
+export function encode(k: u32, r: u32, nonZero: u32, work: usize, width: usize): void {
+  const high = isHighRate(k, r);
+  const size = pow2(k);
+  for (let more = nextStrip(true, width); more; more = nextStrip(false, width)) {
+    if (high) encodeStripHigh(nonZero, r, work, stripWidth);
+    else encodeStripLow(nonZero, size, r, work, stripWidth);
+  }
+}
+
+/**
+ * Source symbols that are missing, from k others. `plan` is an array of u32 pairs (point, factor): first `received`
+ * pairs, for the source lanes in order, then `missing` pairs, for the target lanes in order. A lane is multiplied by its
+ * factor before respectively after the transforms. `size` is a power of two beyond every point; `limit` is beyond every
+ * received point; missing points lie in [start, end). `work` has room for `size` lanes of `width` bytes.
+ */
+export function decode(
+  plan: usize, received: u32, missing: u32,
+  size: u32, limit: u32, start: u32, end: u32,
+  work: usize, width: usize,
+): void {
+  const wanted = plan + (received << 3);
+  for (let more = nextStrip(true, width); more; more = nextStrip(false, width)) {
+    const strip = stripWidth;
+    memory.fill(work, 0, size * strip);
+    for (let i: u32 = 0; i < received; i += 1) {
+      const lane = work + load<u32>(plan + (i << 3), 0) * strip;
+      loadLane(lane, i);
+      scale(lane, strip, load<u32>(plan + (i << 3), 4));
+    }
+    inverse(work, strip, size, 0, limit);
+    // Formal derivative.
+    for (let i: u32 = 1; i < size; i += 1) {
+      const span = i & (0 - i);
+      addTo(work + (i - span) * strip, work + i * strip, span * strip);
+    }
+    forward(work, strip, size, 0, start, end);
+    for (let i: u32 = 0; i < missing; i += 1) {
+      const lane = work + load<u32>(wanted + (i << 3), 0) * strip;
+      scale(lane, strip, load<u32>(wanted + (i << 3), 4));
+      storeLane(lane, i);
+    }
+  }
+}
+
+/** Leaf hashes of `lanes` x `slots` symbols, in the order lane, slot. Reads one byte before each symbol. */
+export function hashLeaves(
+  base: usize, laneStep: usize, slotStep: usize,
+  size: usize, lanes: usize, slots: usize, out: usize,
+): void {
+  beginLeaves();
+  if (slots == 1) {
+    hashLeafRow(base, laneStep, size, lanes, out);
+    return;
+  }
+  for (let lane: usize = 0; lane < lanes; lane += 1) {
+    hashLeafRow(base + lane * laneStep, slotStep, size, slots, out + lane * slots * 32);
+  }
+}
+
+const EMPTY: usize = memory.data(32, 16);
+
+/** `count` inner nodes of children at `left + i * step` and `right + i * step` to `out + 32 * i`; may run in place. */
+function innerNodes(left: usize, right: usize, step: usize, count: usize, out: usize): void {
+  let i: usize = 0;
+  for (; i + 2 <= count; i += 2) {
+    innerPair(left, right, left + step, right + step, out, out + 32);
+    left += step << 1;
+    right += step << 1;
+    out += 64;
+  }
+  if (i < count) innerPair(left, right, left, right, out, out);
+}
+
+/**
+ * One level up in `rows` trees whose nodes lie row by row, `length` each: ceil(length / 2) each to `out`, which may be
+ * `nodes`. A node without a sibling is paired with the empty one.
+ */
+export function reduceRows(nodes: usize, rows: usize, length: usize, out: usize): void {
+  const pairs = length >> 1;
+  if ((length & 1) == 0) {
+    innerNodes(nodes, nodes + 32, 64, rows * pairs, out);
+    return;
+  }
+  for (let row: usize = 0; row < rows; row += 1, nodes += length << 5) {
+    innerNodes(nodes, nodes + 32, 64, pairs, out);
+    out += pairs << 5;
+    innerNodes(nodes + (pairs << 6), EMPTY, 0, 1, out);
+    out += 32;
+  }
+}
+
+/** Roots of `slots` trees whose nodes lie level position by position ([index][slot], `length` indices), in place. */
+export function reduceColumns(nodes: usize, length: usize, slots: usize): void {
+  const row = slots << 5;
+  while (length > 1) {
+    const pairs = length >> 1;
+    if (slots == 1) {
+      innerNodes(nodes, nodes + 32, 64, pairs, nodes);
+    } else {
+      for (let i: usize = 0; i < pairs; i += 1) {
+        const left = nodes + 2 * i * row;
+        innerNodes(left, left + row, 32, slots, nodes + i * row);
+      }
+    }
+    if (length & 1) emptySiblings(nodes + (length - 1) * row, slots, nodes + pairs * row);
+    length = (length + 1) >> 1;
+  }
+}
+
+function emptySiblings(left: usize, slots: usize, out: usize): void {
+  for (let slot: usize = 0; slot < slots; slot += 1) {
+    innerNodes(left + (slot << 5), EMPTY, 0, 1, out + (slot << 5));
+  }
+}

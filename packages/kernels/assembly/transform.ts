@@ -1,0 +1,238 @@
+/**
+ * The additive FFT over GF(2^16) in the Cantor basis, on arrays of lanes.
+ *
+ * A lane is the same strip of one symbol for many independent codewords: `width` bytes (a multiple of 64) in tower form;
+ * lane i is at `base + i * width`. In the layer of distance 2^m, the butterfly of the block at position q multiplies by
+ * the element (q + delta) >> m: no table of twiddles is needed. Two layers are done in one pass (radix 4), which
+ * halves the memory traffic; blocks whose twiddles leave the subfield GF(2^8) are short (the last few layers) and use
+ * single layers.
+ *
+ * `limit` skips blocks that hold only zeros (inverse) or only unwanted results (forward).
+ */
+import { lowNibbles, tablesOf, times, timesSquare, towerHigh, towerLow } from './field';
+
+/** Forward butterfly of two regions: a += t b; b += a. */
+function forward2(a: usize, b: usize, bytes: usize, twiddle: u32): void {
+  if (twiddle == 0) {
+    for (const end = a + bytes; a < end; a += 16, b += 16) v128.store(b, v128.xor(v128.load(a), v128.load(b)));
+  } else if (twiddle < 256) {
+    const mask = lowNibbles();
+    const tables = tablesOf(twiddle);
+    const low = v128.load(tables, 0);
+    const high = v128.load(tables, 16);
+    for (const end = a + bytes; a < end; a += 16, b += 16) {
+      const w = v128.load(b);
+      const u = v128.xor(v128.load(a), times(low, high, mask, w));
+      v128.store(a, u);
+      v128.store(b, v128.xor(w, u));
+    }
+  } else {
+    full2(a, b, bytes, twiddle, false);
+  }
+}
+
+/** Inverse butterfly of two regions: b += a; a += t b. */
+function inverse2(a: usize, b: usize, bytes: usize, twiddle: u32): void {
+  if (twiddle == 0) {
+    for (const end = a + bytes; a < end; a += 16, b += 16) v128.store(b, v128.xor(v128.load(a), v128.load(b)));
+  } else if (twiddle < 256) {
+    const mask = lowNibbles();
+    const tables = tablesOf(twiddle);
+    const low = v128.load(tables, 0);
+    const high = v128.load(tables, 16);
+    for (const end = a + bytes; a < end; a += 16, b += 16) {
+      const u = v128.load(a);
+      const w = v128.xor(v128.load(b), u);
+      v128.store(b, w);
+      v128.store(a, v128.xor(u, times(low, high, mask, w)));
+    }
+  } else {
+    full2(a, b, bytes, twiddle, true);
+  }
+}
+
+/** Either butterfly for a twiddle outside the subfield. */
+// @ts-ignore: decorator
+@inline
+function full2(a: usize, b: usize, bytes: usize, twiddle: u32, isInverse: bool): void {
+  const mask = lowNibbles();
+  const tl = towerLow(twiddle);
+  const th = towerHigh(twiddle);
+  const p = tablesOf(tl);
+  const q = tablesOf(timesSquare(th));
+  const r = tablesOf(tl ^ th);
+  const pLow = v128.load(p, 0);
+  const pHigh = v128.load(p, 16);
+  const qLow = v128.load(q, 0);
+  const qHigh = v128.load(q, 16);
+  const rLow = v128.load(r, 0);
+  const rHigh = v128.load(r, 16);
+  for (let i: usize = 0; i < bytes; i += i & 16 ? 48 : 16) {
+    let uLo = v128.load(a + i, 0);
+    let uHi = v128.load(a + i, 32);
+    let wLo = v128.load(b + i, 0);
+    let wHi = v128.load(b + i, 32);
+    if (isInverse) {
+      wLo = v128.xor(wLo, uLo);
+      wHi = v128.xor(wHi, uHi);
+    }
+    const lows = times(pLow, pHigh, mask, wLo);
+    uLo = v128.xor(uLo, v128.xor(lows, times(qLow, qHigh, mask, wHi)));
+    uHi = v128.xor(uHi, v128.xor(lows, times(rLow, rHigh, mask, v128.xor(wLo, wHi))));
+    if (!isInverse) {
+      wLo = v128.xor(wLo, uLo);
+      wHi = v128.xor(wHi, uHi);
+    }
+    v128.store(a + i, uLo, 0);
+    v128.store(a + i, uHi, 32);
+    v128.store(b + i, wLo, 0);
+    v128.store(b + i, wHi, 32);
+  }
+}
+
+/**
+ * Two inverse layers over four regions of `bytes`, one after another at `a`. Twiddles: `outer` for the second layer,
+ * 2 * outer and 2 * outer + 2 for the two blocks of the first.
+ */
+function inverse4(a: usize, bytes: usize, outer: u32): void {
+  const b = a + bytes;
+  const c = b + bytes;
+  const d = c + bytes;
+  const first = outer << 1;
+  const second = first | 2;
+  if (second >= 256) {
+    inverse2(a, b, bytes, first);
+    inverse2(c, d, bytes, second);
+    inverse2(a, c, bytes, outer);
+    inverse2(b, d, bytes, outer);
+    return;
+  }
+  const mask = lowNibbles();
+  const tables1 = tablesOf(second);
+  const low1 = v128.load(tables1, 0);
+  const high1 = v128.load(tables1, 16);
+  if (outer == 0) {
+    for (let i: usize = 0; i < bytes; i += 16) {
+      const va = v128.load(a + i);
+      const vb = v128.xor(v128.load(b + i), va);
+      let vc = v128.load(c + i);
+      const vd = v128.xor(v128.load(d + i), vc);
+      vc = v128.xor(vc, times(low1, high1, mask, vd));
+      v128.store(b + i, vb);
+      v128.store(c + i, v128.xor(vc, va));
+      v128.store(d + i, v128.xor(vd, vb));
+    }
+    return;
+  }
+  const tables0 = tablesOf(first);
+  const low0 = v128.load(tables0, 0);
+  const high0 = v128.load(tables0, 16);
+  const tables2 = tablesOf(outer);
+  const low2 = v128.load(tables2, 0);
+  const high2 = v128.load(tables2, 16);
+  for (let i: usize = 0; i < bytes; i += 16) {
+    let va = v128.load(a + i);
+    let vb = v128.xor(v128.load(b + i), va);
+    va = v128.xor(va, times(low0, high0, mask, vb));
+    let vc = v128.load(c + i);
+    let vd = v128.xor(v128.load(d + i), vc);
+    vc = v128.xor(vc, times(low1, high1, mask, vd));
+    vc = v128.xor(vc, va);
+    va = v128.xor(va, times(low2, high2, mask, vc));
+    vd = v128.xor(vd, vb);
+    vb = v128.xor(vb, times(low2, high2, mask, vd));
+    v128.store(a + i, va);
+    v128.store(b + i, vb);
+    v128.store(c + i, vc);
+    v128.store(d + i, vd);
+  }
+}
+
+/** Two forward layers over four regions; twiddles as in {@link inverse4}. */
+function forward4(a: usize, bytes: usize, outer: u32): void {
+  const b = a + bytes;
+  const c = b + bytes;
+  const d = c + bytes;
+  const first = outer << 1;
+  const second = first | 2;
+  if (second >= 256) {
+    forward2(a, c, bytes, outer);
+    forward2(b, d, bytes, outer);
+    forward2(a, b, bytes, first);
+    forward2(c, d, bytes, second);
+    return;
+  }
+  const mask = lowNibbles();
+  const tables1 = tablesOf(second);
+  const low1 = v128.load(tables1, 0);
+  const high1 = v128.load(tables1, 16);
+  if (outer == 0) {
+    for (let i: usize = 0; i < bytes; i += 16) {
+      const va = v128.load(a + i);
+      const vb = v128.load(b + i);
+      let vc = v128.xor(v128.load(c + i), va);
+      let vd = v128.xor(v128.load(d + i), vb);
+      v128.store(b + i, v128.xor(vb, va));
+      vc = v128.xor(vc, times(low1, high1, mask, vd));
+      vd = v128.xor(vd, vc);
+      v128.store(c + i, vc);
+      v128.store(d + i, vd);
+    }
+    return;
+  }
+  const tables0 = tablesOf(first);
+  const low0 = v128.load(tables0, 0);
+  const high0 = v128.load(tables0, 16);
+  const tables2 = tablesOf(outer);
+  const low2 = v128.load(tables2, 0);
+  const high2 = v128.load(tables2, 16);
+  for (let i: usize = 0; i < bytes; i += 16) {
+    let va = v128.load(a + i);
+    let vb = v128.load(b + i);
+    let vc = v128.load(c + i);
+    let vd = v128.load(d + i);
+    va = v128.xor(va, times(low2, high2, mask, vc));
+    vc = v128.xor(vc, va);
+    vb = v128.xor(vb, times(low2, high2, mask, vd));
+    vd = v128.xor(vd, vb);
+    va = v128.xor(va, times(low0, high0, mask, vb));
+    vb = v128.xor(vb, va);
+    vc = v128.xor(vc, times(low1, high1, mask, vd));
+    vd = v128.xor(vd, vc);
+    v128.store(a + i, va);
+    v128.store(b + i, vb);
+    v128.store(c + i, vc);
+    v128.store(d + i, vd);
+  }
+}
+
+/** Inverse transform of `size` lanes (a power of two) on the coset `delta`; lanes from `limit` on must be zero. */
+export function inverse(base: usize, width: usize, size: u32, delta: u32, limit: u32): void {
+  let layer: u32 = 0;
+  let distance: u32 = 1;
+  for (; distance * 2 < size; distance <<= 2, layer += 2) {
+    for (let q: u32 = 0; q < limit; q += distance << 2) {
+      inverse4(base + q * width, distance * width, (q + delta) >> (layer + 1));
+    }
+  }
+  if (distance < size) inverse2(base, base + distance * width, distance * width, delta >> layer);
+}
+
+/** Forward transform of `size` lanes on the coset `delta`; only lanes of [start, end) are wanted, others end undefined. */
+export function forward(base: usize, width: usize, size: u32, delta: u32, start: u32, end: u32): void {
+  let layer: u32 = 31 - <u32>clz<u32>(size);
+  let distance = size;
+  if (layer & 1) {
+    layer -= 1;
+    distance >>= 1;
+    forward2(base, base + distance * width, distance * width, delta >> layer);
+  }
+  while (distance > 1) {
+    distance >>= 2;
+    layer -= 2;
+    const span = distance << 2;
+    for (let q: u32 = start & ~(span - 1); q < end; q += span) {
+      forward4(base + q * width, distance * width, (q + delta) >> (layer + 1));
+    }
+  }
+}

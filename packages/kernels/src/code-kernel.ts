@@ -1,0 +1,278 @@
+/**
+ * Reed-Solomon codewords and Merkle trees in WebAssembly memory.
+ *
+ * The kernel works on areas of its own memory that the caller fills and empties between calls; nothing else is kept, so
+ * jobs that alternate on one kernel cannot disturb each other as long as each lays out, fills, computes and empties
+ * without a pause. Memory only grows while an instance lives; {@link CodeKernel.trim} drops an instance that has grown
+ * large.
+ *
+ * Symbols are addressed as (lane, slot): the position in a codeword, and which of several independent codewords.
+ */
+import { type DecodePlan, type LineCode, isHighRate, powerOfTwoFrom } from './code-points.ts';
+import { fieldTables, multiply } from './field.ts';
+import { codeWasm } from './generated/code-wasm.ts';
+import { KEPT_MEMORY_SIZE, MAX_STRIP_SIZE, MIN_STRIP_SIZE, WORK_SIZE } from './limits.ts';
+import { instantiate } from './wasm.ts';
+
+interface CodeExports {
+  readonly memory: WebAssembly.Memory;
+  heapBase(): number;
+  products(): number;
+  lift(): number;
+  finishTables(): void;
+  encodeLanes(k: number, r: number): number;
+  setSource(base: number, laneStep: number, slotStep: number, size: number, slots: number): void;
+  setTarget(base: number, laneStep: number, slotStep: number): void;
+  encode(k: number, r: number, nonZero: number, work: number, width: number): void;
+  decode(
+    plan: number,
+    received: number,
+    missing: number,
+    size: number,
+    limit: number,
+    start: number,
+    end: number,
+    work: number,
+    width: number,
+  ): void;
+  hashLeaves(
+    base: number,
+    laneStep: number,
+    slotStep: number,
+    size: number,
+    lanes: number,
+    slots: number,
+    out: number,
+  ): void;
+  reduceRows(nodes: number, rows: number, length: number, out: number): void;
+  reduceColumns(nodes: number, length: number, slots: number): void;
+  copySymbols(
+    from: number,
+    fromLane: number,
+    fromSlot: number,
+    to: number,
+    toLane: number,
+    toSlot: number,
+    size: number,
+    lanes: number,
+    slots: number,
+  ): void;
+}
+
+/** Where symbols are: the one of (lane, slot) is at `address + lane * laneStep + slot * slotStep`. */
+export interface SymbolArray {
+  readonly address: number;
+  readonly laneStep: number;
+  readonly slotStep: number;
+}
+
+/** Size of the symbols of a call, in bytes (even), and how many codewords there are. */
+export interface SymbolShape {
+  readonly symbolSize: number;
+  readonly slots: number;
+}
+
+const PAGE_SIZE = 65_536;
+/** Areas keep this far apart: kernels may read a byte before an area, and cache lines are not shared. */
+const AREA_GAP = 64;
+
+interface Instance {
+  readonly wasm: CodeExports;
+  readonly heapBase: number;
+  bytes: Uint8Array<ArrayBuffer>;
+}
+
+export class CodeKernel {
+  #instance: Instance | undefined;
+  #work = 0;
+  #workSize = 0;
+  #plan = 0;
+
+  /** Bytes of WebAssembly memory held now. */
+  get memorySize(): number {
+    return this.#instance?.bytes.length ?? 0;
+  }
+
+  /** The whole memory; valid until the next {@link layout} or {@link trim}. */
+  get bytes(): Uint8Array<ArrayBuffer> {
+    return this.#live().bytes;
+  }
+
+  /**
+   * Lays out areas of the given sizes and, for the codes given, room to work in. All earlier areas become invalid.
+   *
+   * @returns the address of each area, 64-byte aligned
+   * @throws RangeError when the memory cannot grow that far (WebAssembly addresses end at 4 GiB)
+   */
+  layout(sizes: readonly number[], ...codes: readonly LineCode[]): number[] {
+    const instance = this.#live();
+    let next = align(instance.heapBase + AREA_GAP);
+    const take = (size: number): number => {
+      const address = next;
+      next = align(address + size + AREA_GAP);
+      return address;
+    };
+    this.#workSize = Math.max(0, ...codes.map(workSize));
+    this.#work = take(this.#workSize);
+    this.#plan = take(Math.max(0, ...codes.map(planSize)));
+    const addresses = sizes.map(take);
+    const missing = next - instance.bytes.length;
+    if (missing > 0) {
+      instance.wasm.memory.grow(Math.ceil(missing / PAGE_SIZE));
+      instance.bytes = new Uint8Array(instance.wasm.memory.buffer);
+    }
+    return addresses;
+  }
+
+  /** Lets go of the instance if it has grown beyond what is worth keeping. */
+  trim(): void {
+    if (this.memorySize > KEPT_MEMORY_SIZE) this.release();
+  }
+
+  /** Lets go of the instance; the next call makes a new one. */
+  release(): void {
+    this.#instance = undefined;
+  }
+
+  /**
+   * Recovery symbols of codewords.
+   *
+   * @param nonZero - source lanes from here on are zero and are not read
+   * @param source - lanes 0..sourceCount-1
+   * @param target - lanes 0..recoveryCount-1
+   */
+  encode(code: LineCode, shape: SymbolShape, nonZero: number, source: SymbolArray, target: SymbolArray): void {
+    const { wasm } = this.#live();
+    this.#arrange(wasm, shape, source, target);
+    const lanes = wasm.encodeLanes(code.sourceCount, code.recoveryCount);
+    wasm.encode(code.sourceCount, code.recoveryCount, nonZero, this.#work, this.#width(lanes));
+  }
+
+  /**
+   * Missing source symbols of codewords.
+   *
+   * @param source - one lane for each received symbol, in the order given to the plan
+   * @param target - one lane for each of `plan.missing`
+   */
+  decode(plan: DecodePlan, shape: SymbolShape, source: SymbolArray, target: SymbolArray): void {
+    if (plan.missing.length === 0) return;
+    const { wasm, bytes } = this.#live();
+    new Uint32Array(bytes.buffer, this.#plan, plan.pairs.length).set(plan.pairs);
+    this.#arrange(wasm, shape, source, target);
+    wasm.decode(
+      this.#plan,
+      plan.receivedCount,
+      plan.missing.length,
+      plan.size,
+      plan.limit,
+      plan.start,
+      plan.end,
+      this.#work,
+      this.#width(plan.size),
+    );
+  }
+
+  /** Merkle leaf hashes of `lanes` x `slots` symbols to `out`, 32 bytes each, in the order lane, slot. */
+  hashLeaves(shape: SymbolShape, lanes: number, symbols: SymbolArray, out: number): void {
+    const { address, laneStep, slotStep } = symbols;
+    this.#live().wasm.hashLeaves(address, laneStep, slotStep, shape.symbolSize, lanes, shape.slots, out);
+  }
+
+  /**
+   * One level up in `rows` Merkle trees whose nodes lie row by row, `length` in each: ceil(length / 2) in each to `out`,
+   * which may be `nodes`. A node without a sibling is paired with the empty one, also when it is alone.
+   */
+  reduceRows(nodes: number, rows: number, length: number, out: number): void {
+    this.#live().wasm.reduceRows(nodes, rows, length, out);
+  }
+
+  /** Roots of `slots` Merkle trees whose nodes lie at (index, slot), `length` indices, in place: `slots` roots. */
+  reduceColumns(nodes: number, length: number, slots: number): void {
+    this.#live().wasm.reduceColumns(nodes, length, slots);
+  }
+
+  /** Copies `lanes` x `slots` symbols to another arrangement. */
+  copySymbols(shape: SymbolShape, lanes: number, from: SymbolArray, to: SymbolArray): void {
+    this.#live().wasm.copySymbols(
+      from.address,
+      from.laneStep,
+      from.slotStep,
+      to.address,
+      to.laneStep,
+      to.slotStep,
+      shape.symbolSize,
+      lanes,
+      shape.slots,
+    );
+  }
+
+  #arrange(wasm: CodeExports, shape: SymbolShape, source: SymbolArray, target: SymbolArray): void {
+    wasm.setSource(source.address, source.laneStep, source.slotStep, shape.symbolSize, shape.slots);
+    wasm.setTarget(target.address, target.laneStep, target.slotStep);
+  }
+
+  /** Widest strip for which `lanes` fit the work area. */
+  #width(lanes: number): number {
+    const width = stripSize(lanes);
+    if (width * lanes > this.#workSize) throw new RangeError(`layout() was not told of a code of ${lanes} lanes`);
+    return width;
+  }
+
+  #live(): Instance {
+    if (this.#instance !== undefined) return this.#instance;
+    const wasm = instantiate<CodeExports>(codeWasm);
+    const bytes = new Uint8Array(wasm.memory.buffer as ArrayBuffer);
+    const { products, lift } = subfieldTables();
+    bytes.set(products, wasm.products());
+    bytes.set(lift, wasm.lift());
+    wasm.finishTables();
+    this.#instance = { wasm, heapBase: wasm.heapBase(), bytes };
+    return this.#instance;
+  }
+}
+
+function align(address: number): number {
+  return Math.ceil(address / AREA_GAP) * AREA_GAP;
+}
+
+/** Bytes of one lane's strip: all lanes together stay in the second-level cache, and no strip is too short to be worth it. */
+function stripSize(lanes: number): number {
+  const fitting = Math.floor(WORK_SIZE / lanes / 64) * 64;
+  return Math.min(MAX_STRIP_SIZE, Math.max(MIN_STRIP_SIZE, fitting));
+}
+
+/** Room for encoding and decoding with a code. */
+function workSize(code: LineCode): number {
+  const { sourceCount, recoveryCount } = code;
+  const size = powerOfTwoFrom(isHighRate(code) ? recoveryCount : sourceCount);
+  const points = isHighRate(code) ? size + sourceCount : size + recoveryCount;
+  const [encoding, decoding] = [2 * size, powerOfTwoFrom(points)];
+  return Math.max(encoding * stripSize(encoding), decoding * stripSize(decoding));
+}
+
+/** Bytes of the largest decoding plan of a code: a pair of u32 for each received and each missing symbol. */
+function planSize({ sourceCount, recoveryCount }: LineCode): number {
+  return 8 * (sourceCount + Math.min(sourceCount, recoveryCount));
+}
+
+let subfield: { products: Uint8Array; lift: Uint8Array } | undefined;
+
+/**
+ * Products of each element of the subfield GF(2^8) (coordinates below 256) with 16 low and 16 high nibbles; and for each
+ * high byte h the low byte that h * u adds, u being element 0x100, which the tower form takes out.
+ */
+function subfieldTables(): { products: Uint8Array; lift: Uint8Array } {
+  if (subfield !== undefined) return subfield;
+  fieldTables();
+  const products = new Uint8Array(256 * 32);
+  const lift = new Uint8Array(256);
+  for (let element = 0; element < 256; element += 1) {
+    lift[element] = (element << 8) ^ multiply(element, 0x100);
+    for (let nibble = 0; nibble < 16; nibble += 1) {
+      products[element * 32 + nibble] = multiply(element, nibble);
+      products[element * 32 + 16 + nibble] = multiply(element, nibble << 4);
+    }
+  }
+  subfield = { products, lift };
+  return subfield;
+}
