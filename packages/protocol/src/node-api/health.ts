@@ -1,0 +1,111 @@
+/** What a node says about itself: health (Walrus storage node rules) and Floe's capabilities (an extension). */
+import type { FloeError } from '@floe/platform';
+import { envelopeErrors } from './envelopes.ts';
+
+export type ShardStatus = 'unknown' | 'ready' | 'inTransfer' | 'inRecovery' | 'readOnly';
+
+export interface ShardHealth {
+  readonly shard: number;
+  readonly status: ShardStatus;
+}
+
+/** The `data` of `GET /v1/health`, as it is in JSON. */
+export interface NodeHealth {
+  readonly uptime: { readonly secs: number; readonly nanos: number };
+  readonly epoch: number;
+  /** BLS key in standard base64. */
+  readonly publicKey: string;
+  readonly nodeStatus: string;
+  readonly eventProgress: {
+    /** Events whose effects are durable. */
+    readonly persisted: number;
+    /** Events under way beyond those. */
+    readonly pending: number;
+    readonly highestFinishedEventIndex: number | null;
+  };
+  readonly shardSummary: {
+    /** Assigned by the latest committee. */
+    readonly owned: number;
+    readonly ownedShardStatus: Readonly<Record<'unknown' | 'ready' | 'inTransfer' | 'inRecovery', number>>;
+    readonly readOnly: number;
+  };
+  /** Only when asked for; by shard. */
+  readonly shardDetail?: { readonly owned: readonly ShardHealth[]; readonly other: readonly ShardHealth[] };
+  readonly latestCheckpointSequenceNumber?: number;
+}
+
+/**
+ * Checks what a client reads: `uptime`, `epoch`, `publicKey`, `nodeStatus`, `eventProgress`, `shardSummary`.
+ * @throws MALFORMED_RESPONSE
+ */
+export function parseNodeHealth(json: unknown): NodeHealth {
+  const health = record(json, 'health');
+  const uptime = record(health['uptime'], 'health uptime');
+  const progress = record(health['eventProgress'], 'health eventProgress');
+  const summary = record(health['shardSummary'], 'health shardSummary');
+  const statuses = record(summary['ownedShardStatus'], 'health ownedShardStatus');
+  const numbers = [
+    [uptime, 'secs'],
+    [uptime, 'nanos'],
+    [health, 'epoch'],
+    [progress, 'persisted'],
+    [progress, 'pending'],
+    [summary, 'owned'],
+    [summary, 'readOnly'],
+    ...(['unknown', 'ready', 'inTransfer', 'inRecovery'] as const).map((name) => [statuses, name] as const),
+  ] as const;
+  for (const [fields, name] of numbers) expectType(fields, name, 'number');
+  expectType(health, 'publicKey', 'string');
+  expectType(health, 'nodeStatus', 'string');
+  return health as unknown as NodeHealth;
+}
+
+/** The `data` of `GET /v1/capabilities`. A node that does not know the route (404) has none. */
+export interface NodeCapabilities {
+  /** Version of Floe's extensions. */
+  readonly floe: 1;
+  /** Batched slivers, when offered. */
+  readonly batchedSlivers?: {
+    /** Most slivers in one batched read. */
+    readonly maxReadSlivers: number;
+    /** Most slivers in one batched upload. */
+    readonly maxUploadSlivers: number;
+  };
+}
+
+/** @throws MALFORMED_RESPONSE */
+export function parseNodeCapabilities(json: unknown): NodeCapabilities {
+  const fields = record(json, 'capabilities');
+  if (fields['floe'] !== 1) throw malformed('capabilities', 'floe version 1', String(fields['floe']).slice(0, 40));
+  if (fields['batchedSlivers'] === undefined) return { floe: 1 };
+  const batched = record(fields['batchedSlivers'], 'batchedSlivers');
+  return {
+    floe: 1,
+    batchedSlivers: {
+      maxReadSlivers: positive(batched, 'maxReadSlivers'),
+      maxUploadSlivers: positive(batched, 'maxUploadSlivers'),
+    },
+  };
+}
+
+function positive(fields: Record<string, unknown>, name: string): number {
+  const value = fields[name];
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1) {
+    throw malformed(`field ${name}`, 'a positive integer', String(value).slice(0, 40));
+  }
+  return value;
+}
+
+function expectType(fields: Record<string, unknown>, name: string, type: 'number' | 'string'): void {
+  if (typeof fields[name] !== type) throw malformed(`field ${name}`, `a ${type}`, typeof fields[name]);
+}
+
+function record(value: unknown, what: string): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw malformed(what, 'an object', typeof value);
+  return value as Record<string, unknown>;
+}
+
+function malformed(what: string, expected: string, came: string): FloeError {
+  return envelopeErrors.MALFORMED_RESPONSE({ what, expected, came });
+}
