@@ -2,16 +2,17 @@
  * Events of the contracts' `events` module: their BCS layouts, and the tagged union that nodes and clients handle.
  * Storage nodes follow these in ledger order; the contracts emit nothing for staking, attributes, burns and reserving.
  */
-import { isValidSuiAddress } from "@mysten/sui/utils";
-import type { ObjectId } from "@floe/protocol";
-import { blobId, bool, bytes, epoch, id, shardIndex, struct, u256, u64, u8, vector } from "./move-values.ts";
+import { bcs } from '@mysten/sui/bcs';
+import { isValidSuiAddress } from '@mysten/sui/utils';
+import type { ObjectId } from '@floe/protocol';
+import { blobId, bool, bytes, epoch, id, shardIndex, u256, u64, u8 } from './move-values.ts';
 
 const contractUpgrade = { epoch, packageDigest: bytes };
 const denyListChange = { epoch, root: u256, sequenceNumber: u64, nodeId: id };
 
 /** BCS layout of each event by its Move name; field names are Move's in camelCase. */
 export const eventLayouts = {
-  BlobRegistered: struct("BlobRegistered", {
+  BlobRegistered: bcs.struct('BlobRegistered', {
     epoch,
     blobId,
     size: u64,
@@ -21,7 +22,7 @@ export const eventLayouts = {
     objectId: id,
   }),
   /** `epoch` is the first certified epoch, also when it reports an extension. */
-  BlobCertified: struct("BlobCertified", {
+  BlobCertified: bcs.struct('BlobCertified', {
     epoch,
     blobId,
     endEpoch: epoch,
@@ -29,23 +30,23 @@ export const eventLayouts = {
     objectId: id,
     isExtension: bool,
   }),
-  BlobDeleted: struct("BlobDeleted", { epoch, blobId, endEpoch: epoch, objectId: id, wasCertified: bool }),
-  InvalidBlobID: struct("InvalidBlobID", { epoch, blobId }),
-  EpochParametersSelected: struct("EpochParametersSelected", { nextEpoch: epoch }),
-  EpochChangeStart: struct("EpochChangeStart", { epoch }),
-  EpochChangeDone: struct("EpochChangeDone", { epoch }),
-  ShardsReceived: struct("ShardsReceived", { epoch, shards: vector(shardIndex) }),
-  ShardRecoveryStart: struct("ShardRecoveryStart", { epoch, shards: vector(shardIndex) }),
-  PricesUpdated: struct("PricesUpdated", { epoch, storagePrice: u64, writePrice: u64 }),
-  StoragePoolCreated: struct("StoragePoolCreated", {
+  BlobDeleted: bcs.struct('BlobDeleted', { epoch, blobId, endEpoch: epoch, objectId: id, wasCertified: bool }),
+  InvalidBlobID: bcs.struct('InvalidBlobID', { epoch, blobId }),
+  EpochParametersSelected: bcs.struct('EpochParametersSelected', { nextEpoch: epoch }),
+  EpochChangeStart: bcs.struct('EpochChangeStart', { epoch }),
+  EpochChangeDone: bcs.struct('EpochChangeDone', { epoch }),
+  ShardsReceived: bcs.struct('ShardsReceived', { epoch, shards: bcs.vector(shardIndex) }),
+  ShardRecoveryStart: bcs.struct('ShardRecoveryStart', { epoch, shards: bcs.vector(shardIndex) }),
+  PricesUpdated: bcs.struct('PricesUpdated', { epoch, storagePrice: u64, writePrice: u64 }),
+  StoragePoolCreated: bcs.struct('StoragePoolCreated', {
     epoch,
     storagePoolId: id,
     reservedEncodedCapacityBytes: u64,
     startEpoch: epoch,
     endEpoch: epoch,
   }),
-  StoragePoolExtended: struct("StoragePoolExtended", { epoch, storagePoolId: id, newEndEpoch: epoch }),
-  PooledBlobRegistered: struct("PooledBlobRegistered", {
+  StoragePoolExtended: bcs.struct('StoragePoolExtended', { epoch, storagePoolId: id, newEndEpoch: epoch }),
+  PooledBlobRegistered: bcs.struct('PooledBlobRegistered', {
     epoch,
     blobId,
     unencodedSize: u64,
@@ -54,33 +55,33 @@ export const eventLayouts = {
     objectId: id,
     storagePoolId: id,
   }),
-  PooledBlobCertified: struct("PooledBlobCertified", {
+  PooledBlobCertified: bcs.struct('PooledBlobCertified', {
     epoch,
     blobId,
     deletable: bool,
     objectId: id,
     storagePoolId: id,
   }),
-  PooledBlobDeleted: struct("PooledBlobDeleted", {
+  PooledBlobDeleted: bcs.struct('PooledBlobDeleted', {
     epoch,
     blobId,
     objectId: id,
     wasCertified: bool,
     storagePoolId: id,
   }),
-  RegisterDenyListUpdate: struct("RegisterDenyListUpdate", denyListChange),
-  DenyListUpdate: struct("DenyListUpdate", denyListChange),
-  DenyListBlobDeleted: struct("DenyListBlobDeleted", { epoch, blobId }),
-  ContractUpgraded: struct("ContractUpgraded", { epoch, packageId: id, version: u64 }),
-  ContractUpgradeProposed: struct("ContractUpgradeProposed", contractUpgrade),
-  ContractUpgradeQuorumReached: struct("ContractUpgradeQuorumReached", contractUpgrade),
-  ProtocolVersionUpdated: struct("ProtocolVersionUpdated", { epoch, startEpoch: epoch, protocolVersion: u64 }),
+  RegisterDenyListUpdate: bcs.struct('RegisterDenyListUpdate', denyListChange),
+  DenyListUpdate: bcs.struct('DenyListUpdate', denyListChange),
+  DenyListBlobDeleted: bcs.struct('DenyListBlobDeleted', { epoch, blobId }),
+  ContractUpgraded: bcs.struct('ContractUpgraded', { epoch, packageId: id, version: u64 }),
+  ContractUpgradeProposed: bcs.struct('ContractUpgradeProposed', contractUpgrade),
+  ContractUpgradeQuorumReached: bcs.struct('ContractUpgradeQuorumReached', contractUpgrade),
+  ProtocolVersionUpdated: bcs.struct('ProtocolVersionUpdated', { epoch, startEpoch: epoch, protocolVersion: u64 }),
 } as const;
 
 export type ContractEventKind = keyof typeof eventLayouts;
 
 /** The fields of one kind of event. */
-export type ContractEventFields<Kind extends ContractEventKind> = (typeof eventLayouts)[Kind]["$inferType"];
+export type ContractEventFields<Kind extends ContractEventKind> = (typeof eventLayouts)[Kind]['$inferType'];
 
 /** An event with its kind: `{kind: 'BlobDeleted', epoch, blobId, …}`. */
 export type ContractEvent = {
@@ -93,7 +94,7 @@ export type ContractEventOf<Kind extends ContractEventKind> = Extract<ContractEv
 export function parseEventType(type: string): { packageId: ObjectId; name: string } | undefined {
   const match = /^(0x[0-9a-f]{1,64})::events::(\w+)$/.exec(type);
   if (match === null) return undefined;
-  const packageId = `0x${(match[1] as string).slice(2).padStart(64, "0")}`;
+  const packageId = `0x${(match[1] as string).slice(2).padStart(64, '0')}`;
   return isValidSuiAddress(packageId) ? { packageId: packageId as ObjectId, name: match[2] as string } : undefined;
 }
 

@@ -2,12 +2,12 @@
  * Signatures of every public Move function that a transaction can call, and the abilities of the types they use. One
  * table serves `GetFunction`, the typing of arguments, and whether a shared object is taken mutably.
  */
-import type { ObjectId } from "@floe/protocol";
-import { DECLARATIONS } from "./declarations.ts";
-import type { Ability, MoveType, PackageAddresses, PackageName } from "./move-type.ts";
-import { type FunctionSignature, type Parameter, parseDeclarations, type StructDeclaration } from "./signature-text.ts";
+import type { ObjectId } from '@floe/protocol';
+import { DECLARATIONS } from './declarations.ts';
+import type { Ability, MoveType, PackageAddresses, PackageName } from './move-type.ts';
+import { type FunctionSignature, type Parameter, parseDeclarations, type StructDeclaration } from './signature-text.ts';
 
-export type { FunctionSignature, Parameter, Reference, StructDeclaration, TypeParameter } from "./signature-text.ts";
+export type { FunctionSignature, Parameter, Reference, StructDeclaration, TypeParameter } from './signature-text.ts';
 
 const declarations = parseDeclarations(DECLARATIONS);
 
@@ -60,30 +60,23 @@ export function callParameters(signature: FunctionSignature): readonly Parameter
  * have `store` (Move's conditional abilities).
  */
 export function abilitiesOf(type: MoveType, typeArguments: readonly (readonly Ability[])[] = []): readonly Ability[] {
-  switch (type.kind) {
-    case "vector": {
-      const element = abilitiesOf(type.element, typeArguments);
-      return (["copy", "drop", "store"] as const).filter((ability) => element.includes(ability));
-    }
-    case "parameter":
-      return typeArguments[type.index] ?? [];
-    case "struct": {
-      const declared = structDeclaration(type.package, type.module, type.name);
-      if (declared === undefined) return [];
-      const bounding = type.typeArguments
-        .filter((_argument, i) => declared.typeParameters[i]?.phantom === false)
-        .map((argument) => abilitiesOf(argument, typeArguments));
-      return declared.abilities.filter((ability) =>
-        bounding.every((abilities) => abilities.includes(ability === "key" ? "store" : ability)),
-      );
-    }
-    case "signer":
-      return ["drop"];
-    default:
-      return ["copy", "drop", "store"];
+  if (type.kind === 'parameter') return typeArguments[type.index] ?? [];
+  if (type.kind === 'signer') return ['drop'];
+  if (type.kind === 'vector') {
+    const element = abilitiesOf(type.element, typeArguments);
+    return (['copy', 'drop', 'store'] as const).filter((ability) => element.includes(ability));
   }
+  if (type.kind !== 'struct') return ['copy', 'drop', 'store'];
+  const declared = structDeclaration(type.package, type.module, type.name);
+  if (declared === undefined) return [];
+  const bounding = type.typeArguments
+    .filter((_argument, i) => declared.typeParameters[i]?.phantom === false)
+    .map((argument) => abilitiesOf(argument, typeArguments));
+  return declared.abilities.filter((ability) =>
+    bounding.every((abilities) => abilities.includes(ability === 'key' ? 'store' : ability)),
+  );
 }
 
 function isTxContext(type: MoveType): boolean {
-  return type.kind === "struct" && type.package === "sui" && type.module === "tx_context";
+  return type.kind === 'struct' && type.package === 'sui' && type.module === 'tx_context';
 }

@@ -2,13 +2,13 @@
  * The exact BCS layouts of every object on the ledger, under their Move names: `layouts.Blob.parse(bytes)`,
  * `layouts.Blob.serialize(value).toBytes()`. Field names are Move's in camelCase, in Move's order.
  */
-import { bytes, coin, empty, epoch, field, id, treasuryCap, u64 } from "./move-values.ts";
-import * as staking from "./layouts/staking.ts";
-import * as system from "./layouts/system.ts";
+import { bytes, type coin, empty, epoch, field, id, type treasuryCap, u64 } from './move-values.ts';
+import * as staking from './layouts/staking.ts';
+import * as system from './layouts/system.ts';
 
-export * from "./layouts/staking.ts";
-export * from "./layouts/system.ts";
-export { coin as Coin, treasuryCap as TreasuryCap } from "./move-values.ts";
+export * from './layouts/staking.ts';
+export * from './layouts/system.ts';
+export { coin as Coin, treasuryCap as TreasuryCap } from './move-values.ts';
 
 export type Coin = typeof coin.$inferType;
 export type TreasuryCap = typeof treasuryCap.$inferType;

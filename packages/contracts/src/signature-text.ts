@@ -8,10 +8,10 @@
  * Names of types are resolved among the structs declared in the same text; `fun f<T: key + store>` declares a type
  * parameter. The text is part of this package, so a mistake in it is a bug and throws when the package loads.
  */
-import { assert } from "@floe/platform";
-import type { Ability, MovePrimitive, MoveStruct, MoveType, PackageName } from "./move-type.ts";
+import { assert } from '@floe/platform';
+import type { Ability, MovePrimitive, MoveStruct, MoveType, PackageName } from './move-type.ts';
 
-export type Reference = "value" | "imm" | "mut";
+export type Reference = 'value' | 'imm' | 'mut';
 
 export interface Parameter {
   readonly ref: Reference;
@@ -27,7 +27,7 @@ export interface FunctionSignature {
   readonly package: PackageName;
   readonly module: string;
   readonly name: string;
-  readonly visibility: "public";
+  readonly visibility: 'public';
   readonly isEntry: boolean;
   readonly typeParameters: readonly TypeParameter[];
   /** With the trailing `TxContext`, where Move has it; a transaction's arguments leave it out. */
@@ -50,29 +50,29 @@ export interface Declarations {
 }
 
 const PRIMITIVES: ReadonlySet<string> = new Set<MovePrimitive>([
-  "bool",
-  "u8",
-  "u16",
-  "u32",
-  "u64",
-  "u128",
-  "u256",
-  "address",
-  "signer",
+  'bool',
+  'u8',
+  'u16',
+  'u32',
+  'u64',
+  'u128',
+  'u256',
+  'address',
+  'signer',
 ]);
 
 /** @throws AssertionError when the text is not well formed or names a type it does not declare. */
 export function parseDeclarations(text: string): Declarations {
   const lines = text
-    .split("\n")
+    .split('\n')
     .map((line) => line.trim())
-    .filter((line) => line !== "" && !line.startsWith("//"));
+    .filter((line) => line !== '' && !line.startsWith('//'));
   const scoped = scopeLines(lines);
-  const structs = scoped.filter(({ line }) => line.startsWith("struct ")).map(parseStruct);
+  const structs = scoped.filter(({ line }) => line.startsWith('struct ')).map(parseStruct);
   const byName = new Map(structs.map((declared) => [declared.name, declared]));
-  assert(byName.size === structs.length, "two structs have the same name");
+  assert(byName.size === structs.length, 'two structs have the same name');
   const functions = scoped
-    .filter(({ line }) => !line.startsWith("struct "))
+    .filter(({ line }) => !line.startsWith('struct '))
     .map((scope) => parseFunction(scope, byName));
   return { functions, structs };
 }
@@ -90,7 +90,7 @@ function scopeLines(lines: readonly string[]): ScopedLine[] {
     const header = /^module (std|sui|wal|walrus)::(\w+)$/.exec(line);
     if (header !== null) scope = { package: header[1] as PackageName, module: header[2] as string };
     else {
-      assert(scope !== undefined, "declaration outside a module", { line });
+      assert(scope !== undefined, 'declaration outside a module', { line });
       scoped.push({ ...scope, line });
     }
   }
@@ -99,12 +99,12 @@ function scopeLines(lines: readonly string[]): ScopedLine[] {
 
 function parseStruct({ line, ...scope }: ScopedLine): StructDeclaration {
   const match = /^struct (\w+)(?:<([^>]*)>)?(?: has ([\w, ]+))?$/.exec(line);
-  assert(match !== null, "malformed struct", { line });
-  const typeParameters = splitList(match[2] ?? "").map((parameter) => ({
-    name: parameter.replace("phantom ", ""),
-    phantom: parameter.startsWith("phantom "),
+  assert(match !== null, 'malformed struct', { line });
+  const typeParameters = splitList(match[2] ?? '').map((parameter) => ({
+    name: parameter.replace('phantom ', ''),
+    phantom: parameter.startsWith('phantom '),
   }));
-  return { ...scope, name: match[1] as string, abilities: splitList(match[3] ?? "") as Ability[], typeParameters };
+  return { ...scope, name: match[1] as string, abilities: splitList(match[3] ?? '') as Ability[], typeParameters };
 }
 
 function parseFunction(
@@ -112,18 +112,18 @@ function parseFunction(
   structs: ReadonlyMap<string, StructDeclaration>,
 ): FunctionSignature {
   const match = /^(entry )?fun (\w+)(?:<(.*?)>)?\((.*?)\)(?:: (.+))?$/.exec(line);
-  assert(match !== null, "malformed function", { line });
-  const typeParameters = splitList(match[3] ?? "").map((declared) => {
-    const [name, abilities] = declared.split(": ");
-    return { name: name as string, abilities: (abilities?.split(" + ") ?? []) as Ability[] };
+  assert(match !== null, 'malformed function', { line });
+  const typeParameters = splitList(match[3] ?? '').map((declared) => {
+    const [name, abilities] = declared.split(': ');
+    return { name: name as string, abilities: (abilities?.split(' + ') ?? []) as Ability[] };
   });
   const names = typeParameters.map(({ name }) => name);
-  const returned = match[5] ?? "";
-  const returns = returned.startsWith("(") ? returned.slice(1, -1) : returned;
+  const returned = match[5] ?? '';
+  const returns = returned.startsWith('(') ? returned.slice(1, -1) : returned;
   return {
     ...scope,
     name: match[2] as string,
-    visibility: "public",
+    visibility: 'public',
     isEntry: match[1] !== undefined,
     typeParameters,
     parameters: splitList(match[4] as string).map((parameter) => parseParameter(parameter, names, structs)),
@@ -136,8 +136,8 @@ function parseParameter(
   typeParameters: readonly string[],
   structs: ReadonlyMap<string, StructDeclaration>,
 ): Parameter {
-  const ref = text.startsWith("&mut ") ? "mut" : text.startsWith("&") ? "imm" : "value";
-  const bare = ref === "mut" ? text.slice(5) : ref === "imm" ? text.slice(1) : text;
+  const ref = text.startsWith('&mut ') ? 'mut' : text.startsWith('&') ? 'imm' : 'value';
+  const bare = ref === 'mut' ? text.slice(5) : ref === 'imm' ? text.slice(1) : text;
   return { ref, type: parseType(bare, typeParameters, structs) };
 }
 
@@ -148,16 +148,16 @@ function parseType(
 ): MoveType {
   if (PRIMITIVES.has(text)) return { kind: text as MovePrimitive };
   const index = typeParameters.indexOf(text);
-  if (index >= 0) return { kind: "parameter", index };
+  if (index >= 0) return { kind: 'parameter', index };
   const match = /^(\w+)(?:<(.+)>)?$/.exec(text);
-  assert(match !== null, "malformed type", { text });
-  const inner = splitList(match[2] ?? "").map((argument) => parseType(argument, typeParameters, structs));
-  if (match[1] === "vector") return { kind: "vector", element: inner[0] as MoveType };
+  assert(match !== null, 'malformed type', { text });
+  const inner = splitList(match[2] ?? '').map((argument) => parseType(argument, typeParameters, structs));
+  if (match[1] === 'vector') return { kind: 'vector', element: inner[0] as MoveType };
   const declared = structs.get(match[1] as string);
-  assert(declared !== undefined, "undeclared type", { text });
-  assert(declared.typeParameters.length === inner.length, "wrong number of type arguments", { text });
+  assert(declared !== undefined, 'undeclared type', { text });
+  assert(declared.typeParameters.length === inner.length, 'wrong number of type arguments', { text });
   const struct: MoveStruct = {
-    kind: "struct",
+    kind: 'struct',
     package: declared.package,
     module: declared.module,
     name: declared.name,
@@ -172,12 +172,12 @@ function splitList(text: string): string[] {
   let depth = 0;
   let start = 0;
   for (let i = 0; i < text.length; i += 1) {
-    if (text[i] === "<") depth += 1;
-    else if (text[i] === ">") depth -= 1;
-    else if (text[i] === "," && depth === 0) {
+    if (text[i] === '<') depth += 1;
+    else if (text[i] === '>') depth -= 1;
+    else if (text[i] === ',' && depth === 0) {
       parts.push(text.slice(start, i));
       start = i + 1;
     }
   }
-  return [...parts, text.slice(start)].map((part) => part.trim()).filter((part) => part !== "");
+  return [...parts, text.slice(start)].map((part) => part.trim()).filter((part) => part !== '');
 }

@@ -1,11 +1,11 @@
 /** Canonical type names of a deployment, and ids of dynamic fields. Type names use a package's original id for ever. */
-import type { ObjectId } from "@floe/protocol";
-import { bcs } from "@mysten/sui/bcs";
-import { deriveDynamicFieldID, normalizeStructTag, parseStructTag } from "@mysten/sui/utils";
-import { utf8 } from "@floe/platform";
-import { empty, id, u64 } from "./move-values.ts";
+import type { ObjectId } from '@floe/protocol';
+import { bcs } from '@mysten/sui/bcs';
+import { deriveDynamicFieldID, normalizeStructTag, parseStructTag } from '@mysten/sui/utils';
+import { utf8 } from '@floe/platform';
+import { empty, id, u64 } from './move-values.ts';
 
-const SUI = `0x${"2".padStart(64, "0")}`;
+const SUI = `0x${'2'.padStart(64, '0')}`;
 
 /** `0x2::sui::SUI`, fully normalised. */
 export const SUI_TYPE = `${SUI}::sui::SUI`;
@@ -32,18 +32,18 @@ export interface TypeNames {
 export function typeNames(packageId: ObjectId): TypeNames {
   const name = (module: string, struct: string) => `${packageId}::${module}::${struct}`;
   return {
-    system: name("system", "System"),
-    systemInner: name("system_state_inner", "SystemStateInnerV1"),
-    staking: name("staking", "Staking"),
-    stakingInner: name("staking_inner", "StakingInnerV1"),
-    stakingPool: name("staking_pool", "StakingPool"),
-    storageNodeCap: name("storage_node", "StorageNodeCap"),
-    stakedWal: name("staked_wal", "StakedWal"),
-    storage: name("storage_resource", "Storage"),
-    blob: name("blob", "Blob"),
-    sharedBlob: name("shared_blob", "SharedBlob"),
-    metadata: name("metadata", "Metadata"),
-    metadataField: fieldType("vector<u8>", name("metadata", "Metadata")),
+    system: name('system', 'System'),
+    systemInner: name('system_state_inner', 'SystemStateInnerV1'),
+    staking: name('staking', 'Staking'),
+    stakingInner: name('staking_inner', 'StakingInnerV1'),
+    stakingPool: name('staking_pool', 'StakingPool'),
+    storageNodeCap: name('storage_node', 'StorageNodeCap'),
+    stakedWal: name('staked_wal', 'StakedWal'),
+    storage: name('storage_resource', 'Storage'),
+    blob: name('blob', 'Blob'),
+    sharedBlob: name('shared_blob', 'SharedBlob'),
+    metadata: name('metadata', 'Metadata'),
+    metadataField: fieldType('vector<u8>', name('metadata', 'Metadata')),
     events: `${packageId}::events::`,
   };
 }
@@ -80,12 +80,12 @@ export function dynamicFieldId(parent: ObjectId, nameType: string, name: Uint8Ar
 
 /** Field of `System` or `Staking` that holds the inner state of that version. */
 export function innerStateFieldId(parent: ObjectId, version: bigint): ObjectId {
-  return dynamicFieldId(parent, "u64", u64.serialize(version).toBytes());
+  return dynamicFieldId(parent, 'u64', u64.serialize(version).toBytes());
 }
 
 /** Field of a blob that holds its attributes; it exists once the blob has any. */
 export function metadataFieldId(blobObjectId: ObjectId): ObjectId {
-  return dynamicFieldId(blobObjectId, "vector<u8>", METADATA_NAME);
+  return dynamicFieldId(blobObjectId, 'vector<u8>', METADATA_NAME);
 }
 
 /** Field of an `ExtendedField` with that id. */
@@ -107,4 +107,4 @@ export function objectTableFieldId(tableId: ObjectId, key: ObjectId): ObjectId {
 }
 
 /** BCS of the name under which a blob keeps its attributes: the bytes of `metadata`. */
-export const METADATA_NAME: Uint8Array = bcs.byteVector().serialize(utf8("metadata")).toBytes();
+export const METADATA_NAME: Uint8Array = bcs.byteVector().serialize(utf8('metadata')).toBytes();

@@ -1,15 +1,13 @@
 /** BCS layouts of the staking side: the shared `Staking` object and what it holds, pools (storage nodes), stakes, caps. */
-import { bcs } from "@mysten/sui/bcs";
+import { bcs } from '@mysten/sui/bcs';
 import {
   balance,
   bytes,
   epoch,
   extendedField,
   id,
-  option,
   shardIndex,
   string,
-  struct,
   table,
   u128,
   u16,
@@ -18,75 +16,74 @@ import {
   u64,
   uncompressedG1,
   vecMap,
-  vector,
-} from "../move-values.ts";
-import { EpochParams } from "./system.ts";
+} from '../move-values.ts';
+import { EpochParams } from './system.ts';
 
 /** The shared object `staking::Staking`. */
-export const Staking = struct("Staking", {
+export const Staking = bcs.struct('Staking', {
   id,
   version: u64,
   packageId: id,
-  newPackageId: option(id),
+  newPackageId: bcs.option(id),
 });
 
 /** Shards of each node; entries ascend by node id. */
-export const Committee = vecMap(id, vector(shardIndex));
+export const Committee = vecMap(id, bcs.vector(shardIndex));
 
 /** Sync: shard weight attested so far. Done and selected: when the epoch's sync reached its quorum, in Unix ms. */
-export const EpochState = bcs.enum("EpochState", {
+export const EpochState = bcs.enum('EpochState', {
   EpochChangeSync: u16,
   EpochChangeDone: u64,
   NextParamsSelected: u64,
 });
 
 /** Dynamic field of `Staking` under the name `u64 = version`. */
-export const StakingInnerV1 = struct("StakingInnerV1", {
+export const StakingInnerV1 = bcs.struct('StakingInnerV1', {
   nShards: u16,
   epochDuration: u64,
   firstEpochStart: u64,
   pools: table,
   epoch,
   activeSet: extendedField,
-  nextCommittee: option(Committee),
+  nextCommittee: bcs.option(Committee),
   committee: Committee,
   previousCommittee: Committee,
-  nextEpochParams: option(EpochParams),
+  nextEpochParams: bcs.option(EpochParams),
   epochState: EpochState,
   nextEpochPublicKeys: extendedField,
 });
 
-export const ActiveSetEntry = struct("ActiveSetEntry", { nodeId: id, stakedAmount: u64 });
+export const ActiveSetEntry = bcs.struct('ActiveSetEntry', { nodeId: id, stakedAmount: u64 });
 
 /** Value of the extended field `StakingInnerV1.activeSet`; the order of `nodes` decides ties. */
-export const ActiveSet = struct("ActiveSet", {
+export const ActiveSet = bcs.struct('ActiveSet', {
   maxSize: u16,
   thresholdStake: u64,
-  nodes: vector(ActiveSetEntry),
+  nodes: bcs.vector(ActiveSetEntry),
   totalStake: u64,
 });
 
 /** Value of the extended field `StakingInnerV1.nextEpochPublicKeys`. */
 export const NextEpochPublicKeys = vecMap(id, uncompressedG1);
 
-export const VotingParams = struct("VotingParams", {
+export const VotingParams = bcs.struct('VotingParams', {
   storagePrice: u64,
   writePrice: u64,
   nodeCapacity: u64,
 });
 
-export const StorageNodeInfo = struct("StorageNodeInfo", {
+export const StorageNodeInfo = bcs.struct('StorageNodeInfo', {
   name: string,
   nodeId: id,
   networkAddress: string,
   publicKey: uncompressedG1,
-  nextEpochPublicKey: option(uncompressedG1),
+  nextEpochPublicKey: bcs.option(uncompressedG1),
   networkPublicKey: bytes,
   metadata: extendedField,
 });
 
 /** Value of the extended field `StorageNodeInfo.metadata`. */
-export const NodeMetadata = struct("NodeMetadata", {
+export const NodeMetadata = bcs.struct('NodeMetadata', {
   imageUrl: string,
   projectUrl: string,
   description: string,
@@ -96,17 +93,17 @@ export const NodeMetadata = struct("NodeMetadata", {
 /** Amounts that take effect at an epoch. */
 export const PendingValues = vecMap(epoch, u64);
 
-export const PoolState = bcs.enum("PoolState", { Active: null, Withdrawing: u32, Withdrawn: null });
+export const PoolState = bcs.enum('PoolState', { Active: null, Withdrawing: u32, Withdrawn: null });
 
-export const PoolExchangeRate = bcs.enum("PoolExchangeRate", {
+export const PoolExchangeRate = bcs.enum('PoolExchangeRate', {
   Flat: null,
-  Variable: struct("Variable", { walAmount: u128, shareAmount: u128 }),
+  Variable: bcs.struct('Variable', { walAmount: u128, shareAmount: u128 }),
 });
 
-export const Authorized = bcs.enum("Authorized", { Address: id, ObjectID: id });
+export const Authorized = bcs.enum('Authorized', { Address: id, ObjectID: id });
 
 /** A storage node; its object id is the node id. */
-export const StakingPool = struct("StakingPool", {
+export const StakingPool = bcs.struct('StakingPool', {
   id,
   state: PoolState,
   votingParams: VotingParams,
@@ -128,25 +125,25 @@ export const StakingPool = struct("StakingPool", {
   extraFields: table,
 });
 
-export const EventBlobAttestation = struct("EventBlobAttestation", { checkpointSequenceNum: u64, epoch });
+export const EventBlobAttestation = bcs.struct('EventBlobAttestation', { checkpointSequenceNum: u64, epoch });
 
-export const StorageNodeCap = struct("StorageNodeCap", {
+export const StorageNodeCap = bcs.struct('StorageNodeCap', {
   id,
   nodeId: id,
   lastEpochSyncDone: epoch,
-  lastEventBlobAttestation: option(EventBlobAttestation),
+  lastEventBlobAttestation: bcs.option(EventBlobAttestation),
   denyListRoot: u256,
   denyListSequence: u64,
   denyListSize: u64,
 });
 
-export const StakedWalState = bcs.enum("StakedWalState", {
+export const StakedWalState = bcs.enum('StakedWalState', {
   Staked: null,
-  Withdrawing: struct("Withdrawing", { withdrawEpoch: epoch }),
+  Withdrawing: bcs.struct('Withdrawing', { withdrawEpoch: epoch }),
 });
 
 /** 77 bytes while staked, 81 while withdrawing. */
-export const StakedWal = struct("StakedWal", {
+export const StakedWal = bcs.struct('StakedWal', {
   id,
   state: StakedWalState,
   nodeId: id,
@@ -155,7 +152,7 @@ export const StakedWal = struct("StakedWal", {
 });
 
 /** The shared object `wal::ProtectedTreasury`; a dynamic object field holds the `TreasuryCap<WAL>`. */
-export const ProtectedTreasury = struct("ProtectedTreasury", { id });
+export const ProtectedTreasury = bcs.struct('ProtectedTreasury', { id });
 
 export type Staking = typeof Staking.$inferType;
 export type Committee = typeof Committee.$inferType;

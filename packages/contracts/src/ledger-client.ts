@@ -1,0 +1,142 @@
+/**
+ * The one way Floe talks to a ledger: Sui's gRPC services, nothing of Floe's own, so that pointing it at another ledger
+ * is configuration. Reads of the system's state are shared and cached for a short time; every call is bounded in time,
+ * tries and size and fails with a typed error.
+ */
+import type { Committees, Frost, ObjectId, SuiAddress } from '@floe/protocol';
+import { ledgerErrors } from './errors.ts';
+import * as layouts from './layouts.ts';
+import { LedgerCalls, type CallModules } from './ledger/calls.ts';
+import { followCheckpoints } from './ledger/checkpoints.ts';
+import type { EventPackages } from './ledger/contract-events.ts';
+import { TransactionExecutor, type TransactionSource } from './ledger/execution.ts';
+import { listBlobObjects, readBlobObject, readObjects } from './ledger/objects.ts';
+import { readCommittees, readWalType, type SystemState, SystemStateReader, systemInfo } from './ledger/system-state.ts';
+import { TimedCache } from './ledger/timed-cache.ts';
+import type {
+  Balances,
+  BlobObject,
+  CallOptions,
+  CheckpointRecord,
+  ExecutedTransaction,
+  LedgerConfig,
+  ReadOptions,
+  SystemInfo,
+  TransactionSigner,
+} from './ledger/types.ts';
+import { STATE_TTL_MS } from './limits.ts';
+import { metadataFieldId, SUI_TYPE, typeNames } from './type-names.ts';
+
+export class LedgerClient {
+  readonly config: LedgerConfig;
+  readonly #calls: LedgerCalls;
+  readonly #state: TimedCache<SystemState>;
+  readonly #committees: TimedCache<Committees>;
+  readonly #executor: TransactionExecutor;
+  #walType: string | undefined;
+
+  constructor(config: LedgerConfig, modules: CallModules) {
+    this.config = config;
+    this.#calls = new LedgerCalls(config.url, modules);
+    const reader = new SystemStateReader(this.#calls, config);
+    this.#state = new TimedCache(() => reader.read(), { ttlMs: STATE_TTL_MS, clock: modules.clock });
+    this.#committees = new TimedCache(async () => readCommittees(this.#calls, await this.#state.get({ fresh: true })), {
+      ttlMs: STATE_TTL_MS,
+      clock: modules.clock,
+    });
+    this.#executor = new TransactionExecutor(this.#calls, (signal) => this.#eventPackages(signal));
+  }
+
+  /** Epoch, prices, capacity and packages. @throws OBJECT_NOT_FOUND, WRONG_OBJECT_TYPE, LEDGER_* */
+  async systemState(options: ReadOptions = {}): Promise<SystemInfo> {
+    const state = await this.#state.get(options);
+    this.#walType ??= await readWalType(this.#calls, state.originalPackageId, options.signal);
+    return systemInfo(state, this.config, this.#walType);
+  }
+
+  /** Who stores what, now, before and next. @throws INVALID_COMMITTEE, LEDGER_* */
+  committees(options: ReadOptions = {}): Promise<Committees> {
+    return this.#committees.get(options);
+  }
+
+  /** The blob object, owned or shared, of that id; undefined when there is none. @throws WRONG_OBJECT_TYPE, LEDGER_* */
+  async blobObject(objectId: ObjectId, options: CallOptions = {}): Promise<BlobObject | undefined> {
+    return readBlobObject(this.#calls, await this.#names(options.signal), objectId, options.signal);
+  }
+
+  /** The blob objects that `owner` owns, in the ledger's order; pages are fetched as they are consumed. */
+  async *ownedBlobs(owner: SuiAddress, options: CallOptions = {}): AsyncIterable<BlobObject> {
+    yield* listBlobObjects(this.#calls, await this.#names(options.signal), owner, options.signal);
+  }
+
+  /** What an address can spend. */
+  async balances(owner: SuiAddress, options: CallOptions = {}): Promise<Balances> {
+    const { walType } = await this.systemState({ signal: options.signal });
+    const [sui, wal] = await Promise.all([
+      this.#balance(owner, SUI_TYPE, options.signal),
+      this.#balance(owner, walType, options.signal),
+    ]);
+    return { sui, wal: wal as Frost };
+  }
+
+  /** Attributes of a blob object in the ledger's order; empty when it has none, or there is no such object. */
+  async attributes(blobObjectId: ObjectId, options: CallOptions = {}): Promise<ReadonlyMap<string, string>> {
+    const [field] = await readObjects(this.#calls, [metadataFieldId(blobObjectId)], options.signal);
+    if (field === undefined) return new Map();
+    const { metadata } = layouts.MetadataField.parse(field.contents).value;
+    return new Map(metadata.map(({ key, value }) => [key, value]));
+  }
+
+  /**
+   * Signs and executes a transaction, and waits until its effects are final. Transactions of one address run one after
+   * another; if an object changed under it, it is built again, up to a limit.
+   *
+   * @param source a transaction, or a function that makes it anew for each try
+   * @throws MOVE_ABORT, INSUFFICIENT_WAL, INSUFFICIENT_SUI, STALE_OBJECT, TRANSACTION_FAILED, OUTCOME_UNKNOWN, LEDGER_*
+   */
+  async execute(
+    source: TransactionSource,
+    signer: TransactionSigner,
+    options: CallOptions = {},
+  ): Promise<ExecutedTransaction> {
+    return this.#executor.execute(source, signer, options);
+  }
+
+  /**
+   * Every checkpoint from `from` on, in order, each once, for ever. Survives lost connections and restarts of the
+   * ledger; ends when `signal` aborts (with its reason) or on what another try would not mend.
+   */
+  async *followCheckpoints(options: {
+    readonly from: bigint;
+    readonly signal: AbortSignal;
+  }): AsyncIterable<CheckpointRecord> {
+    const packages = await this.#eventPackagesPatiently(options.signal);
+    yield* followCheckpoints(this.#calls, { ...options, packages });
+  }
+
+  async #names(signal?: AbortSignal) {
+    return typeNames((await this.#state.get({ signal })).originalPackageId);
+  }
+
+  async #eventPackages(signal?: AbortSignal): Promise<EventPackages> {
+    const { originalPackageId, system } = await this.#state.get({ signal });
+    return new Set([originalPackageId, system.packageId]);
+  }
+
+  /** A follower may start before its ledger does. */
+  async #eventPackagesPatiently(signal: AbortSignal): Promise<EventPackages> {
+    return this.#calls.untilReachable(() => this.#eventPackages(signal), signal);
+  }
+
+  async #balance(owner: SuiAddress, coinType: string, signal?: AbortSignal): Promise<bigint> {
+    const { balance } = await this.#calls.unary(
+      'GetBalance',
+      (options) => this.#calls.sui.stateService.getBalance({ owner, coinType }, options),
+      signal,
+    );
+    if (balance?.balance === undefined) {
+      throw ledgerErrors.LEDGER_MISBEHAVED({ url: this.config.url, reason: `no balance for ${owner}` });
+    }
+    return balance.balance;
+  }
+}
