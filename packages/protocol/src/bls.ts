@@ -44,6 +44,9 @@ export interface Bls {
   compressPublicKey(expandedKey: Uint8Array): Uint8Array;
 }
 
+/** First byte of a compressed point at infinity; zeros follow. */
+const INFINITY_FLAGS = 0xc0;
+
 type PublicPoint = InstanceType<typeof bls12_381.G1.Point>;
 type SignaturePoint = InstanceType<typeof bls12_381.G2.Point>;
 
@@ -68,14 +71,15 @@ export function createNobleBls(): Bls {
     verify: (publicKey, message, signature) => check(() => parseKey(publicKey), message, signature),
     aggregateSignatures(signatures) {
       assert(signatures.length > 0, 'at least one signature to aggregate');
-      return scheme.aggregateSignatures(signatures.map(parseSignaturePoint)).toBytes(true);
+      return compressed(scheme.aggregateSignatures(signatures.map(parseSignaturePoint)), BLS_SIGNATURE_SIZE_BYTES);
     },
     verifyAggregate: (publicKeys, message, signature) => check(() => sum(publicKeys), message, signature),
     aggregatePublicKeys(publicKeys) {
       assert(publicKeys.length > 0, 'at least one public key to aggregate');
-      return sum(publicKeys).toBytes(true);
+      return compressed(sum(publicKeys), BLS_PUBLIC_KEY_SIZE_BYTES);
     },
-    subtractPublicKeys: (total, publicKeys) => parseKey(total).subtract(sum(publicKeys)).toBytes(true),
+    subtractPublicKeys: (total, publicKeys) =>
+      compressed(parseKey(total).subtract(sum(publicKeys)), BLS_PUBLIC_KEY_SIZE_BYTES),
     expandPublicKey: (publicKey) => parseKey(publicKey).toBytes(false),
     compressPublicKey: (expandedKey) => parseExpandedPoint(expandedKey).toBytes(true),
   };
@@ -117,6 +121,14 @@ function parseSignaturePoint(bytes: Uint8Array): SignaturePoint {
   }
   if (point.is0()) throw errors.INVALID_SIGNATURE({ reason: 'it is the point at infinity' });
   return point;
+}
+
+/** Compressed form of a sum, which may be the point at infinity; noble itself does not encode that one. */
+function compressed(point: PublicPoint | SignaturePoint, sizeBytes: number): Uint8Array {
+  if (!point.is0()) return point.toBytes(true);
+  const infinity = new Uint8Array(sizeBytes);
+  infinity[0] = INFINITY_FLAGS;
+  return infinity;
 }
 
 function withSecret<T>(secretKey: Uint8Array, use: () => T): T {

@@ -5,6 +5,7 @@
  * Hashes are digests here. The wire's `Empty` node is refused: no sliver hashes to it, so such a blob could never be
  * stored, and accepting it would only make two wire forms of one metadata.
  */
+import { blake2b256Batch } from '@floe/kernels';
 import { assert } from '@floe/platform';
 import { type BcsReader, type BcsWriter, decodeBcs, encodeBcs, ulebSize } from './bcs.ts';
 import { errors } from './errors.ts';
@@ -82,13 +83,8 @@ export function metadataRoot(metadata: BlobMetadata): Uint8Array {
   const { pairHashes } = metadata;
   const count = pairHashes.length / PAIR_HASHES_SIZE_BYTES;
   assert(Number.isInteger(count) && count > 0, 'pair hashes are 64 bytes each', { sizeBytes: pairHashes.length });
-  const leafHashes = new Uint8Array(count * HASH_SIZE_BYTES);
-  const message = new Uint8Array(1 + PAIR_HASHES_SIZE_BYTES);
-  for (let i = 0; i < count; i += 1) {
-    message.set(pairHashes.subarray(i * PAIR_HASHES_SIZE_BYTES, (i + 1) * PAIR_HASHES_SIZE_BYTES), 1);
-    leafHashes.set(blake2b256(message), i * HASH_SIZE_BYTES);
-  }
-  return merkleRootOfHashes(leafHashes);
+  // A leaf is H(0x00 ‖ 64 bytes), which is what the batch kernel computes, two messages at a time.
+  return merkleRootOfHashes(blake2b256Batch(pairHashes, PAIR_HASHES_SIZE_BYTES));
 }
 
 /**

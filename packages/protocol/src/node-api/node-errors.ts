@@ -123,6 +123,7 @@ export const WIRE_ERRORS: Readonly<Record<string, WireError>> = Object.freeze({
   INVALID_CONTENT_TYPE: wire('INVALID_ARGUMENT', 'INVALID_CONTENT_TYPE', 'invalid'),
   INVALID_BCS: wire('INVALID_ARGUMENT', 'INVALID_CONTENT_TYPE', 'invalid'),
   BODY_TOO_LARGE: wire('INVALID_ARGUMENT', 'INVALID_CONTENT_TYPE', 'invalid'),
+  BODY_TRUNCATED: wire('INVALID_ARGUMENT', 'INVALID_CONTENT_TYPE', 'invalid'),
   SLIVER_INDEX_MISMATCH: wire('INVALID_ARGUMENT', 'SLIVER_INDEX_MISMATCH', 'invalid'),
   INVALID_SLIVER: wire('INVALID_ARGUMENT', 'INVALID_SLIVER', 'integrity'),
   MISSING_SLIVERS: wire('FAILED_PRECONDITION', 'MISSING_SLIVERS', 'conflict'),
@@ -140,6 +141,7 @@ export const WIRE_ERRORS: Readonly<Record<string, WireError>> = Object.freeze({
   INVALID_BATCH: wire('INVALID_ARGUMENT', 'INVALID_BATCH', 'invalid'),
   BATCH_FRAME_TOO_LARGE: wire('INVALID_ARGUMENT', 'BATCH_FRAME_TOO_LARGE', 'invalid'),
   NODE_BUSY: wire('UNAVAILABLE', 'UNAVAILABLE', 'unavailable'),
+  INSUFFICIENT_STORAGE: wire('RESOURCE_EXHAUSTED', 'INSUFFICIENT_STORAGE', 'exhausted'),
 });
 
 /** How `error` looks on the wire; undefined for what a client should not see (answered as INTERNAL). */
