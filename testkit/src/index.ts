@@ -1,1 +1,4 @@
-export {};
+/** What tests of several packages share: the suites that every implementation of a port must pass. */
+export { fileSystemCompliance, type FileSystemFixture } from './file-system.ts';
+export { httpTransportCompliance, type TransportFixture } from './http-transport.ts';
+export { keyValueStoreCompliance, type StoreFixture } from './key-value-store.ts';

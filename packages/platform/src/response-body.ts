@@ -5,6 +5,7 @@
  * while more than the buffer's limit waits, and nothing is buffered on the way to `bytes`, which copies each chunk
  * straight to its place when the size is known.
  */
+import type { FloeError } from './errors.ts';
 import { httpErrors } from './http.ts';
 import { LIMITS } from './limits.ts';
 
@@ -93,12 +94,14 @@ export class ResponseBody {
     }
     let whole = new Uint8Array(sizeBytes ?? Math.min(maxBytes, 16_384));
     let length = 0;
+    let tooLarge: FloeError | undefined;
     this.#sink = (chunk) => {
+      if (tooLarge !== undefined) return;
       const end = length + chunk.length;
       if (end > maxBytes) {
-        const error = httpErrors.RESPONSE_TOO_LARGE({ method, url, maxBytes });
-        this.end(error);
-        this.#options.source.abort(error);
+        tooLarge = httpErrors.RESPONSE_TOO_LARGE({ method, url, maxBytes });
+        this.#options.source.abort(tooLarge);
+        this.end(tooLarge);
         return;
       }
       if (end > whole.length) {
@@ -113,6 +116,8 @@ export class ResponseBody {
     this.#queuedBytes = 0;
     this.#resumeBelowLimit();
     while (this.#ended === undefined) await this.#change();
+    // The end may have come before the first look at the queue.
+    if (tooLarge !== undefined) throw tooLarge as FloeError;
     if ('error' in this.#ended) throw this.#ended.error;
     return length === whole.length ? whole : whole.slice(0, length);
   }

@@ -3,14 +3,7 @@
  * the peer only.
  */
 import { concatBytes } from '../bytes.ts';
-import {
-  httpErrors,
-  type HttpBody,
-  type HttpRequest,
-  type HttpResponse,
-  type HttpTransport,
-  iterateStream,
-} from '../http.ts';
+import { httpErrors, type HttpBody, type HttpRequest, type HttpResponse, type HttpTransport } from '../http.ts';
 import { LIMITS } from '../limits.ts';
 import type { Scheduler } from '../time.ts';
 import { webScheduler } from './time.ts';
@@ -94,18 +87,22 @@ class Exchange {
   }
 
   async *#chunks(response: Response): AsyncGenerator<Uint8Array, void, undefined> {
-    const stream = response.body === null || this.#request.method === 'HEAD' ? undefined : iterateStream(response.body);
+    const reader = this.#request.method === 'HEAD' ? undefined : response.body?.getReader();
     let finished = false;
     try {
-      while (stream !== undefined) {
-        const next = await this.#patiently("more of the response's body", () => stream.next());
-        if (next.done === true) break;
+      while (reader !== undefined) {
+        const next = await this.#patiently("more of the response's body", () => reader.read());
+        if (next.done) break;
         yield next.value;
       }
       finished = true;
     } finally {
       this.#leave();
-      if (!finished) this.#cut.abort(new DOMException('the reader gave the response up', 'AbortError'));
+      if (!finished) {
+        this.#cut.abort(new DOMException('the reader gave the response up', 'AbortError'));
+        // Not waited for: a source that hangs would hold the reader up.
+        reader?.cancel().catch(() => undefined);
+      }
     }
   }
 

@@ -1,0 +1,210 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { utf8 } from '../../src/bytes.ts';
+import { deferred } from '../../src/concurrency.ts';
+import { type HttpHandler, type HttpServer, readBody, streamResponse } from '../../src/http.ts';
+import { serveHttp, type ServeOptions } from '../../src/node/http-server.ts';
+
+describe('the HTTP server', () => {
+  const servers: HttpServer[] = [];
+  afterEach(async () => {
+    for (const server of servers.splice(0)) await server.close(0);
+  });
+  const serve = async (handler: HttpHandler, options: Partial<ServeOptions> = {}): Promise<HttpServer> => {
+    const server = await serveHttp(handler, { host: '127.0.0.1', port: 0, ...options });
+    servers.push(server);
+    return server;
+  };
+  const raw = async (server: HttpServer, text: string): Promise<Socket> => {
+    const socket = connect(server.port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    await once(socket, 'connect');
+    socket.write(text);
+    return socket;
+  };
+  const everything = async (socket: Socket): Promise<string> => {
+    let text = '';
+    for await (const chunk of socket) text += String(chunk);
+    return text;
+  };
+
+  it('names a port that is taken', async () => {
+    const first = await serve(() => new Response());
+    await expect(serve(() => new Response(), { port: first.port })).rejects.toMatchObject({
+      code: 'PORT_IN_USE',
+      kind: 'conflict',
+      message: expect.stringContaining(`127.0.0.1:${first.port}`) as string,
+    });
+  });
+
+  it('says why it cannot listen', async () => {
+    await expect(serve(() => new Response(), { host: '203.0.113.1' })).rejects.toMatchObject({ code: 'LISTEN_FAILED' });
+  });
+
+  it('aborts the request of a client that leaves', async () => {
+    const started = deferred<void>();
+    const aborted = deferred<unknown>();
+    const server = await serve((request) => {
+      request.signal.addEventListener('abort', () => aborted.resolve(request.signal.reason));
+      started.resolve();
+      return new Promise<Response>(() => undefined);
+    });
+    const socket = await raw(server, 'GET /wait HTTP/1.1\r\nhost: x\r\n\r\n');
+    await started.promise;
+    socket.destroy();
+    expect(await aborted.promise).toMatchObject({ code: 'CLIENT_GONE', data: { method: 'GET', path: '/wait' } });
+  });
+
+  it('does not abort a request that was answered', async () => {
+    let signal: AbortSignal | undefined;
+    const server = await serve((request) => {
+      signal = request.signal;
+      return new Response('done');
+    });
+    expect(await everything(await raw(server, 'GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n'))).toContain(
+      'done',
+    );
+    expect(signal?.aborted).toBe(false);
+  });
+
+  it('returns the source of a response whose client leaves', async () => {
+    const returned = deferred<void>();
+    async function* source(): AsyncGenerator<Uint8Array> {
+      try {
+        for (;;) yield new Uint8Array(100_000);
+      } finally {
+        returned.resolve();
+      }
+    }
+    const server = await serve(() => streamResponse(source()));
+    const socket = await raw(server, 'GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+    await once(socket, 'data');
+    socket.destroy();
+    await returned.promise;
+  });
+
+  it('tells the handler when a body ends early', async () => {
+    const failure = deferred<unknown>();
+    const server = await serve(async (request) => {
+      await readBody(request, 1000).catch(failure.resolve);
+      return new Response();
+    });
+    const socket = await raw(server, 'PUT / HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\npart');
+    socket.end();
+    expect(await failure.promise).toMatchObject({ code: 'BODY_TRUNCATED', data: { expectedBytes: 100 } });
+  });
+
+  it('cuts a client that stops in the middle of its body, but never a slow handler', async () => {
+    const release = deferred<void>();
+    const failure = deferred<unknown>();
+    const server = await serve(
+      async (request) => {
+        if (request.method === 'PUT') await readBody(request, 1000).catch(failure.resolve);
+        else await release.promise;
+        return new Response('patience');
+      },
+      { idleTimeoutMs: 50 },
+    );
+    const waiting = everything(await raw(server, 'GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n'));
+    const silent = await raw(server, 'PUT / HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\npart');
+    await Promise.all([once(silent, 'close'), failure.promise]);
+    expect(await failure.promise).toMatchObject({ code: 'BODY_TRUNCATED' });
+    release.resolve();
+    expect(await waiting).toContain('patience');
+  });
+
+  it('turns away what is more than it works on at once', async () => {
+    const release = deferred<void>();
+    const server = await serve(
+      async () => {
+        await release.promise;
+        return new Response('served');
+      },
+      { maxRequests: 1 },
+    );
+    const ask = 'GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n';
+    const first = everything(await raw(server, ask));
+    const second = await everything(await raw(server, ask));
+    expect(second).toMatch(/^HTTP\/1\.1 503 .*retry-after: 1/is);
+    release.resolve();
+    expect(await first).toContain('served');
+    expect(await everything(await raw(server, ask))).toContain('served');
+  });
+
+  it('refuses a head that is too long, and rubbish', async () => {
+    const server = await serve(() => new Response());
+    expect(await everything(await raw(server, `GET / HTTP/1.1\r\nx: ${'y'.repeat(40_000)}\r\n\r\n`))).toContain('431');
+    expect(await everything(await raw(server, 'rubbish\r\n\r\n'))).toContain('400');
+  });
+
+  it('answers 500 when a handler throws, and logs it', async () => {
+    const errors: string[] = [];
+    const logger = {
+      debug() {},
+      info() {},
+      warn() {},
+      error: (message: string) => errors.push(message),
+      child: () => logger,
+    };
+    const server = await serve(
+      () => {
+        throw new Error('bug');
+      },
+      { logger },
+    );
+    const answer = await everything(await raw(server, 'GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n'));
+    expect(answer).toContain('500');
+    expect(answer).not.toContain('bug');
+    expect(errors).toEqual(['a handler failed']);
+  });
+
+  it('closes gracefully: no new connections, those under way end first', async () => {
+    const started = deferred<void>();
+    const release = deferred<void>();
+    const server = await serve(async () => {
+      started.resolve();
+      await release.promise;
+      return new Response('finished');
+    });
+    const answer = everything(await raw(server, 'GET / HTTP/1.1\r\nhost: x\r\n\r\n'));
+    await started.promise;
+    const closed = server.close();
+    const late = connect(server.port, '127.0.0.1');
+    expect(((await once(late, 'error')) as [NodeJS.ErrnoException])[0].code).toBe('ECONNREFUSED');
+    release.resolve();
+    expect(await answer).toContain('finished');
+    await closed;
+    await server.close();
+  });
+
+  it('cuts what does not end within the grace', async () => {
+    const started = deferred<void>();
+    const server = await serve(() => {
+      started.resolve();
+      return new Promise<Response>(() => undefined);
+    });
+    const socket = await raw(server, 'GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+    await started.promise;
+    const cut = once(socket, 'close');
+    await server.close(10);
+    await cut;
+  });
+
+  it('sends every cookie and the status of a streamed response', async () => {
+    const server = await serve(() => {
+      const headers = new Headers([
+        ['set-cookie', 'a=1'],
+        ['set-cookie', 'b=2'],
+      ]);
+      const source = (async function* () {
+        yield utf8('body');
+      })();
+      return streamResponse(source, { status: 206, headers });
+    });
+    const answer = await everything(await raw(server, 'GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n'));
+    expect(answer).toMatch(/^HTTP\/1\.1 206 /);
+    expect(answer.toLowerCase()).toContain('set-cookie: a=1\r\nset-cookie: b=2\r\n');
+    expect(answer).toContain('body');
+  });
+});

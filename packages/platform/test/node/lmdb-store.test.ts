@@ -1,0 +1,123 @@
+import { mkdtemp, open, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { keyValueStoreCompliance } from '@floe/testkit';
+import { open as openLmdb } from 'lmdb';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { equalBytes, utf8 } from '../../src/bytes.ts';
+import type { KeyValueStore } from '../../src/key-value-store.ts';
+import { openLmdbStore } from '../../src/node/lmdb-store.ts';
+
+keyValueStoreCompliance('LMDB', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'floe-lmdb-'));
+  let store = await openLmdbStore({ directory });
+  return {
+    store,
+    async reopen() {
+      await store.close();
+      store = await openLmdbStore({ directory });
+      return store;
+    },
+    async dispose() {
+      await store.close();
+      await rm(directory, { recursive: true });
+    },
+  };
+});
+
+describe('a store on LMDB', () => {
+  let directory: string;
+  let store: KeyValueStore | undefined;
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'floe-lmdb-'));
+  });
+  afterEach(async () => {
+    await store?.close();
+    store = undefined;
+    await rm(directory, { recursive: true });
+  });
+
+  it('refuses a value that changed on disk, and serves the others', async () => {
+    store = await openLmdbStore({ directory });
+    const value = utf8('a value that can be found in the file');
+    await store.write([
+      { kind: 'put', table: 't', key: utf8('bad'), value },
+      { kind: 'put', table: 't', key: utf8('good'), value: utf8('fine') },
+    ]);
+    await store.close();
+    await flipByteOf(join(directory, 'data.mdb'), value);
+    store = await openLmdbStore({ directory });
+    expect(store.get('t', utf8('good'))).toEqual(utf8('fine'));
+    expect(() => store?.get('t', utf8('bad'))).toThrow(
+      expect.objectContaining({ code: 'STORE_CORRUPT', kind: 'integrity' }),
+    );
+    expect(() => [...(store as KeyValueStore).entries('t')]).toThrow(
+      expect.objectContaining({ code: 'STORE_CORRUPT' }),
+    );
+  });
+
+  it('refuses a value that was put under another key or in another table', async () => {
+    store = await openLmdbStore({ directory });
+    await store.write([
+      { kind: 'put', table: 't', key: utf8('a'), value: utf8('value') },
+      { kind: 'put', table: 'u', key: utf8('a'), value: utf8('other') },
+    ]);
+    await store.close();
+    const raw = openLmdb<Uint8Array, Uint8Array>({
+      path: directory,
+      maxDbs: 16,
+      encoding: 'binary',
+      keyEncoding: 'binary',
+      overlappingSync: false,
+    });
+    const table = raw.openDB<Uint8Array, Uint8Array>({ name: 't', encoding: 'binary', keyEncoding: 'binary' });
+    const other = raw.openDB<Uint8Array, Uint8Array>({ name: 'u', encoding: 'binary', keyEncoding: 'binary' });
+    const stored = table.get(utf8('a')) as Uint8Array;
+    await table.put(utf8('b'), stored);
+    await other.put(utf8('a'), stored);
+    await table.put(utf8('short'), utf8('x'));
+    await raw.close();
+    store = await openLmdbStore({ directory });
+    expect(store.get('t', utf8('a'))).toEqual(utf8('value'));
+    expect(() => store?.get('t', utf8('b'))).toThrow('does not match its checksum');
+    expect(() => store?.get('u', utf8('a'))).toThrow('does not match its checksum');
+    expect(() => store?.get('t', utf8('short'))).toThrow('does not match its checksum');
+  });
+
+  it('says so when it has no room for another table', async () => {
+    store = await openLmdbStore({ directory, maxTables: 2 });
+    await store.write([
+      { kind: 'put', table: 'one', key: utf8('k'), value: utf8('v') },
+      { kind: 'put', table: 'two', key: utf8('k'), value: utf8('v') },
+    ]);
+    expect(() => store?.get('three', utf8('k'))).toThrow(expect.objectContaining({ code: 'TOO_MANY_TABLES' }));
+  });
+
+  it('names the directory that cannot be opened', async () => {
+    const path = join(directory, 'file');
+    await (await open(path, 'w')).close();
+    await expect(openLmdbStore({ directory: path })).rejects.toMatchObject({
+      code: 'STORE_FAILED',
+      data: { store: path },
+    });
+  });
+
+  it('grows past its first map size', async () => {
+    store = await openLmdbStore({ directory, mapSizeBytes: 128 * 1024 });
+    const value = new Uint8Array(1024 * 1024).fill(7);
+    for (let index = 0; index < 12; index += 1) {
+      await store.write([{ kind: 'put', table: 't', key: new Uint8Array([index]), value }]);
+    }
+    expect(equalBytes(store.get('t', new Uint8Array([3])) as Uint8Array, value)).toBe(true);
+    expect(store.count('t')).toBe(12);
+  });
+});
+
+async function flipByteOf(path: string, needle: Uint8Array): Promise<void> {
+  const file = await open(path, 'r+');
+  const content = await file.readFile();
+  const index = content.indexOf(needle);
+  expect(index).toBeGreaterThan(0);
+  await file.write(new Uint8Array([(content[index] as number) ^ 1]), 0, 1, index);
+  await file.close();
+}
