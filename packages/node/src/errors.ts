@@ -1,0 +1,61 @@
+/** Every failure of the node that is not an HTTP answer; the answers are the catalogue of the node API in `protocol`. */
+import { errorCatalogue, spec } from '@floe/platform';
+
+export const errors = errorCatalogue({
+  /** The directory belongs to another node, network or format; nothing in it was touched. */
+  DIRECTORY_MISMATCH: spec<{ directory: string; what: string; expected: string; came: string }>(
+    'conflict',
+    ({ directory, what, expected, came }) =>
+      `${directory} was made for ${what} ${came}, not ${expected}; use another directory or the configuration it was made with`,
+  ),
+  /** Files that the node did not write stand where only its own may be. */
+  FOREIGN_FILE: spec<{ path: string; why: string }>(
+    'conflict',
+    ({ path, why }) => `${path} is not a file of this node (${why}); move it away`,
+  ),
+  /** Both copies of the identity file are unreadable. */
+  DIRECTORY_DAMAGED: spec<{ directory: string; why: string }>(
+    'integrity',
+    ({ directory, why }) => `${directory} cannot be used: ${why}`,
+  ),
+  /** A store would go below the reserve of free bytes; reads and deletes go on. */
+  INSUFFICIENT_STORAGE: spec<{ directory: string; freeBytes: number; neededBytes: number; reserveBytes: number }>(
+    'exhausted',
+    ({ directory, freeBytes, neededBytes, reserveBytes }) =>
+      `${directory}: ${freeBytes} bytes are free; storing ${neededBytes} would leave less than the reserve of ${reserveBytes}`,
+  ),
+  STORE_QUEUE_FULL: spec<{ queuedBytes: number; maxBytes: number }>(
+    'exhausted',
+    ({ queuedBytes, maxBytes }) =>
+      `${queuedBytes} bytes wait to be written, the maximum is ${maxBytes}; try again later`,
+  ),
+  /** What is on disk is not what was written. The record is set aside and never served. */
+  SLIVER_DAMAGED: spec<{ blobId: string; shard: number; axis: string; why: string }>(
+    'integrity',
+    ({ blobId, shard, axis, why }) =>
+      `${axis} sliver of blob ${blobId} for shard ${shard} is damaged on disk (${why})`,
+  ),
+  STORE_CLOSED: spec<{ store: string }>('unavailable', ({ store }) => `${store} is closed`),
+  /** A row of the node's tables does not have the form this version writes. */
+  ROW_DAMAGED: spec<{ table: string; why: string }>(
+    'integrity',
+    ({ table, why }) => `a row of table ${table} cannot be read: ${why}`,
+  ),
+  /** The ledger is not the one that this directory followed until now. */
+  LEDGER_MISMATCH: spec<{ what: string; expected: string; came: string }>(
+    'conflict',
+    ({ what, expected, came }) =>
+      `the ledger is not the one this node followed: ${what} was ${expected}, now ${came}; point the node at its own ledger or give it a new directory`,
+  ),
+  /** The ledger's last checkpoint is before the node's cursor: it lost history, or it is another ledger. */
+  LEDGER_BEHIND: spec<{ cursor: bigint; latest: bigint }>(
+    'conflict',
+    ({ cursor, latest }) =>
+      `this node has handled the ledger's checkpoints up to ${cursor}, but the ledger ends at ${latest}; it lost history or is another one`,
+  ),
+  /** An event that contradicts the ones before it; the follower stops rather than skip it. */
+  EVENT_CONTRADICTS: spec<{ event: string; id: string; why: string }>(
+    'integrity',
+    ({ event, id, why }) => `event ${event} ${id} contradicts the ledger's history: ${why}`,
+  ),
+});

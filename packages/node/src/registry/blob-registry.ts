@@ -1,0 +1,133 @@
+/**
+ * What the ledger says of blobs, kept by this node: a row per on-ledger object, which is the truth, and an aggregate row per blob
+ * id, which answers requests. Fed by the event follower alone; nothing else writes these tables.
+ *
+ * Invariants:
+ * - The rows that a checkpoint changes and the cursor behind it are one atomic write: replaying a checkpoint changes nothing.
+ * - An event that contradicts the object rows stops the follower; nothing is skipped.
+ * - Only events change a row; the passing of an epoch does not, it changes the answers.
+ */
+import type { CheckpointRecord } from '@floe/contracts';
+import type { KeyValueOperation, KeyValueStore } from '@floe/platform';
+import { type BlobId, type BlobStatus, blobIdBytes, type Epoch, type ObjectId, objectIdBytes } from '@floe/protocol';
+import { tables } from '../tables.ts';
+import { type BlobRow, endEpochOf, isCertified, isRegistered, type PoolEnds } from './blob-row.ts';
+import { blobStatusOf } from './blob-status.ts';
+import { RegistryChanges } from './registry-changes.ts';
+import {
+  decodeBlobRow,
+  decodeCursor,
+  decodeObjectRow,
+  decodePoolRow,
+  encodeCursor,
+  type EventCursor,
+  type ObjectRow,
+} from './rows.ts';
+
+const HANDLED_KEY = new TextEncoder().encode('events/handled');
+const COMPLETED_KEY = new TextEncoder().encode('events/completed');
+const START: EventCursor = { nextCheckpoint: 0n, events: 0n };
+
+export class BlobRegistry {
+  readonly #store: KeyValueStore;
+  #handled: EventCursor;
+  #completed: EventCursor;
+
+  constructor(modules: { store: KeyValueStore }) {
+    this.#store = modules.store;
+    this.#handled = this.#readCursor(HANDLED_KEY);
+    this.#completed = this.#readCursor(COMPLETED_KEY);
+  }
+
+  /** How far blob rows reflect the ledger; durable with them. */
+  get handled(): EventCursor {
+    return this.#handled;
+  }
+
+  /** How far the effects of events are done too; where following resumes. */
+  get completed(): EventCursor {
+    return this.#completed;
+  }
+
+  isInvalid(blobId: BlobId): boolean {
+    return this.#row(blobId)?.invalid !== undefined;
+  }
+
+  isRegistered(blobId: BlobId, epoch: Epoch): boolean {
+    const row = this.#row(blobId);
+    return row !== undefined && isRegistered(row, epoch, this.#poolEnds);
+  }
+
+  isCertified(blobId: BlobId, epoch: Epoch): boolean {
+    const row = this.#row(blobId);
+    return row !== undefined && isCertified(row, epoch, this.#poolEnds);
+  }
+
+  /** Whether this object registers this blob at `epoch`. */
+  isObjectRegistered(objectId: ObjectId, blobId: BlobId, epoch: Epoch): boolean {
+    const object = this.object(objectId);
+    if (object === undefined || object.blobId !== blobId) return false;
+    const endEpoch = object.poolId === undefined ? object.endEpoch : this.#poolEnds(object.poolId);
+    return endEpoch !== undefined && endEpoch > epoch;
+  }
+
+  object(objectId: ObjectId): ObjectRow | undefined {
+    const bytes = this.#store.get(tables.objects, objectIdBytes(objectId));
+    return bytes === undefined ? undefined : decodeObjectRow(bytes);
+  }
+
+  /** The first epoch in which the blob's data is no longer owed, as far as is known now; 0 when it never was. */
+  endEpoch(blobId: BlobId): Epoch {
+    const row = this.#row(blobId);
+    return row === undefined ? (0 as Epoch) : endEpochOf(row, this.#poolEnds);
+  }
+
+  status(blobId: BlobId, epoch: Epoch): BlobStatus {
+    return blobStatusOf(this.#row(blobId), epoch, this.#poolEnds);
+  }
+
+  /**
+   * Applies the events of a checkpoint, durably, unless it was applied before.
+   * @throws EVENT_CONTRADICTS and then changes nothing.
+   */
+  async apply(checkpoint: CheckpointRecord): Promise<void> {
+    if (checkpoint.sequence < this.#handled.nextCheckpoint) return;
+    const next = {
+      nextCheckpoint: checkpoint.sequence + 1n,
+      events: this.#handled.events + BigInt(checkpoint.events.length),
+    };
+    if (checkpoint.events.length > 0) {
+      const changes = new RegistryChanges(this.#store);
+      for (const event of checkpoint.events) changes.apply(event);
+      await this.#store.write([...changes.operations(), cursorRow(HANDLED_KEY, next)]);
+    }
+    this.#handled = next;
+  }
+
+  /** Records that everything handled so far has had its effects. */
+  async complete(): Promise<void> {
+    if (this.#completed.nextCheckpoint === this.#handled.nextCheckpoint) return;
+    const handled = this.#handled;
+    await this.#store.write([cursorRow(HANDLED_KEY, handled), cursorRow(COMPLETED_KEY, handled)]);
+    this.#completed = handled;
+  }
+
+  #row(blobId: BlobId): BlobRow | undefined {
+    const bytes = this.#store.get(tables.blobs, blobIdBytes(blobId));
+    return bytes === undefined ? undefined : decodeBlobRow(bytes);
+  }
+
+  readonly #poolEnds: PoolEnds = (poolId) => {
+    const bytes = this.#store.get(tables.pools, objectIdBytes(poolId));
+    return bytes === undefined ? undefined : decodePoolRow(bytes);
+  };
+
+  #readCursor(key: Uint8Array): EventCursor {
+    const bytes = this.#store.get(tables.state, key);
+    return bytes === undefined ? START : decodeCursor(bytes);
+  }
+}
+
+function cursorRow(key: Uint8Array, cursor: EventCursor): KeyValueOperation {
+  return { kind: 'put', table: tables.state, key, value: encodeCursor(cursor) };
+}

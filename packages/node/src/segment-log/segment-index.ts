@@ -1,0 +1,228 @@
+/**
+ * The index of the segment log: rows of two tables that can always be rebuilt from the segments.
+ *
+ * Invariant: a row is written only after the bytes it speaks of are durable, and the rows of one batch, with the
+ * segment rows and the next sequence number, are one atomic write. So everything in front of a segment's
+ * `durableSize` was synced, and everything acknowledged is in front of it.
+ */
+import { fromHex, isFloeError, type KeyValueOperation, type KeyValueStore } from '@floe/platform';
+import { type BlobId, blobIdBytes, type Epoch } from '@floe/protocol';
+import { errors } from '../errors.ts';
+import type { SliverKey } from '../sliver-store.ts';
+import { RowReader, RowWriter, tables } from '../tables.ts';
+import { decodeSliverKey, encodeSliverKey } from './record.ts';
+
+/** Where a sliver's record is. */
+export interface IndexEntry {
+  readonly segment: number;
+  readonly offset: number;
+  readonly payloadSize: number;
+  readonly endEpoch: Epoch;
+  readonly sequence: number;
+}
+
+/** What is known of a segment file. */
+export interface SegmentRow {
+  readonly bucket: Epoch;
+  /** Bytes from the beginning that were synced. */
+  readonly durableSize: number;
+  /** Live slivers and their payload bytes. */
+  readonly slivers: number;
+  readonly liveBytes: number;
+  /** Nothing is appended any more. */
+  readonly sealed: boolean;
+}
+
+/** A segment file and what is known of it; changes with every batch. */
+export interface Segment {
+  readonly id: number;
+  readonly bucket: Epoch;
+  readonly path: string;
+  durableSize: number;
+  slivers: number;
+  liveBytes: number;
+  sealed: boolean;
+}
+
+const NEXT_SEQUENCE_KEY = new TextEncoder().encode('segment-log/next-sequence');
+
+export class SegmentIndex {
+  readonly #store: KeyValueStore;
+
+  constructor(store: KeyValueStore) {
+    this.#store = store;
+  }
+
+  /** The entry of a key. A row that is damaged counts as none: its sliver can be stored again. */
+  get(key: SliverKey): IndexEntry | undefined {
+    try {
+      const row = this.#store.get(tables.slivers, encodeSliverKey(key));
+      return row === undefined ? undefined : decodeEntry(row);
+    } catch (error) {
+      if (isFloeError(error, 'STORE_CORRUPT') || isFloeError(error, 'ROW_DAMAGED')) return undefined;
+      throw error;
+    }
+  }
+
+  keysOf(blobId: BlobId): SliverKey[] {
+    const keys: SliverKey[] = [];
+    for (const [key] of this.#store.entries(tables.slivers, { prefix: blobIdBytes(blobId) })) {
+      keys.push(decodeSliverKey(key));
+    }
+    return keys;
+  }
+
+  /** Keys and entries from `from`, at most `limit`; the way to walk the whole index while writing to it. */
+  page(from: Uint8Array | undefined, limit: number): (readonly [key: Uint8Array, entry: IndexEntry])[] {
+    const range = from === undefined ? { limit } : { from, limit };
+    return Array.from(
+      this.#store.entries(tables.slivers, range),
+      ([key, value]) => [key, decodeEntry(value)] as const,
+    );
+  }
+
+  sliverCount(): number {
+    return this.#store.count(tables.slivers);
+  }
+
+  damagedCount(): number {
+    return this.#store.count(tables.damaged);
+  }
+
+  segments(): Map<number, SegmentRow> {
+    const rows = new Map<number, SegmentRow>();
+    for (const [key, value] of this.#store.entries(tables.segments)) rows.set(segmentIdOf(key), decodeSegment(value));
+    return rows;
+  }
+
+  nextSequence(): number | undefined {
+    const row = this.#store.get(tables.state, NEXT_SEQUENCE_KEY);
+    if (row === undefined) return undefined;
+    const reader = new RowReader(row, damaged(tables.state));
+    const sequence = reader.size();
+    reader.end();
+    return sequence;
+  }
+
+  write(operations: readonly KeyValueOperation[]): Promise<void> {
+    return this.#store.write(operations);
+  }
+
+  /** Forgets everything, in bounded writes; the sequence first, so that a crash in between is seen as a missing index. */
+  async clear(): Promise<void> {
+    await this.#store.write([{ kind: 'remove', table: tables.state, key: NEXT_SEQUENCE_KEY }]);
+    for (const table of [tables.slivers, tables.segments]) {
+      for (;;) {
+        const keys = keysOfTable(this.#store, table, 4096);
+        if (keys.length === 0) break;
+        await this.#store.write(keys.map((key) => ({ kind: 'remove', table, key })));
+      }
+    }
+  }
+}
+
+export const put = {
+  entry: (key: SliverKey, entry: IndexEntry): KeyValueOperation => ({
+    kind: 'put',
+    table: tables.slivers,
+    key: encodeSliverKey(key),
+    value: new RowWriter()
+      .u32(entry.segment)
+      .u64(entry.offset)
+      .u32(entry.payloadSize)
+      .u32(entry.endEpoch)
+      .u64(entry.sequence)
+      .done(),
+  }),
+  segment: (id: number, row: SegmentRow): KeyValueOperation => ({
+    kind: 'put',
+    table: tables.segments,
+    key: segmentKey(id),
+    value: new RowWriter()
+      .u32(row.bucket)
+      .u64(row.durableSize)
+      .u32(row.slivers)
+      .u64(row.liveBytes)
+      .u8(row.sealed ? 1 : 0)
+      .done(),
+  }),
+  nextSequence: (sequence: number): KeyValueOperation => ({
+    kind: 'put',
+    table: tables.state,
+    key: NEXT_SEQUENCE_KEY,
+    value: new RowWriter().u64(sequence).done(),
+  }),
+  damaged: (key: SliverKey, entry: IndexEntry): KeyValueOperation => ({
+    kind: 'put',
+    table: tables.damaged,
+    key: encodeSliverKey(key),
+    value: new RowWriter().u32(entry.segment).u64(entry.offset).done(),
+  }),
+};
+
+export const remove = {
+  entry: (key: SliverKey): KeyValueOperation => ({
+    kind: 'remove',
+    table: tables.slivers,
+    key: encodeSliverKey(key),
+  }),
+  segment: (id: number): KeyValueOperation => ({ kind: 'remove', table: tables.segments, key: segmentKey(id) }),
+  damaged: (key: SliverKey): KeyValueOperation => ({
+    kind: 'remove',
+    table: tables.damaged,
+    key: encodeSliverKey(key),
+  }),
+};
+
+function decodeEntry(row: Uint8Array): IndexEntry {
+  const reader = new RowReader(row, damaged(tables.slivers));
+  const entry = {
+    segment: reader.u32(),
+    offset: reader.size(),
+    payloadSize: reader.u32(),
+    endEpoch: reader.u32() as Epoch,
+    sequence: reader.size(),
+  };
+  reader.end();
+  return entry;
+}
+
+function decodeSegment(row: Uint8Array): SegmentRow {
+  const reader = new RowReader(row, damaged(tables.segments));
+  const segment = {
+    bucket: reader.u32() as Epoch,
+    durableSize: reader.size(),
+    slivers: reader.u32(),
+    liveBytes: reader.size(),
+    sealed: reader.u8() === 1,
+  };
+  reader.end();
+  return segment;
+}
+
+function segmentKey(id: number): Uint8Array {
+  const key = new Uint8Array(4);
+  new DataView(key.buffer).setUint32(0, id);
+  return key;
+}
+
+function segmentIdOf(key: Uint8Array): number {
+  return new DataView(key.buffer, key.byteOffset, key.byteLength).getUint32(0);
+}
+
+/** Keys of a table, also when its values cannot be read. */
+function keysOfTable(store: KeyValueStore, table: string, limit: number): Uint8Array[] {
+  const keys: Uint8Array[] = [];
+  try {
+    for (const [key] of store.entries(table, { limit })) keys.push(key);
+  } catch (error) {
+    const key = isFloeError(error, 'STORE_CORRUPT') ? fromHex(String(error.data['key'])) : undefined;
+    if (key === undefined) throw error;
+    keys.push(key);
+  }
+  return keys;
+}
+
+function damaged(table: string): (why: string) => Error {
+  return (why) => errors.ROW_DAMAGED({ table, why });
+}

@@ -1,0 +1,99 @@
+/**
+ * Walks the records of a segment file in order. Whatever is not an intact record is stepped over, byte by byte, until
+ * the next intact one: damage costs the records it hit and no others.
+ */
+import { crc32c } from '@floe/kernels';
+import type { FileHandle } from '@floe/platform';
+import { decodeRecordHeader, RECORD_HEADER_SIZE, type RecordHeader, STORE_TAG_SIZE } from './record.ts';
+
+export interface ScannedRecord {
+  readonly header: RecordHeader;
+  readonly offset: number;
+}
+
+export interface SegmentScan {
+  readonly records: readonly ScannedRecord[];
+  /** Where the last intact record ends; `from` when there is none. */
+  readonly endOffset: number;
+  /** Bytes that belong to no intact record but have an intact one behind them: damage, not a torn tail. */
+  readonly damagedBytes: number;
+}
+
+const WINDOW_SIZE = 1024 * 1024;
+
+/**
+ * Scans `[from, size)`. A record counts only when its payload matches its checksum. Memory: the largest payload.
+ */
+export async function scanSegment(
+  handle: FileHandle,
+  options: { from: number; size: number; storeTag: Uint8Array },
+): Promise<SegmentScan> {
+  const { from, size, storeTag } = options;
+  const records: ScannedRecord[] = [];
+  let endOffset = from;
+  let damagedBytes = 0;
+  let offset: number | undefined = from;
+  while (offset !== undefined && offset < size) {
+    const header = await readIntactRecord(handle, offset, size, storeTag);
+    if (header === undefined) {
+      offset = await findTag(handle, { from: offset + 1, size, storeTag });
+      continue;
+    }
+    records.push({ header, offset });
+    damagedBytes += offset - endOffset;
+    offset += RECORD_HEADER_SIZE + header.payloadSize;
+    endOffset = offset;
+  }
+  return { records, endOffset, damagedBytes };
+}
+
+async function readIntactRecord(
+  handle: FileHandle,
+  offset: number,
+  size: number,
+  storeTag: Uint8Array,
+): Promise<RecordHeader | undefined> {
+  const headerBytes = await readExactly(handle, offset, RECORD_HEADER_SIZE);
+  const header = headerBytes === undefined ? undefined : decodeRecordHeader(headerBytes, storeTag);
+  if (header === undefined || offset + RECORD_HEADER_SIZE + header.payloadSize > size) return undefined;
+  const payload = await readExactly(handle, offset + RECORD_HEADER_SIZE, header.payloadSize);
+  return payload !== undefined && crc32c(payload) === header.payloadCrc ? header : undefined;
+}
+
+/** Offset of the next occurrence of the store's tag; undefined when there is none. */
+async function findTag(
+  handle: FileHandle,
+  options: { from: number; size: number; storeTag: Uint8Array },
+): Promise<number | undefined> {
+  const { from, size, storeTag } = options;
+  // Windows overlap by a tag less one byte, so that a tag across two of them is found.
+  for (let start = from; start < size; start += WINDOW_SIZE - STORE_TAG_SIZE + 1) {
+    const window = new Uint8Array(Math.min(WINDOW_SIZE, size - start));
+    const length = await handle.read(window, start);
+    const found = indexOfBytes(window.subarray(0, length), storeTag);
+    if (found !== -1) return start + found;
+    if (length < window.length) return undefined;
+  }
+  return undefined;
+}
+
+function indexOfBytes(haystack: Uint8Array, needle: Uint8Array): number {
+  const first = needle[0] as number;
+  for (let at = haystack.indexOf(first); at !== -1; at = haystack.indexOf(first, at + 1)) {
+    if (at + needle.length > haystack.length) return -1;
+    let matched = 1;
+    while (matched < needle.length && haystack[at + matched] === needle[matched]) matched += 1;
+    if (matched === needle.length) return at;
+  }
+  return -1;
+}
+
+/** `size` bytes at `offset`; undefined when the file ends before. */
+export async function readExactly(
+  handle: FileHandle,
+  offset: number,
+  size: number,
+): Promise<Uint8Array | undefined> {
+  const bytes = new Uint8Array(size);
+  return (await handle.read(bytes, offset)) === size ? bytes : undefined;
+}

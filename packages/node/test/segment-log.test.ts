@@ -1,0 +1,309 @@
+import { isFloeError } from '@floe/platform';
+import { createMemoryFileSystem, createMemoryStore, seededRng } from '@floe/platform/memory';
+import type { Epoch } from '@floe/protocol';
+import { describe, expect, it } from 'vitest';
+import { MAX_PAYLOAD_SIZE, RECORD_HEADER_SIZE } from '../src/segment-log/record.ts';
+import { directory, epochOf, keyOf, logOptions, openLog, payloadOf } from './segment-log-harness.ts';
+
+const EPOCH = 10 as Epoch;
+
+async function filled(count: number) {
+  const fileSystem = createMemoryFileSystem();
+  const store = createMemoryStore();
+  const log = await openLog(fileSystem, store);
+  for (let i = 0; i < count; i += 1) await log.put(keyOf(i), payloadOf(i), epochOf(i));
+  return { fileSystem, store, log };
+}
+
+describe('a segment log', () => {
+  it('returns what was put, and nothing for other keys', async () => {
+    const { log } = await filled(30);
+    for (let i = 0; i < 30; i += 1) expect(await log.get(keyOf(i))).toEqual(payloadOf(i));
+    expect(await log.get(keyOf(31))).toBeUndefined();
+    expect(log.has(keyOf(3))).toBe(true);
+    expect(log.has({ ...keyOf(3), axis: 'primary' })).toBe(false);
+    expect(log.status().slivers).toBe(30);
+  });
+
+  it('keeps the first of two puts of a key, concurrent or not', async () => {
+    const { log } = await filled(0);
+    const outcomes = await Promise.all([log.put(keyOf(1), payloadOf(1), EPOCH), log.put(keyOf(1), payloadOf(2), EPOCH)]);
+    expect(outcomes).toEqual(['stored', 'existing']);
+    expect(await log.put(keyOf(1), payloadOf(3), EPOCH)).toBe('existing');
+    expect(await log.get(keyOf(1))).toEqual(payloadOf(1));
+  });
+
+  it('stores an empty payload', async () => {
+    const { log } = await filled(0);
+    await log.put(keyOf(1), new Uint8Array(0), EPOCH);
+    expect(await log.get(keyOf(1))).toEqual(new Uint8Array(0));
+  });
+
+  it('shares one sync among puts that arrive together', async () => {
+    const { log, fileSystem } = await filled(1);
+    const before = fileSystem.changes;
+    await Promise.all([3, 6, 9, 12].map((i) => log.put(keyOf(i), payloadOf(i), epochOf(0))));
+    // Four headers and four payloads in one gathered write, and one sync.
+    expect(fileSystem.changes - before).toBe(4 + 4 + 1);
+  });
+
+  it('begins a new segment when one is full, and one for every end epoch', async () => {
+    const { log, fileSystem } = await filled(60);
+    const names = await fileSystem.list(directory);
+    expect(names.length).toBeGreaterThan(3);
+    expect(names.every((name) => /^e\d{10}-\d{10}\.slivers$/.test(name))).toBe(true);
+    const epochs = new Set(names.map((name) => name.slice(0, 11)));
+    expect(epochs.size).toBe(3);
+    expect(log.status().segments).toBe(names.length);
+  });
+
+  it('gives a batch that is larger than a segment a segment of its own', async () => {
+    const { log } = await filled(2);
+    const large = new Uint8Array(10_000).fill(5);
+    await log.put(keyOf(50), large, EPOCH);
+    expect(await log.get(keyOf(50))).toEqual(large);
+  });
+
+  it('lists the keys of one blob only', async () => {
+    const { log } = await filled(5);
+    const second = { ...keyOf(2), axis: 'secondary' as const };
+    await log.put(second, payloadOf(9), EPOCH);
+    expect(log.keysOf(keyOf(2).blobId)).toEqual([keyOf(2), second]);
+    expect(log.keysOf(keyOf(77).blobId)).toEqual([]);
+  });
+
+  it('forgets what was removed and takes it again', async () => {
+    const { log } = await filled(5);
+    expect(await log.remove([keyOf(1), keyOf(2), keyOf(99)])).toBe(2);
+    expect(await log.get(keyOf(1))).toBeUndefined();
+    expect(await log.put(keyOf(1), payloadOf(1, 1), EPOCH)).toBe('stored');
+    expect(await log.get(keyOf(1))).toEqual(payloadOf(1, 1));
+    expect(log.status().slivers).toBe(4);
+  });
+
+  it('finds everything again after it was closed', async () => {
+    const { log, fileSystem, store } = await filled(40);
+    await log.remove([keyOf(4)]);
+    await log.close();
+    await log.close();
+    await expect(log.put(keyOf(41), payloadOf(41), EPOCH)).rejects.toMatchObject({ code: 'STORE_CLOSED' });
+    const again = await openLog(fileSystem, store);
+    for (let i = 0; i < 40; i += 1) expect(await again.get(keyOf(i))).toEqual(i === 4 ? undefined : payloadOf(i));
+    expect(again.status()).toEqual(log.status());
+  });
+
+  it('goes on in the last segment of an end epoch after reopening', async () => {
+    const { log, fileSystem, store } = await filled(1);
+    await log.close();
+    const again = await openLog(fileSystem, store);
+    await again.put(keyOf(3), payloadOf(3), epochOf(0));
+    expect(await fileSystem.list(directory)).toHaveLength(1);
+    expect(await again.get(keyOf(3))).toEqual(payloadOf(3));
+  });
+});
+
+describe('a segment log whose index is lost', () => {
+  it('rebuilds it from the segments, removals included', async () => {
+    const { log, fileSystem } = await filled(50);
+    await log.remove([keyOf(7), keyOf(8)]);
+    await log.put(keyOf(8), payloadOf(8, 1), epochOf(1));
+    await log.close();
+    const rebuilt = await openLog(fileSystem, createMemoryStore());
+    for (let i = 0; i < 50; i += 1) {
+      const expected = i === 7 ? undefined : payloadOf(i, i === 8 ? 1 : 0);
+      expect(await rebuilt.get(keyOf(i))).toEqual(expected);
+    }
+    expect(rebuilt.status()).toEqual(log.status());
+    await rebuilt.put(keyOf(60), payloadOf(60), EPOCH);
+    expect(await rebuilt.get(keyOf(60))).toEqual(payloadOf(60));
+  });
+
+  it.each(['slivers', 'segments'])('rebuilds it when a row of table %s is missing or rotten', async (table) => {
+    for (const damage of ['missing', 'rotten'] as const) {
+      const { log, fileSystem, store } = await filled(20);
+      await log.close();
+      const reopened = store;
+      const [first] = [...reopened.entries(table)];
+      const key = first?.[0] as Uint8Array;
+      if (damage === 'missing') await reopened.write([{ kind: 'remove', table, key }]);
+      else reopened.corrupt(table, key);
+      const rebuilt = await openLog(fileSystem, reopened);
+      for (let i = 0; i < 20; i += 1) {
+        const bytes = await rebuilt.get(keyOf(i));
+        // A rotten index row is noticed when it is met; until then its sliver counts as missing, never as another.
+        if (bytes !== undefined || damage === 'missing') expect(bytes).toEqual(payloadOf(i));
+      }
+    }
+  });
+
+  it('is not led astray by payloads that look like records', async () => {
+    const { fileSystem, log } = await filled(2);
+    const names = await fileSystem.list(directory);
+    const handle = await fileSystem.open(`${directory}/${names[0]}`, 'read');
+    const genuine = new Uint8Array(await handle.size());
+    await handle.read(genuine, 0);
+    // A stranger cannot know the tag that records begin with.
+    const forged = genuine.slice();
+    for (let i = 0; i + 8 < forged.length; i += 1) {
+      if (logOptions.storeTag.every((byte, at) => forged[i + at] === byte)) forged[i] = (forged[i] as number) ^ 1;
+    }
+    await log.put(keyOf(5), forged, EPOCH);
+    await log.close();
+    const rebuilt = await openLog(fileSystem, createMemoryStore());
+    expect(rebuilt.status().slivers).toBe(3);
+    expect(await rebuilt.get(keyOf(5))).toEqual(forged);
+  });
+});
+
+describe('a segment log on a damaged disk', () => {
+  it('never serves a wrong byte, whichever bit of a segment is turned over, with and without its index', async () => {
+    const { log, fileSystem, store } = await filled(3);
+    await log.close();
+    const files: { path: string; size: number }[] = [];
+    for (const name of await fileSystem.list(directory)) {
+      const handle = await fileSystem.open(`${directory}/${name}`, 'read');
+      files.push({ path: `${directory}/${name}`, size: await handle.size() });
+      await handle.close();
+    }
+    const rng = seededRng('flips');
+    const readAll = async (index: typeof store): Promise<number> => {
+      const damaged = await openLog(fileSystem, index);
+      let lost = 0;
+      for (let i = 0; i < 3; i += 1) {
+        const bytes = await damaged.get(keyOf(i)).catch((error: unknown) => {
+          if (!isFloeError(error, 'SLIVER_DAMAGED')) throw error;
+          return undefined;
+        });
+        if (bytes === undefined) lost += 1;
+        else expect(bytes).toEqual(payloadOf(i));
+      }
+      // Storing what was lost makes the store whole again.
+      for (let i = 0; i < 3; i += 1) await damaged.put(keyOf(i), payloadOf(i), epochOf(i));
+      for (let i = 0; i < 3; i += 1) expect(await damaged.get(keyOf(i))).toEqual(payloadOf(i));
+      expect(damaged.status()).toMatchObject({ slivers: 3, damaged: 0 });
+      await damaged.close();
+      return lost;
+    };
+    let noticed = 0;
+    for (const { path, size } of files) {
+      for (let offset = 0; offset < size; offset += 1) {
+        fileSystem.flipBit(path, offset, rng.below(8));
+        const lost = await readAll(store);
+        expect(lost).toBeLessThanOrEqual(1);
+        noticed += lost;
+        // With the damaged record still in it, the log must be rebuilt to the same slivers.
+        expect(await readAll(createMemoryStore())).toBe(0);
+      }
+    }
+    // Every byte of a record matters; only the header of a segment is not needed to read.
+    expect(noticed).toBeGreaterThan(0);
+  });
+
+  it('sets a damaged sliver aside for good: it is free to be stored again, also after a rebuild', async () => {
+    const { log, fileSystem } = await filled(3);
+    const path = `${directory}/${(await fileSystem.list(directory))[0]}`;
+    const handle = await fileSystem.open(path, 'read');
+    fileSystem.flipBit(path, (await handle.size()) - 1);
+    await expect(log.get(keyOf(0))).rejects.toMatchObject({ code: 'SLIVER_DAMAGED', kind: 'integrity' });
+    expect(await log.get(keyOf(0))).toBeUndefined();
+    expect(log.status().damaged).toBe(1);
+    expect(await log.put(keyOf(0), payloadOf(0), epochOf(0))).toBe('stored');
+    expect(log.status().damaged).toBe(0);
+    await log.close();
+    const rebuilt = await openLog(fileSystem, createMemoryStore());
+    for (let i = 0; i < 3; i += 1) expect(await rebuilt.get(keyOf(i))).toEqual(payloadOf(i));
+  });
+
+  it('drops the entries of a segment that is gone or cut short and keeps the others', async () => {
+    const { log, fileSystem, store } = await filled(30);
+    await log.close();
+    const names = await fileSystem.list(directory);
+    await fileSystem.remove(`${directory}/${names[0]}`);
+    const handle = await fileSystem.open(`${directory}/${names[1]}`, 'write');
+    await handle.truncate((await handle.size()) - 1);
+    await handle.close();
+    const damaged = await openLog(fileSystem, store);
+    let held = 0;
+    for (let i = 0; i < 30; i += 1) {
+      const bytes = await damaged.get(keyOf(i));
+      if (bytes === undefined) continue;
+      held += 1;
+      expect(bytes).toEqual(payloadOf(i));
+    }
+    expect(held).toBeGreaterThan(10);
+    expect(held).toBeLessThan(30);
+    expect(damaged.status().slivers).toBe(held);
+    for (let i = 0; i < 30; i += 1) await damaged.put(keyOf(i), payloadOf(i), epochOf(i));
+    for (let i = 0; i < 30; i += 1) expect(await damaged.get(keyOf(i))).toEqual(payloadOf(i));
+  });
+
+  it('refuses files that it did not write', async () => {
+    const { log, fileSystem, store } = await filled(1);
+    await log.close();
+    await (await fileSystem.open(`${directory}/notes.txt`, 'create')).close();
+    await expect(openLog(fileSystem, store)).rejects.toMatchObject({ code: 'FOREIGN_FILE' });
+    await fileSystem.remove(`${directory}/notes.txt`);
+    const nodeId = new Uint8Array(32).fill(8);
+    await expect(openLog(fileSystem, createMemoryStore(), { nodeId })).rejects.toMatchObject({ code: 'FOREIGN_FILE' });
+  });
+});
+
+describe('a segment log on a full or failing disk', () => {
+  it('keeps the reserve: stores stop, reads and removals go on, and stores work again when there is room', async () => {
+    const fileSystem = createMemoryFileSystem({ capacityBytes: 8192 });
+    const limits = { ...logOptions.limits, reserveBytes: 4096 };
+    const log = await openLog(fileSystem, createMemoryStore(), { limits });
+    await log.put(keyOf(1), new Uint8Array(3000), EPOCH);
+    const refused = log.put(keyOf(2), new Uint8Array(3000), EPOCH);
+    await expect(refused).rejects.toMatchObject({ code: 'INSUFFICIENT_STORAGE', kind: 'exhausted' });
+    expect(await log.get(keyOf(1))).toHaveLength(3000);
+    await log.put(keyOf(3), new Uint8Array(100), EPOCH);
+    expect(await log.remove([keyOf(1)])).toBe(1);
+    expect(log.has(keyOf(1))).toBe(false);
+    fileSystem.setCapacity(16_384);
+    expect(await log.put(keyOf(2), new Uint8Array(3000), EPOCH)).toBe('stored');
+  });
+
+  it('reports a disk that fills up in the middle of a write as such and loses nothing', async () => {
+    const { log, fileSystem } = await filled(3);
+    fileSystem.setCapacity(fileSystem.usedBytes + 50);
+    const refused = log.put(keyOf(5), new Uint8Array(500), EPOCH);
+    await expect(refused).rejects.toMatchObject({ code: 'INSUFFICIENT_STORAGE' });
+    fileSystem.setCapacity(1_000_000);
+    for (let i = 3; i < 10; i += 1) await log.put(keyOf(i), payloadOf(i), epochOf(i));
+    for (let i = 0; i < 10; i += 1) expect(await log.get(keyOf(i))).toEqual(payloadOf(i));
+  });
+
+  it.each(['write', 'sync', 'open', 'syncDirectory'] as const)('survives a failing %s', async (operation) => {
+    const { log, fileSystem, store } = await filled(3);
+    fileSystem.failNext(operation);
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 12 }, (_, i) => log.put(keyOf(i + 3), payloadOf(i + 3), (20 + (i % 4)) as Epoch)),
+    );
+    expect(outcomes.filter(({ status }) => status === 'rejected').length).toBeGreaterThan(0);
+    for (let i = 3; i < 15; i += 1) await log.put(keyOf(i), payloadOf(i), EPOCH);
+    for (let i = 0; i < 15; i += 1) expect(await log.get(keyOf(i))).toEqual(payloadOf(i));
+    await log.close();
+    for (const index of [store, createMemoryStore()]) {
+      const again = await openLog(fileSystem, index);
+      for (let i = 0; i < 15; i += 1) expect(await again.get(keyOf(i))).toEqual(payloadOf(i));
+      await again.close();
+    }
+  });
+
+  it('refuses more than it may queue', async () => {
+    const limits = { ...logOptions.limits, commitQueueBytes: 1000 };
+    const log = await openLog(createMemoryFileSystem(), createMemoryStore(), { limits });
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 5 }, (_, i) => log.put(keyOf(i), new Uint8Array(400), EPOCH)),
+    );
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(2);
+    const refused = outcomes.find(({ status }) => status === 'rejected') as PromiseRejectedResult;
+    expect(refused.reason).toMatchObject({ code: 'STORE_QUEUE_FULL', kind: 'exhausted' });
+    expect(await log.put(keyOf(9), new Uint8Array(400), EPOCH)).toBe('stored');
+  });
+
+  it('has room in a record for every sliver that can exist', () => {
+    expect(MAX_PAYLOAD_SIZE - RECORD_HEADER_SIZE).toBeGreaterThan(667 * 65_534 + 16);
+  });
+});
