@@ -13,8 +13,19 @@ const home = fileURLToPath(new URL('.', import.meta.url));
 const BINARIES = ['hash', 'code'];
 
 const FLAGS = [
-  '--runtime', 'stub', '--enable', 'simd', '--optimizeLevel', '3', '--shrinkLevel', '0', '--noAssert',
-  '--initialMemory', '16', '--use', 'abort=',
+  '--runtime',
+  'stub',
+  '--enable',
+  'simd',
+  '--optimizeLevel',
+  '3',
+  '--shrinkLevel',
+  '0',
+  '--noAssert',
+  '--initialMemory',
+  '16',
+  '--use',
+  'abort=',
 ];
 
 async function inputHash() {

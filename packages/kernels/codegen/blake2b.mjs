@@ -41,7 +41,12 @@ const scalar = {
   type: 'u64',
   add: (a, b) => `${a} + ${b}`,
   xor: (a, b) => `${a} ^ ${b}`,
-  rotate: { 32: (x) => `rotr<u64>(${x}, 32)`, 24: (x) => `rotr<u64>(${x}, 24)`, 16: (x) => `rotr<u64>(${x}, 16)`, 63: (x) => `rotr<u64>(${x}, 63)` },
+  rotate: {
+    32: (x) => `rotr<u64>(${x}, 32)`,
+    24: (x) => `rotr<u64>(${x}, 24)`,
+    16: (x) => `rotr<u64>(${x}, 16)`,
+    63: (x) => `rotr<u64>(${x}, 63)`,
+  },
 };
 
 const vector = {
@@ -100,7 +105,10 @@ ${indent([
 function loadPairs(words, pointers) {
   return range(Math.ceil(words / 2)).flatMap((pair) => {
     const [a, b] = [`a${pair}`, `b${pair}`];
-    const lines = [`const ${a} = v128.load(${pointers[0]}, ${16 * pair});`, `const ${b} = v128.load(${pointers[1]}, ${16 * pair});`];
+    const lines = [
+      `const ${a} = v128.load(${pointers[0]}, ${16 * pair});`,
+      `const ${b} = v128.load(${pointers[1]}, ${16 * pair});`,
+    ];
     lines.push(`const m${2 * pair} = i64x2.shuffle(${a}, ${b}, 0, 2);`);
     if (2 * pair + 1 < words) lines.push(`const m${2 * pair + 1} = i64x2.shuffle(${a}, ${b}, 1, 3);`);
     return lines;
@@ -187,7 +195,9 @@ ${indent([
   'v12 = v128.xor(v12, i64x2.splat(counter));',
   'v14 = v128.xor(v14, i64x2.splat(last));',
   ...rounds(vector, 16),
-  ...range(8).map((i) => `v128.store(state, v128.xor(v128.load(state, ${16 * i}), v128.xor(v${i}, v${i + 8})), ${16 * i});`),
+  ...range(8).map(
+    (i) => `v128.store(state, v128.xor(v128.load(state, ${16 * i}), v128.xor(v${i}, v${i + 8})), ${16 * i});`,
+  ),
 ])}
 }
 `;

@@ -82,6 +82,18 @@ interface Instance {
   bytes: Uint8Array<ArrayBuffer>;
 }
 
+/** WebAssembly memory could not grow: its addresses end at 4 GiB, the machine's memory perhaps before. */
+export class KernelMemoryError extends RangeError {
+  override readonly name = 'KernelMemoryError';
+  /** Bytes that the memory should have had. */
+  readonly sizeBytes: number;
+
+  constructor(sizeBytes: number, cause: unknown) {
+    super(`kernel memory cannot grow to ${sizeBytes} bytes`, { cause });
+    this.sizeBytes = sizeBytes;
+  }
+}
+
 export class CodeKernel {
   #instance: Instance | undefined;
   #work = 0;
@@ -102,7 +114,7 @@ export class CodeKernel {
    * Lays out areas of the given sizes and, for the codes given, room to work in. All earlier areas become invalid.
    *
    * @returns the address of each area, 64-byte aligned
-   * @throws RangeError when the memory cannot grow that far (WebAssembly addresses end at 4 GiB)
+   * @throws KernelMemoryError when the memory cannot grow that far
    */
   layout(sizes: readonly number[], ...codes: readonly LineCode[]): number[] {
     const instance = this.#live();
@@ -118,7 +130,11 @@ export class CodeKernel {
     const addresses = sizes.map(take);
     const missing = next - instance.bytes.length;
     if (missing > 0) {
-      instance.wasm.memory.grow(Math.ceil(missing / PAGE_SIZE));
+      try {
+        instance.wasm.memory.grow(Math.ceil(missing / PAGE_SIZE));
+      } catch (cause) {
+        throw new KernelMemoryError(next, cause);
+      }
       instance.bytes = new Uint8Array(instance.wasm.memory.buffer);
     }
     return addresses;

@@ -188,9 +188,15 @@ describe('decode', () => {
 
   it('restores any missing sources from any k symbols', () => {
     fc.assert(
-      fc.property(codes, fc.integer({ min: 1, max: 100 }), fc.integer({ min: 1, max: 4 }), fc.nat(), (c, h, s, seed) => {
-        roundTrip(c, 2 * h, s, seed);
-      }),
+      fc.property(
+        codes,
+        fc.integer({ min: 1, max: 100 }),
+        fc.integer({ min: 1, max: 4 }),
+        fc.nat(),
+        (c, h, s, seed) => {
+          roundTrip(c, 2 * h, s, seed);
+        },
+      ),
       { numRuns: 60 },
     );
   });
@@ -248,7 +254,9 @@ describe('Merkle kernels', () => {
         kernel.bytes.set(bytes, nodes);
         kernel.reduceColumns(nodes, length, slots);
         for (let slot = 0; slot < slots; slot += 1) {
-          const leaves = Array.from({ length }, (_, i) => bytes.slice(32 * (i * slots + slot), 32 * (i * slots + slot + 1)));
+          const leaves = Array.from({ length }, (_, i) =>
+            bytes.slice(32 * (i * slots + slot), 32 * (i * slots + slot + 1)),
+          );
           expect(digestAt(nodes + 32 * slot), `${length} leaves, slot ${slot} of ${slots}`).toEqual(root(leaves));
         }
       }

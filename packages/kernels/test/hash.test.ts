@@ -9,7 +9,17 @@ const text = (value: string) => new TextEncoder().encode(value);
 
 describe('blake2b256', () => {
   it('agrees with @noble/hashes at every size around block and window borders', () => {
-    const sizes = [...Array.from({ length: 300 }, (_, i) => i), 4095, 4096, 4097, 65_535, 65_536, 65_537, 131_072, 200_001];
+    const sizes = [
+      ...Array.from({ length: 300 }, (_, i) => i),
+      4095,
+      4096,
+      4097,
+      65_535,
+      65_536,
+      65_537,
+      131_072,
+      200_001,
+    ];
     for (const size of sizes) expect(blake2b256(pattern(size)), `size ${size}`).toEqual(reference(pattern(size)));
   });
 

@@ -1,0 +1,107 @@
+/**
+ * The codec: what nodes, clients and gateways do with blobs and slivers. Every call is asynchronous, so that the inline
+ * and the worker forms are interchangeable, and stops with the signal's reason.
+ *
+ * Input arrays must not change until the call has settled. Invariants: slivers handed out have the full size; metadata is
+ * computed, never taken from the caller; a sliver or blob that passes a check hashes to the metadata.
+ */
+import type {
+  Axis,
+  DecodingSymbol,
+  Geometry,
+  RecoverySymbol,
+  Sliver,
+  SliverIndex,
+  VerifiedMetadata,
+} from '@floe/protocol';
+import type { FloeError } from '@floe/platform';
+import type { JobOptions } from './jobs.ts';
+
+export interface CodecOptions extends JobOptions {
+  readonly signal?: AbortSignal;
+  /** Called with fractions from 0 to 1, never falling. */
+  readonly onProgress?: (fraction: number) => void;
+}
+
+/** A blob's slivers and metadata. Systematic primary slivers are views of the blob that was encoded. */
+export interface EncodedBlob {
+  readonly verified: VerifiedMetadata;
+  /** A sliver as a view; nothing is copied. */
+  sliver(axis: Axis, index: SliverIndex): Sliver;
+}
+
+export interface Codec {
+  /**
+   * All slivers and the metadata of a blob.
+   * @throws BLOB_TOO_LARGE, OUT_OF_MEMORY, and what {@link JobOptions} and queues bring
+   */
+  encode(geometry: Geometry, blob: Uint8Array, options?: CodecOptions): Promise<EncodedBlob>;
+
+  /** Only the metadata, hence the blob id. @throws BLOB_TOO_LARGE, OUT_OF_MEMORY */
+  computeMetadata(geometry: Geometry, blob: Uint8Array, options?: CodecOptions): Promise<VerifiedMetadata>;
+
+  /**
+   * The blob from any sufficient set of slivers of one axis, which the caller has verified. Repeated ones and those of a
+   * wrong size or index are ignored, as are more than needed.
+   * @throws NOT_ENOUGH_SLIVERS, BLOB_TOO_LARGE, OUT_OF_MEMORY
+   */
+  decode(
+    geometry: Geometry,
+    unencodedLength: number,
+    slivers: readonly Sliver[],
+    options?: CodecOptions,
+  ): Promise<Uint8Array>;
+
+  /** For each sliver 'ok', or INVALID_SLIVER. Many at once cost less than one by one. */
+  verifySlivers(
+    verified: VerifiedMetadata,
+    slivers: readonly Sliver[],
+    options?: CodecOptions,
+  ): Promise<('ok' | FloeError)[]>;
+
+  /** @throws INVALID_SLIVER unless size, index and hash are those of the metadata */
+  verifySliver(verified: VerifiedMetadata, sliver: Sliver, options?: CodecOptions): Promise<void>;
+
+  /**
+   * The symbols, with Merkle proofs against the source sliver's hash, that help to rebuild `targets`, slivers of the axis
+   * orthogonal to the source's.
+   * @throws INVALID_SLIVER when the source does not have the size of its geometry
+   */
+  recoverySymbols(
+    geometry: Geometry,
+    source: Sliver,
+    targets: readonly SliverIndex[],
+    options?: CodecOptions,
+  ): Promise<RecoverySymbol[]>;
+
+  /**
+   * Rebuilds one sliver from decoding symbols and verifies it. Repeated symbols and those of a wrong size or index are
+   * ignored, as are more than needed: the first ones are taken.
+   * @throws NOT_ENOUGH_SYMBOLS; INCONSISTENT_SLIVER when the symbols rebuild something that the metadata does not name:
+   *   a symbol was wrong or, if all were proven, the blob is inconsistent
+   */
+  recoverSliver(
+    verified: VerifiedMetadata,
+    axis: Axis,
+    index: SliverIndex,
+    symbols: readonly DecodingSymbol[],
+    options?: CodecOptions,
+  ): Promise<Sliver>;
+
+  /**
+   * Whether a decoded blob is what its metadata says. 'default' checks the hashes of the systematic primary slivers (but
+   * for those in `verifiedPrimaries`, which must have been inputs of the decode): all readers who do so see the same
+   * bytes. 'strict' encodes again and compares the id: the blob was encoded as the rules say.
+   * @throws INCONSISTENT_BLOB
+   */
+  checkConsistency(
+    verified: VerifiedMetadata,
+    blob: Uint8Array,
+    level: 'default' | 'strict',
+    verifiedPrimaries?: ReadonlySet<SliverIndex>,
+    options?: CodecOptions,
+  ): Promise<void>;
+
+  /** Stops jobs under way (CODEC_CLOSED) and lets go of memory and threads. May be called twice. */
+  close(): Promise<void>;
+}

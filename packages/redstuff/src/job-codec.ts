@@ -1,0 +1,297 @@
+/**
+ * A codec on a runner of jobs: checks and prepares inputs here, computes there, compares with the metadata here. Only
+ * this file decides what is refused, so all forms of the codec refuse the same.
+ */
+import { equalBytes, type FloeError } from '@floe/platform';
+import {
+  AXES,
+  type Axis,
+  type DecodingSymbol,
+  type Geometry,
+  HASH_SIZE_BYTES,
+  type RecoverySymbol,
+  type Sliver,
+  type SliverIndex,
+  type VerifiedMetadata,
+  sealMetadata,
+  sliverHash,
+  sliverSize,
+  sourceSymbols,
+  symbolSizeOf,
+  symbolsPerSliver,
+} from '@floe/protocol';
+import type { Codec, CodecOptions, EncodedBlob } from './codec.ts';
+import { encodedBlob, systematicPrimaries } from './encoded-blob.ts';
+import { errors } from './errors.ts';
+import type { ExpandedSliver } from './expand.ts';
+import type { JobRunner } from './jobs.ts';
+
+/** A codec whose computations `runner` does. Closing the codec closes the runner. */
+export function createJobCodec(runner: JobRunner): Codec {
+  return new JobCodec(runner);
+}
+
+class JobCodec implements Codec {
+  readonly #runner: JobRunner;
+
+  constructor(runner: JobRunner) {
+    this.#runner = runner;
+  }
+
+  async encode(geometry: Geometry, blob: Uint8Array, options: CodecOptions = {}): Promise<EncodedBlob> {
+    symbolSizeOf(geometry, blob.length); // refuses a blob that is too large before any job is made of it
+    const parts = await this.#runner.run({ kind: 'encode', nShards: geometry.nShards, blob }, options);
+    return encodedBlob(geometry, blob, parts);
+  }
+
+  async computeMetadata(geometry: Geometry, blob: Uint8Array, options: CodecOptions = {}): Promise<VerifiedMetadata> {
+    symbolSizeOf(geometry, blob.length);
+    const pairHashes = await this.#runner.run({ kind: 'pairHashes', nShards: geometry.nShards, blob }, options);
+    return sealMetadata(geometry, { unencodedLength: blob.length, pairHashes });
+  }
+
+  async decode(
+    geometry: Geometry,
+    unencodedLength: number,
+    slivers: readonly Sliver[],
+    options: CodecOptions = {},
+  ): Promise<Uint8Array> {
+    const chosen = chooseSlivers(geometry, symbolSizeOf(geometry, unencodedLength), slivers);
+    return await this.#runner.run(
+      {
+        kind: 'decode',
+        nShards: geometry.nShards,
+        axis: chosen.axis,
+        unencodedLength,
+        indices: chosen.slivers.map(({ index }) => index),
+        slivers: chosen.slivers.map(({ data }) => data),
+      },
+      options,
+    );
+  }
+
+  async verifySlivers(
+    verified: VerifiedMetadata,
+    slivers: readonly Sliver[],
+    options: CodecOptions = {},
+  ): Promise<('ok' | FloeError)[]> {
+    const { geometry, symbolSize } = verified;
+    const results = slivers.map((sliver): 'ok' | FloeError => shapeError(geometry, symbolSize, sliver) ?? 'ok');
+    for (const axis of AXES) {
+      const places = [...slivers.keys()].filter((i) => results[i] === 'ok' && slivers[i]?.axis === axis);
+      if (places.length === 0) continue;
+      const batch = places.map((i) => slivers[i] as Sliver);
+      const roots = await this.#roots(
+        geometry,
+        axis,
+        symbolSize,
+        batch.map(({ data }) => data),
+        options,
+      );
+      batch.forEach((sliver, i) => {
+        const came = rootAt(roots, i);
+        const expected = sliverHash(verified, axis, sliver.index);
+        if (!equalBytes(came, expected)) results[places[i] as number] = wrongHash(sliver, expected, came);
+      });
+    }
+    return results;
+  }
+
+  async verifySliver(verified: VerifiedMetadata, sliver: Sliver, options?: CodecOptions): Promise<void> {
+    const [result] = await this.verifySlivers(verified, [sliver], options);
+    if (result !== undefined && result !== 'ok') throw result;
+  }
+
+  async recoverySymbols(
+    geometry: Geometry,
+    source: Sliver,
+    targets: readonly SliverIndex[],
+    options: CodecOptions = {},
+  ): Promise<RecoverySymbol[]> {
+    const { axis, symbolSize, index, data } = source;
+    const error = shapeError(geometry, symbolSize, source);
+    if (error !== undefined) throw error;
+    const wrong = targets.find((target) => !isIndex(geometry, target));
+    if (wrong !== undefined) throw indexError(geometry, axis, wrong);
+    if (targets.length === 0) return [];
+    const expanded = await this.#runner.run(
+      { kind: 'expand', nShards: geometry.nShards, axis, symbolSize, sliver: data },
+      options,
+    );
+    const systematicCount = symbolsPerSliver(geometry, axis);
+    return targets.map((target) => {
+      const isSystematic = target < systematicCount;
+      const from = (isSystematic ? target : target - systematicCount) * symbolSize;
+      const symbol = (isSystematic ? data : expanded.recovery).subarray(from, from + symbolSize);
+      return { index, data: symbol, proof: merklePath(expanded, target) };
+    });
+  }
+
+  async recoverSliver(
+    verified: VerifiedMetadata,
+    axis: Axis,
+    index: SliverIndex,
+    symbols: readonly DecodingSymbol[],
+    options: CodecOptions = {},
+  ): Promise<Sliver> {
+    const { geometry, symbolSize, blobId } = verified;
+    if (!isIndex(geometry, index)) throw indexError(geometry, axis, index);
+    const needed = symbolsPerSliver(geometry, axis);
+    const usable = distinct(symbols.filter((s) => isIndex(geometry, s.index) && s.data.length === symbolSize));
+    if (usable.length < needed) {
+      throw errors.NOT_ENOUGH_SYMBOLS({ axis, index, needed, came: usable.length });
+    }
+    const taken = usable.slice(0, needed);
+    const { sliver, root } = await this.#runner.run(
+      {
+        kind: 'recover',
+        nShards: geometry.nShards,
+        axis,
+        symbolSize,
+        indices: taken.map((symbol) => symbol.index),
+        symbols: taken.map((symbol) => symbol.data),
+      },
+      options,
+    );
+    if (!equalBytes(root, sliverHash(verified, axis, index))) throw errors.INCONSISTENT_SLIVER({ blobId, axis, index });
+    return { axis, index, symbolSize, data: sliver };
+  }
+
+  async checkConsistency(
+    verified: VerifiedMetadata,
+    blob: Uint8Array,
+    level: 'default' | 'strict',
+    verifiedPrimaries: ReadonlySet<SliverIndex> = new Set(),
+    options: CodecOptions = {},
+  ): Promise<void> {
+    const { geometry, blobId, metadata } = verified;
+    if (blob.length !== metadata.unencodedLength) {
+      const expected = `${metadata.unencodedLength} bytes`;
+      throw errors.INCONSISTENT_BLOB({ blobId, expected, came: `${blob.length}` });
+    }
+    if (level === 'strict') {
+      const recomputed = await this.computeMetadata(geometry, blob, options);
+      if (recomputed.blobId !== blobId) {
+        throw errors.INCONSISTENT_BLOB({ blobId, expected: 'this id when encoded again', came: recomputed.blobId });
+      }
+      return;
+    }
+    await this.#checkPrimaries(verified, blob, verifiedPrimaries, options);
+  }
+
+  async close(): Promise<void> {
+    await this.#runner.close();
+  }
+
+  async #checkPrimaries(
+    verified: VerifiedMetadata,
+    blob: Uint8Array,
+    verifiedPrimaries: ReadonlySet<SliverIndex>,
+    options: CodecOptions,
+  ): Promise<void> {
+    const { geometry, symbolSize, blobId } = verified;
+    const all = systematicPrimaries(geometry, blob, symbolSize);
+    const rows = [...all.keys()].filter((row) => !verifiedPrimaries.has(row as SliverIndex));
+    // Rows of padding are one shared array: all have the same hash, so one is enough.
+    const arrays = [...new Set(rows.map((row) => all[row] as Uint8Array))];
+    const roots = await this.#roots(geometry, 'primary', symbolSize, arrays, options);
+    const rootOf = new Map(arrays.map((array, i) => [array, rootAt(roots, i)]));
+    for (const row of rows) {
+      const came = rootOf.get(all[row] as Uint8Array) as Uint8Array;
+      if (!equalBytes(came, sliverHash(verified, 'primary', row as SliverIndex))) {
+        const expected = `primary sliver ${row} with the hash of the metadata`;
+        throw errors.INCONSISTENT_BLOB({ blobId, expected, came: 'another' });
+      }
+    }
+  }
+
+  async #roots(
+    geometry: Geometry,
+    axis: Axis,
+    symbolSize: number,
+    slivers: readonly Uint8Array[],
+    options: CodecOptions,
+  ): Promise<Uint8Array> {
+    return await this.#runner.run({ kind: 'roots', nShards: geometry.nShards, axis, symbolSize, slivers }, options);
+  }
+}
+
+/**
+ * As many slivers as decode the blob, of one axis and in ascending order: systematic ones come first and need no
+ * arithmetic. Takes the axis of which there are enough.
+ */
+function chooseSlivers(
+  geometry: Geometry,
+  symbolSize: number,
+  slivers: readonly Sliver[],
+): { axis: Axis; slivers: readonly Sliver[] } {
+  const usable = (axis: Axis) =>
+    distinct(slivers.filter((s) => s.axis === axis && shapeError(geometry, symbolSize, s) === undefined));
+  const counts = { primary: 0, secondary: 0 };
+  for (const axis of AXES) {
+    const candidates = usable(axis);
+    counts[axis] = candidates.length;
+    const needed = sourceSymbols(geometry, axis);
+    if (candidates.length >= needed) {
+      return { axis, slivers: candidates.toSorted((a, b) => a.index - b.index).slice(0, needed) };
+    }
+  }
+  throw errors.NOT_ENOUGH_SLIVERS({
+    nShards: geometry.nShards,
+    ...counts,
+    primaryNeeded: geometry.rows,
+    secondaryNeeded: geometry.columns,
+  });
+}
+
+/** The first of each index. */
+function distinct<T extends { readonly index: SliverIndex }>(items: readonly T[]): T[] {
+  const seen = new Set<SliverIndex>();
+  return items.filter(({ index }) => !seen.has(index) && seen.add(index));
+}
+
+function isIndex(geometry: Geometry, index: number): boolean {
+  return Number.isInteger(index) && index >= 0 && index < geometry.nShards;
+}
+
+/** What is wrong with a sliver's size or index, if anything. */
+function shapeError(geometry: Geometry, symbolSize: number, sliver: Sliver): FloeError | undefined {
+  const { axis, index, data } = sliver;
+  if (!isIndex(geometry, index)) return indexError(geometry, axis, index);
+  if (sliver.symbolSize !== symbolSize || symbolSize < 2 || symbolSize % 2 !== 0) {
+    return errors.INVALID_SLIVER({
+      axis,
+      index,
+      expected: `symbols of ${symbolSize} bytes, an even number`,
+      came: `${sliver.symbolSize}`,
+    });
+  }
+  const size = sliverSize(geometry, axis, symbolSize);
+  if (data.length === size) return undefined;
+  return errors.INVALID_SLIVER({ axis, index, expected: `${size} bytes`, came: `${data.length}` });
+}
+
+function indexError(geometry: Geometry, axis: Axis, index: number): FloeError {
+  return errors.INVALID_SLIVER({ axis, index, expected: `an index below ${geometry.nShards}`, came: `${index}` });
+}
+
+function wrongHash({ axis, index }: Sliver, expected: Uint8Array, came: Uint8Array): FloeError {
+  return errors.INVALID_SLIVER({ axis, index, expected: `the hash ${start(expected)}`, came: start(came) });
+}
+
+/** The first bytes of a hash, enough to tell it from another. */
+function start(hash: Uint8Array): string {
+  return `${Array.from(hash.subarray(0, 8), (byte) => byte.toString(16).padStart(2, '0')).join('')}…`;
+}
+
+function rootAt(roots: Uint8Array, i: number): Uint8Array {
+  return roots.subarray(i * HASH_SIZE_BYTES, (i + 1) * HASH_SIZE_BYTES);
+}
+
+/** Siblings of a leaf from its level upwards; `undefined` where the level was padded. */
+function merklePath({ levels }: ExpandedSliver, leaf: number): (Uint8Array | undefined)[] {
+  return levels.slice(0, -1).map((level, height) => {
+    const at = ((leaf >> height) ^ 1) * HASH_SIZE_BYTES;
+    return at < level.length ? level.slice(at, at + HASH_SIZE_BYTES) : undefined;
+  });
+}

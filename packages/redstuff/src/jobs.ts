@@ -1,0 +1,118 @@
+/**
+ * The computations behind a codec, as plain data: a job can be run here or posted to a worker, and only arrays of bytes
+ * and numbers go either way. Jobs trust their input: the codec has checked sizes, indices and counts.
+ */
+import type { CodeKernel } from '@floe/kernels';
+import { type Axis, geometryOf } from '@floe/protocol';
+import { decodeSliver, decodeSteps } from './decode.ts';
+import { type EncodedParts, encodeSteps, pairHashSteps } from './encode.ts';
+import { type ExpandedSliver, expandSliver, rootSteps } from './expand.ts';
+import type { Steps } from './steps.ts';
+
+export interface EncodeJob {
+  readonly kind: 'encode';
+  readonly nShards: number;
+  readonly blob: Uint8Array;
+}
+
+export interface PairHashesJob {
+  readonly kind: 'pairHashes';
+  readonly nShards: number;
+  readonly blob: Uint8Array;
+}
+
+export interface DecodeJob {
+  readonly kind: 'decode';
+  readonly nShards: number;
+  readonly axis: Axis;
+  readonly unencodedLength: number;
+  readonly indices: readonly number[];
+  readonly slivers: readonly Uint8Array[];
+}
+
+export interface RootsJob {
+  readonly kind: 'roots';
+  readonly nShards: number;
+  readonly axis: Axis;
+  readonly symbolSize: number;
+  readonly slivers: readonly Uint8Array[];
+}
+
+export interface ExpandJob {
+  readonly kind: 'expand';
+  readonly nShards: number;
+  readonly axis: Axis;
+  readonly symbolSize: number;
+  readonly sliver: Uint8Array;
+}
+
+export interface RecoverJob {
+  readonly kind: 'recover';
+  readonly nShards: number;
+  readonly axis: Axis;
+  readonly symbolSize: number;
+  readonly indices: readonly number[];
+  readonly symbols: readonly Uint8Array[];
+}
+
+export type Job = EncodeJob | PairHashesJob | DecodeJob | RootsJob | ExpandJob | RecoverJob;
+
+/** What each kind of job gives. */
+export interface JobResults {
+  readonly encode: EncodedParts;
+  readonly pairHashes: Uint8Array<ArrayBuffer>;
+  readonly decode: Uint8Array<ArrayBuffer>;
+  readonly roots: Uint8Array<ArrayBuffer>;
+  readonly expand: ExpandedSliver;
+  readonly recover: { readonly sliver: Uint8Array<ArrayBuffer>; readonly root: Uint8Array<ArrayBuffer> };
+}
+
+export type JobResult<J extends Job> = JobResults[J['kind']];
+
+/** How a job is watched and stopped. */
+export interface JobOptions {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (fraction: number) => void;
+}
+
+/** Runs jobs, here or elsewhere. */
+export interface JobRunner {
+  /** Rejects with the signal's reason, QUEUE_FULL, CODEC_CLOSED, OUT_OF_MEMORY or CODEC_WORKER_FAILED. */
+  run<J extends Job>(job: J, options: JobOptions): Promise<JobResult<J>>;
+  close(): Promise<void>;
+}
+
+/** A job as steps on a kernel. */
+export function jobSteps<J extends Job>(kernel: CodeKernel, job: J): Steps<JobResult<J>> {
+  return steps(kernel, job) as Steps<JobResult<J>>;
+}
+
+function steps(kernel: CodeKernel, job: Job): Steps<JobResults[keyof JobResults]> {
+  const geometry = geometryOf(job.nShards);
+  switch (job.kind) {
+    case 'encode':
+      return encodeSteps(kernel, geometry, job.blob);
+    case 'pairHashes':
+      return pairHashSteps(kernel, geometry, job.blob);
+    case 'decode':
+      return decodeSteps(kernel, geometry, job);
+    case 'roots':
+      return rootSteps(kernel, geometry, job.axis, job.symbolSize, job.slivers);
+    case 'expand':
+      return inOneStep(() => expandSliver(kernel, geometry, job.axis, job.symbolSize, job.sliver));
+    case 'recover':
+      return recoverSteps(kernel, job);
+  }
+}
+
+// eslint-disable-next-line require-yield -- the work is too short to be cut
+function* inOneStep<T>(work: () => T): Steps<T> {
+  return work();
+}
+
+function* recoverSteps(kernel: CodeKernel, job: RecoverJob): Steps<JobResults['recover']> {
+  const geometry = geometryOf(job.nShards);
+  const sliver = decodeSliver(kernel, geometry, job.axis, job.symbolSize, job.indices, job.symbols);
+  const root = yield* rootSteps(kernel, geometry, job.axis, job.symbolSize, [sliver]);
+  return { sliver, root };
+}

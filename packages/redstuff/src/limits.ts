@@ -1,0 +1,42 @@
+/** Every bound of this package, with the arithmetic behind it. */
+
+const MIB = 1024 * 1024;
+
+/**
+ * Bytes of symbols that one step of a job works on: a few milliseconds of work, and small enough that the memory of the
+ * kernels stays near 16 MiB (sources, results, hashes and work space together take about four times as much).
+ */
+export const STEP_SIZE_BYTES = 4 * MIB;
+
+/** Columns in one step of an encode, a power of two. More would only make the step's hashes larger than the cache. */
+export const MAX_STEP_COLUMNS = 64;
+
+/** Jobs that an inline codec has under way at once before it refuses more. */
+export const MAX_INLINE_JOBS = 1024;
+
+/** Jobs that wait for a worker before the pool refuses more: each holds its input, so this bounds memory too. */
+export const DEFAULT_MAX_QUEUED = 64;
+
+/** Worker threads of a pool when not told: beyond a few, memory bandwidth and the cores of other work set the limit. */
+export const MAX_DEFAULT_WORKERS = 4;
+
+/**
+ * BLAKE2b compressions up to which a pool runs a job in the calling thread: at about ten million a second this is 0.4 ms,
+ * what handing a job over and back costs.
+ */
+export const INLINE_COMPRESSIONS = 4096;
+
+/** Bytes in all that a job may have to be run in the calling thread. */
+export const INLINE_SIZE_BYTES = 256 * 1024;
+
+/** Columns that the index of a quilt may take (Walrus encoding rules: quilts). */
+export const MAX_QUILT_INDEX_COLUMNS = 10;
+
+/** Longest patch identifier in bytes: with its length prefix it must stay below 65,535. */
+export const MAX_IDENTIFIER_SIZE_BYTES = 65_531;
+
+/** Longest serialised tags of a patch in bytes. */
+export const MAX_TAGS_SIZE_BYTES = 65_535;
+
+/** Characters of outside text that an error message repeats. */
+export const MAX_QUOTED_CHARACTERS = 100;
