@@ -27,7 +27,10 @@ export interface CallStatus {
 }
 
 export const rpcErrors = errorCatalogue({
-  RPC_MALFORMED: spec<{ what: string; reason: string }>('invalid', ({ what, reason }) => `malformed ${what}: ${reason}`),
+  RPC_MALFORMED: spec<{ what: string; reason: string }>(
+    'invalid',
+    ({ what, reason }) => `malformed ${what}: ${reason}`,
+  ),
   RPC_INVALID_FIELD: spec<{ field: string; reason: string }>(
     'invalid',
     ({ field, reason }) => `invalid ${field}: ${reason}`,
@@ -50,6 +53,7 @@ export const rpcErrors = errorCatalogue({
       'Unable to perform gas selection due to insufficient SUI balance ' +
       `(in address balance or coins) for account ${owner} to satisfy required budget ${required}: it has ${balance}`,
   ),
+  RPC_CLOSING: spec<Record<never, never>>('unavailable', () => 'the ledger is closing; subscribe again later'),
   RPC_SUBSCRIPTIONS_FULL: spec<{ limit: number }>(
     'exhausted',
     ({ limit }) => `all ${limit} subscriptions are in use; try again later`,
@@ -77,7 +81,7 @@ const CODE_OF_ERROR: Readonly<Record<string, number>> = {
 
 /** The gRPC status of an error. Anything but a {@link FloeError} is a bug: its text stays here. */
 export function statusOfError(error: unknown): CallStatus {
-  if (isFloeError(error)) return { code: codeOfError(error), message: error.message };
+  if (isFloeError(error)) return { code: codeOfError(error), message: messageOfError(error) };
   if (error instanceof Error && error.name === 'AbortError') {
     return { code: grpcStatus.CANCELLED, message: 'the call was cancelled' };
   }
@@ -87,4 +91,15 @@ export function statusOfError(error: unknown): CallStatus {
 /** The gRPC status code of an error. */
 export function codeOfError(error: FloeError): number {
   return CODE_OF_ERROR[error.code] ?? CODE_OF_KIND[error.kind];
+}
+
+/** Clients tell a stale object by Sui's phrase, so that error gets it; the others speak for themselves. */
+function messageOfError(error: FloeError): string {
+  if (error.code !== 'STALE_OBJECT') return error.message;
+  const { objectId, version, currentVersion } = error.data;
+  return (
+    'Transaction needs to be rebuilt: ' +
+    `object ${String(objectId)} version ${String(version)} is not available for consumption, ` +
+    `current version: ${String(currentVersion)}`
+  );
 }

@@ -128,7 +128,9 @@ function addPath(root: MutableMask, type: MessageReflection, path: string): void
   for (const [position, name] of names.entries()) {
     if (name === '*' && current !== undefined && position === names.length - 1) break;
     const field: FieldReflection | undefined =
-      current === undefined ? undefined : fieldsOf(current).find((item) => item.name === name || item.localName === name);
+      current === undefined
+        ? undefined
+        : fieldsOf(current).find((item) => item.name === name || item.localName === name);
     if (field === undefined) {
       throw rpcErrors.RPC_INVALID_MASK({ path, message: current?.typeName ?? 'a field without parts' });
     }

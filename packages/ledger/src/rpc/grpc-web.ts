@@ -8,7 +8,7 @@
  *
  * `grpc-timeout` is not read: a client that gave up closes its connection, which aborts the call.
  */
-import { type HttpHandler, type Logger, isFloeError, readBody } from '@floe/platform';
+import { type HttpHandler, type Logger, isFloeError, readBody, streamResponse } from '@floe/platform';
 import { decodeBase64Text, encodeBase64Text } from './base64-text.ts';
 import { corsHeaders, jsonResponse, preflightResponse } from './cors.ts';
 import { type CallStatus, grpcStatus, statusOfError } from './errors.ts';
@@ -80,7 +80,7 @@ async function call(request: Request, pathname: string, format: Format, modules:
     const body = await readBody(request, Math.ceil((rpcLimits.requestBytes * 4) / 3) + 16);
     const message = requestMessage(format.decode(body));
     const reply = await modules.dispatcher.call(path, message, { signal });
-    return reply.kind === 'unary' ? unaryResponse(reply, format) : streamResponse(reply, format, caller, path, modules);
+    return reply.kind === 'unary' ? unaryResponse(reply, format) : callResponse(reply, format, caller, path, modules);
   } catch (error) {
     return grpcResponse(format, format.encode(trailerFrame(failure(error, path, modules))));
   }
@@ -95,38 +95,56 @@ function unaryResponse(reply: Extract<CallReply, { kind: 'unary' }>, format: For
   return grpcResponse(format, body);
 }
 
-function streamResponse(
+function callResponse(
   reply: Extract<CallReply, { kind: 'stream' }>,
   format: Format,
   caller: AbortController,
   path: string,
   modules: GrpcWebModules,
 ): Response {
-  const messages = reply.messages[Symbol.asyncIterator]();
-  const body = new ReadableStream<Uint8Array<ArrayBuffer>>(
-    {
-      async pull(controller) {
-        try {
-          const next = await messages.next();
-          if (next.done !== true) {
-            controller.enqueue(format.encode(dataFrame(next.value)));
-            return;
-          }
-          controller.enqueue(format.encode(trailerFrame({ code: grpcStatus.OK, message: '' })));
-        } catch (error) {
-          if (caller.signal.aborted) return;
-          controller.enqueue(format.encode(trailerFrame(failure(error, path, modules))));
-        }
-        controller.close();
-      },
-      async cancel(reason) {
-        caller.abort(reason);
-        await messages.return?.();
-      },
+  const frames: AsyncIterable<Uint8Array> = {
+    [Symbol.asyncIterator]: () =>
+      frameIterator(reply.messages, caller, (error) => failure(error, path, modules), format),
+  };
+  return streamResponse(frames, responseInit(format));
+}
+
+/**
+ * Data frames, then the trailer. An iterator and no generator: `return` must reach the call while `next` waits, which a
+ * generator would only do after.
+ */
+function frameIterator(
+  source: AsyncIterable<Uint8Array>,
+  caller: AbortController,
+  failed: (error: unknown) => CallStatus,
+  format: Format,
+): AsyncIterator<Uint8Array> {
+  const messages = source[Symbol.asyncIterator]();
+  let ended = false;
+  const finish = (): IteratorReturnResult<undefined> => {
+    ended = true;
+    return { done: true, value: undefined };
+  };
+  return {
+    async next() {
+      if (ended) return finish();
+      let status: CallStatus = { code: grpcStatus.OK, message: '' };
+      try {
+        const next = await messages.next();
+        if (next.done !== true) return { done: false, value: format.encode(dataFrame(next.value)) };
+      } catch (error) {
+        if (caller.signal.aborted) return finish();
+        status = failed(error);
+      }
+      ended = true;
+      return { done: false, value: format.encode(trailerFrame(status)) };
     },
-    { highWaterMark: 0 },
-  );
-  return grpcResponse(format, body);
+    async return() {
+      caller.abort();
+      await messages.return?.();
+      return finish();
+    },
+  };
 }
 
 function failure(error: unknown, path: string, modules: GrpcWebModules): CallStatus {
@@ -138,8 +156,12 @@ function failure(error: unknown, path: string, modules: GrpcWebModules): CallSta
   return callStatus;
 }
 
-function grpcResponse(format: Format, body: Uint8Array<ArrayBuffer> | ReadableStream): Response {
-  return new Response(body, { status: 200, headers: { ...corsHeaders, 'content-type': format.contentType } });
+function grpcResponse(format: Format, body: Uint8Array<ArrayBuffer>): Response {
+  return new Response(body, responseInit(format));
+}
+
+function responseInit(format: Format): ResponseInit {
+  return { status: 200, headers: { ...corsHeaders, 'content-type': format.contentType } };
 }
 
 function refuse(code: number, name: string, message: string, headers?: Record<string, string>): Response {

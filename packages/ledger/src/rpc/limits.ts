@@ -16,8 +16,8 @@ export const rpcLimits = {
   /** Items of a `List…` stream when the request does not say, and at most. */
   defaultQueryItems: 50,
   maxQueryItems: 1000,
-  /** Checkpoints that one filtered `List…` call reads before it answers with a resume cursor. */
-  queryScanCheckpoints: 10_000,
+  /** Checkpoints that one `List…` call reads before it answers with a resume cursor: bounds how long it holds the CPU. */
+  queryScanCheckpoints: 1000,
   /** Literals in one filter. */
   filterLiterals: 64,
   /** Subscriptions open at once on one ledger. */

@@ -1,14 +1,14 @@
 /** Effects, events and balance changes as protobuf messages. */
 import { GrpcTypes } from '@mysten/sui/grpc';
-import type { ExecutionResult, GasUsed, LedgerEvent, MoveType, ObjectChange, TransactionEffects } from '../../api.ts';
-import { type AbortNames, renderStatus } from './execution-errors.ts';
+import type { ExecutionResult, GasUsed, LedgerEvent, ObjectChange, TransactionEffects, TypeName } from '../../api.ts';
+import { renderStatus } from './execution-errors.ts';
 import { digestText, renderOwner } from './values.ts';
 
 /** Version of Sui's `TransactionEffects` that the ledger writes. */
 const EFFECTS_VERSION = 2;
 
 /** The effects of an execution, its changed objects with their types. */
-export function renderEffects(result: ExecutionResult, abortNames: AbortNames): GrpcTypes.TransactionEffects {
+export function renderEffects(result: ExecutionResult): GrpcTypes.TransactionEffects {
   const { effects } = result;
   const changedObjects = effects.changedObjects.map((change, index) =>
     renderChange(change, effects, result.objectTypes[index]),
@@ -17,7 +17,7 @@ export function renderEffects(result: ExecutionResult, abortNames: AbortNames): 
     bcs: { name: 'TransactionEffects', value: result.effectsBytes },
     digest: digestText(result.effectsDigest),
     version: EFFECTS_VERSION,
-    status: renderStatus(effects.status, abortNames),
+    status: renderStatus(effects.status),
     epoch: effects.executedEpoch,
     gasUsed: renderGasUsed(effects.gasUsed),
     transactionDigest: digestText(effects.transactionDigest),
@@ -98,7 +98,7 @@ export function renderBalanceChanges(result: ExecutionResult): GrpcTypes.Balance
 function renderChange(
   change: ObjectChange,
   effects: TransactionEffects,
-  objectType: MoveType | undefined,
+  objectType: TypeName | undefined,
 ): GrpcTypes.ChangedObject {
   const { input, output } = change;
   return {

@@ -2,15 +2,13 @@
  * Why a transaction failed, as the SDK expects it: a kind, the command, a sentence, and details by kind. For a Move abort
  * the details carry code and location, and the constant's name where the contracts know it.
  */
+import { abortName } from '@floe/contracts';
 import { GrpcTypes } from '@mysten/sui/grpc';
 import type { ArgumentErrorKind, ExecutionError, ExecutionStatus, MoveLocation } from '../../api.ts';
 
 const Kind = GrpcTypes.ExecutionError_ExecutionErrorKind;
 const ArgumentKind = GrpcTypes.CommandArgumentError_CommandArgumentErrorKind;
 const TypeKind = GrpcTypes.TypeArgumentError_TypeArgumentErrorKind;
-
-/** Looks up the name of an abort code's constant, such as `EInvalidEpochsAhead`. */
-export type AbortNames = (location: MoveLocation, code: bigint) => string | undefined;
 
 type Details = GrpcTypes.ExecutionError['errorDetails'];
 type Rendered = Pick<GrpcTypes.ExecutionError, 'kind' | 'description' | 'errorDetails'>;
@@ -27,7 +25,6 @@ const PLAIN: Readonly<Record<Extract<ExecutionError, { kind: PlainKind }>['kind'
   FunctionNotFound: [Kind.FUNCTION_NOT_FOUND, 'Function not found'],
   ArityMismatch: [Kind.ARITY_MISMATCH, 'The number of arguments does not match the function'],
   TypeArityMismatch: [Kind.TYPE_ARITY_MISMATCH, 'The number of type arguments does not match the function'],
-  NonEntryFunctionInvoked: [Kind.NON_ENTRY_FUNCTION_INVOKED, 'The function is neither public nor entry'],
   InvalidTransferObject: [Kind.INVALID_TRANSFER_OBJECT, 'The object has no public transfer: its type lacks store'],
   SharedObjectOperationNotAllowed: [
     Kind.CONSENSUS_OBJECT_OPERATION_NOT_ALLOWED,
@@ -44,7 +41,6 @@ type PlainKind =
   | 'FunctionNotFound'
   | 'ArityMismatch'
   | 'TypeArityMismatch'
-  | 'NonEntryFunctionInvoked'
   | 'InvalidTransferObject'
   | 'SharedObjectOperationNotAllowed';
 
@@ -72,9 +68,9 @@ const ARGUMENT: Readonly<Record<ArgumentErrorKind, number>> = {
 };
 
 /** A status: `success`, and on failure the error, which clients require to be there. */
-export function renderStatus(status: ExecutionStatus, abortNames: AbortNames): GrpcTypes.ExecutionStatus {
+export function renderStatus(status: ExecutionStatus): GrpcTypes.ExecutionStatus {
   if (status.success) return { success: true };
-  const error = renderError(status.error, abortNames);
+  const error = renderError(status.error);
   const where = status.command === undefined ? '' : ` in command ${status.command}`;
   return {
     success: false,
@@ -86,10 +82,10 @@ export function renderStatus(status: ExecutionStatus, abortNames: AbortNames): G
   };
 }
 
-function renderError(error: ExecutionError, abortNames: AbortNames): Rendered {
+function renderError(error: ExecutionError): Rendered {
   switch (error.kind) {
     case 'MoveAbort':
-      return moveAbort(error.location, error.code, abortNames);
+      return moveAbort(error.location, error.code);
     case 'MovePrimitiveRuntimeError':
       return {
         kind: Kind.MOVE_PRIMITIVE_RUNTIME_ERROR,
@@ -109,6 +105,12 @@ function renderError(error: ExecutionError, abortNames: AbortNames): Rendered {
       return typeArgument(error);
     case 'UnusedValueWithoutDrop':
       return unusedValue(error);
+    case 'InvalidPublicFunctionReturnType':
+      return {
+        kind: Kind.INVALID_PUBLIC_FUNCTION_RETURN_TYPE,
+        description: `The function returns a reference, at ${error.index}: no command can hold it`,
+        errorDetails: { oneofKind: 'indexError', indexError: { index: error.index } },
+      };
     default: {
       const [kind, description] = PLAIN[error.kind];
       return { kind, description, errorDetails: NO_DETAILS };
@@ -116,8 +118,8 @@ function renderError(error: ExecutionError, abortNames: AbortNames): Rendered {
   }
 }
 
-function moveAbort(location: MoveLocation, code: bigint, abortNames: AbortNames): Rendered {
-  const constantName = abortNames(location, code);
+function moveAbort(location: MoveLocation, code: bigint): Rendered {
+  const constantName = abortName(location.module, code, isFramework(location.package));
   const named = constantName === undefined ? '' : ` (${constantName})`;
   return {
     kind: Kind.MOVE_ABORT,
@@ -131,6 +133,11 @@ function moveAbort(location: MoveLocation, code: bigint, abortNames: AbortNames)
       },
     },
   };
+}
+
+/** Whether an address is the Move standard library's (0x1) or the Sui framework's (0x2). */
+function isFramework(address: string): boolean {
+  return BigInt(address) === 1n || BigInt(address) === 2n;
 }
 
 function renderLocation(location: MoveLocation): GrpcTypes.MoveLocation {
@@ -157,8 +164,7 @@ function tooLarge(kind: number, what: string, size: bigint, maxSize: bigint): Re
 }
 
 function commandArgument(error: Extract<ExecutionError, { kind: 'CommandArgumentError' }>): Rendered {
-  const indexError =
-    error.index === undefined ? undefined : { index: error.index, subresult: error.secondaryIndex };
+  const indexError = error.index === undefined ? undefined : { index: error.index, subresult: error.secondaryIndex };
   return {
     kind: Kind.COMMAND_ARGUMENT_ERROR,
     description: `Invalid command argument at ${error.argumentIndex}: ${error.argumentError}`,

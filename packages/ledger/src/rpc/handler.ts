@@ -1,0 +1,46 @@
+/**
+ * The ledger's RPC service as one handler: Sui's gRPC services over gRPC-Web.
+ *
+ * Offered are the methods that the ledger can answer truthfully; any other gets `UNIMPLEMENTED`, by name.
+ */
+import { type HttpHandler, type Logger, silentLogger } from '@floe/platform';
+import type { LedgerApi } from '../api.ts';
+import { createGrpcWebHandler } from './grpc-web.ts';
+import { digestText } from './rendering/values.ts';
+import { createDispatcher, type Dispatcher } from './service.ts';
+import { createLedgerService } from './services/ledger-service.ts';
+import { createMovePackageService } from './services/move-package-service.ts';
+import { createStateService } from './services/state-service.ts';
+import { createSubscriptionService } from './services/subscription-service.ts';
+import { createTransactionExecutionService } from './services/transaction-execution-service.ts';
+
+const IDENTITY = { chainName: 'floe', server: 'floe-ledger/0.1.0' };
+
+/** Sui's services over a ledger, without a transport. */
+export function createLedgerDispatcher(ledger: LedgerApi): Dispatcher {
+  return createDispatcher([
+    createLedgerService(ledger, IDENTITY),
+    createStateService(ledger),
+    createTransactionExecutionService(ledger),
+    createMovePackageService(ledger),
+    createSubscriptionService(ledger),
+  ]);
+}
+
+/** Serves {@link createLedgerDispatcher} over gRPC-Web; `GET /` and `GET /health` answer a status as JSON. */
+export function createLedgerHandler(ledger: LedgerApi, modules: { readonly logger?: Logger } = {}): HttpHandler {
+  return createGrpcWebHandler({
+    dispatcher: createLedgerDispatcher(ledger),
+    logger: modules.logger ?? silentLogger,
+    health: () => {
+      const latest = ledger.getCheckpoint('latest');
+      return {
+        status: 'ok',
+        service: IDENTITY.server,
+        chainId: digestText(ledger.chain.chainIdentifier),
+        checkpoint: latest?.sequence ?? null,
+        timestampMs: latest?.timestampMs ?? null,
+      };
+    },
+  });
+}

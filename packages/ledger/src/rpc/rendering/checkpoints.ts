@@ -1,0 +1,90 @@
+/** Checkpoints as protobuf messages, with their transactions when selected. */
+import { GrpcTypes } from '@mysten/sui/grpc';
+import type { CheckpointRecord, LedgerApi, TransactionRecord } from '../../api.ts';
+import { rpcErrors } from '../errors.ts';
+import { type FieldMask, applyFieldMask, maskOf, selects } from '../field-mask.ts';
+import { renderGasUsed } from './effects.ts';
+import { renderExecuted, renderSignature } from './transactions.ts';
+import { digestText, renderTimestamp } from './values.ts';
+
+/** Fields that `GetCheckpoint` returns when the request has no mask. */
+export const checkpointDefaults = ['sequence_number', 'digest'] as const;
+
+/** The message of a checkpoint with the mask applied. */
+export function renderCheckpoint(ledger: LedgerApi, record: CheckpointRecord, mask: FieldMask): GrpcTypes.Checkpoint {
+  const message: GrpcTypes.Checkpoint = {
+    sequenceNumber: record.sequence,
+    digest: digestText(record.digest),
+    summary: selects(mask, 'summary') ? renderSummary(record) : undefined,
+    signature: { epoch: record.epoch, signature: record.signature },
+    contents: selects(mask, 'contents') ? renderContents(ledger, record, mask) : undefined,
+    transactions: [],
+  };
+  const masked = applyFieldMask(GrpcTypes.Checkpoint, message, mask);
+  if (!selects(mask, 'transactions')) return masked;
+  const transactionMask = maskOf(mask, 'transactions');
+  const transactions = record.transactions.map(({ digest }, index) =>
+    renderCommitted(transactionOf(ledger, digest), BigInt(index), transactionMask),
+  );
+  return { ...masked, transactions };
+}
+
+/** The message of a committed transaction with the mask applied. */
+export function renderCommitted(
+  record: TransactionRecord,
+  transactionIndex: bigint,
+  mask: FieldMask,
+): GrpcTypes.ExecutedTransaction {
+  const { checkpoint, timestampMs, transactionBytes, signatures } = record;
+  const context = { transactionBytes, signatures, timestampMs, position: { checkpoint, transactionIndex } };
+  return applyFieldMask(GrpcTypes.ExecutedTransaction, renderExecuted(record, context, mask), mask);
+}
+
+/** Where a transaction stands in its checkpoint. */
+export function transactionIndexOf(ledger: LedgerApi, record: TransactionRecord): bigint {
+  const digest = digestText(record.digest);
+  const checkpoint = ledger.getCheckpoint(record.checkpoint);
+  const index = checkpoint?.transactions.findIndex((entry) => digestText(entry.digest) === digest) ?? -1;
+  return BigInt(Math.max(index, 0));
+}
+
+/** A transaction that a checkpoint names. @throws RPC_NOT_FOUND */
+export function transactionOf(ledger: LedgerApi, digest: Uint8Array): TransactionRecord {
+  const record = ledger.getTransaction(digest);
+  if (record === undefined) throw rpcErrors.RPC_NOT_FOUND({ what: 'Transaction', id: digestText(digest) });
+  return record;
+}
+
+function renderSummary(record: CheckpointRecord): GrpcTypes.CheckpointSummary {
+  return {
+    bcs: { name: 'CheckpointSummary', value: record.summaryBytes },
+    digest: digestText(record.digest),
+    epoch: record.epoch,
+    sequenceNumber: record.sequence,
+    totalNetworkTransactions: record.totalTransactions,
+    contentDigest: digestText(record.contentDigest),
+    previousDigest: record.previousDigest === undefined ? undefined : digestText(record.previousDigest),
+    epochRollingGasCostSummary: renderGasUsed(record.gasTotals),
+    timestamp: renderTimestamp(record.timestampMs),
+    commitments: [
+      {
+        kind: GrpcTypes.CheckpointCommitment_CheckpointCommitmentKind.CHECKPOINT_ARTIFACTS,
+        digest: digestText(record.stateRoot),
+      },
+    ],
+  };
+}
+
+function renderContents(ledger: LedgerApi, record: CheckpointRecord, mask: FieldMask): GrpcTypes.CheckpointContents {
+  const withSignatures = selects(mask, 'contents', 'transactions', 'signatures');
+  return {
+    digest: digestText(record.contentDigest),
+    version: 1,
+    transactions: record.transactions.map((entry) => ({
+      transaction: digestText(entry.digest),
+      effects: digestText(entry.effectsDigest),
+      signatures: withSignatures ? transactionOf(ledger, entry.digest).signatures.map(renderSignature) : [],
+      addressAliasesVersions: [],
+    })),
+  };
+}
