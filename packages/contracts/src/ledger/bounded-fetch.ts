@@ -24,14 +24,15 @@ export function createBoundedFetch(
     const scope = openScope(init?.signal ?? undefined, timeoutMs, modules.scheduler);
     try {
       const response = await modules.fetch(input, { ...init, signal: scope.signal });
-      if (STREAMING.test(url) || response.body === null) {
+      const { body, status, headers } = response;
+      if (body !== null && STREAMING.test(url)) {
         // The stream goes on after the deadline of its headers, and still ends with the caller's signal.
         scope.disarm();
-        return response;
+        return new Response(relay(body, scope), { status, headers });
       }
-      const body = await readWhole(response);
+      const whole = await readWhole(body);
       scope.close();
-      return new Response(body, { status: response.status, headers: response.headers });
+      return new Response(whole, { status, headers });
     } catch (error) {
       scope.close();
       if (scope.timedOut()) throw new RpcError(`no answer within ${timeoutMs} ms`, 'DEADLINE_EXCEEDED');
@@ -41,8 +42,17 @@ export function createBoundedFetch(
   };
 }
 
-/** A signal that follows `parent` and the deadline. */
-function openScope(parent: AbortSignal | undefined, timeoutMs: number, scheduler: Scheduler) {
+interface CallScope {
+  /** Follows the caller's signal and the deadline. */
+  readonly signal: AbortSignal;
+  timedOut(): boolean;
+  /** Takes the deadline away. */
+  disarm(): void;
+  /** Lets go of the caller's signal and the deadline. */
+  close(): void;
+}
+
+function openScope(parent: AbortSignal | undefined, timeoutMs: number, scheduler: Scheduler): CallScope {
   const call = new AbortController();
   const timer = new AbortController();
   let expired = false;
@@ -67,10 +77,11 @@ function openScope(parent: AbortSignal | undefined, timeoutMs: number, scheduler
   };
 }
 
-async function readWhole(response: Response): Promise<Blob> {
+async function readWhole(body: ReadableStream<Uint8Array> | null): Promise<Blob | null> {
+  if (body === null) return null;
   const parts: Uint8Array<ArrayBuffer>[] = [];
   let size = 0;
-  const reader = (response.body as ReadableStream<Uint8Array<ArrayBuffer>>).getReader();
+  const reader = (body as ReadableStream<Uint8Array<ArrayBuffer>>).getReader();
   for (;;) {
     const { done, value } = await reader.read();
     if (done) return new Blob(parts);
@@ -81,6 +92,32 @@ async function readWhole(response: Response): Promise<Blob> {
     }
     parts.push(value);
   }
+}
+
+/** The stream, ending at once when the call is aborted, and as unavailable when its connection breaks. */
+function relay(body: ReadableStream<Uint8Array>, scope: CallScope): ReadableStream<Uint8Array> {
+  const reader = body.getReader();
+  const cancel = (reason: unknown) => {
+    scope.close();
+    reader.cancel(reason).catch(() => undefined);
+  };
+  // Cancelling ends the read under way, whether or not the fetch below heeds the signal.
+  scope.signal.addEventListener('abort', () => cancel(scope.signal.reason), { once: true });
+  return new ReadableStream({
+    async pull(controller) {
+      try {
+        const { done, value } = await reader.read();
+        if (scope.signal.aborted) throw scope.signal.reason;
+        if (!done) return controller.enqueue(value);
+        scope.close();
+        controller.close();
+      } catch (error) {
+        cancel(error);
+        controller.error(scope.signal.aborted ? error : new RpcError(describe(error), 'UNAVAILABLE'));
+      }
+    },
+    cancel,
+  });
 }
 
 /** `fetch` hides why in the cause. */

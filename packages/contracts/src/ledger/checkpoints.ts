@@ -126,8 +126,6 @@ interface Subscription {
 
 function openSubscription(calls: LedgerCalls, signal: AbortSignal): Subscription {
   const connection = new AbortController();
-  const stop = () => connection.abort(signal.reason);
-  signal.addEventListener('abort', stop, { once: true });
   const call = calls.sui.subscriptionService.subscribeCheckpoints(
     { readMask: CHECKPOINT_MASK },
     { abort: connection.signal },
@@ -152,6 +150,11 @@ function openSubscription(calls: LedgerCalls, signal: AbortSignal): Subscription
     notify();
   };
   call.responses.onError(end);
+  const stop = () => {
+    connection.abort(signal.reason);
+    end(signal.reason);
+  };
+  signal.addEventListener('abort', stop, { once: true });
   call.responses.onComplete(() => end(unreachable(calls, 'the subscription ended')));
 
   return {

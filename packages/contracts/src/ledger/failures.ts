@@ -69,7 +69,7 @@ export function buildFailure(url: string, sender: string, error: unknown, timeou
   const shortOf = /^Insufficient balance of (\S+) for owner \S+\. Required: (\d+), Available: (-?\d+)/.exec(message);
   if (shortOf !== null) {
     const [needed, available] = [BigInt(shortOf[2] as string), BigInt(shortOf[3] as string)];
-    if (!/::wal::WAL$/.test(shortOf[1] as string))
+    if (!(shortOf[1] as string).endsWith('::wal::WAL'))
       return ledgerErrors.INSUFFICIENT_SUI({ owner: sender, reason: message }, error);
     return ledgerErrors.INSUFFICIENT_WAL({ owner: sender, needed, available }, error);
   }
