@@ -196,7 +196,8 @@ export class BcsWriter {
 
   u8(value: number): this {
     assertInteger(value, 0xff);
-    this.#view.setUint8(this.#grow(1), value);
+    const at = this.#grow(1); // first: it may replace the view
+    this.#view.setUint8(at, value);
     return this;
   }
 
@@ -283,6 +284,7 @@ export class BcsWriter {
     return this.#bytes.subarray(0, this.#size);
   }
 
+  /** Makes room and gives its offset; may replace the buffer and its view. */
   #grow(size: number): number {
     const at = this.#size;
     this.#size += size;

@@ -27,7 +27,7 @@ export function merkleLeafHash(data: Uint8Array): Uint8Array {
   return blake2b256(message);
 }
 
-/** Root over `leaves` (at least one), each of any length. */
+/** Root over `leaves`, each of any length; without leaves the bytes of the Empty node, 32 zeros. */
 export function merkleRoot(leaves: readonly Uint8Array[]): Uint8Array {
   return merkleRootOfHashes(hashLeaves(leaves));
 }
@@ -35,6 +35,7 @@ export function merkleRoot(leaves: readonly Uint8Array[]): Uint8Array {
 /** Root over leaf hashes, 32 bytes each, one after the other. */
 export function merkleRootOfHashes(leafHashes: Uint8Array): Uint8Array {
   assertHashes(leafHashes);
+  if (leafHashes.length === 0) return new Uint8Array(HASH_SIZE_BYTES);
   let level = leafHashes;
   while (level.length > HASH_SIZE_BYTES) level = levelAbove(level);
   return level.slice();
@@ -56,7 +57,7 @@ export class MerkleTree {
     this.#levels = levels;
   }
 
-  /** From the leaves' data; at least one. */
+  /** From the leaves' data. */
   static build(leaves: readonly Uint8Array[]): MerkleTree {
     return new MerkleTree(hashLeaves(leaves));
   }
@@ -67,7 +68,7 @@ export class MerkleTree {
   }
 
   get root(): Uint8Array {
-    return (this.#levels.at(-1) as Uint8Array).slice();
+    return merkleRootOfHashes(this.#levels.at(-1) as Uint8Array);
   }
 
   /** Siblings of leaf `index` from its level upwards: floor(log2(n-1)) + 1 of them, none for a single leaf. */
@@ -133,7 +134,5 @@ function levelAbove(level: Uint8Array): Uint8Array {
 }
 
 function assertHashes(hashes: Uint8Array): void {
-  assert(hashes.length > 0 && hashes.length % HASH_SIZE_BYTES === 0, 'leaf hashes are 32 bytes each, at least one', {
-    sizeBytes: hashes.length,
-  });
+  assert(hashes.length % HASH_SIZE_BYTES === 0, 'leaf hashes are 32 bytes each', { sizeBytes: hashes.length });
 }
