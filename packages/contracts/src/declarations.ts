@@ -24,6 +24,10 @@ module sui::object
 module sui::tx_context
   struct TxContext has drop
 
+module sui::clock
+  struct Clock has key
+  fun timestamp_ms(&Clock): u64
+
 module sui::sui
   struct SUI has drop
 

@@ -32,7 +32,9 @@ export interface FakeGrpc {
 export function createFakeGrpc(handlers: Handlers): FakeGrpc {
   const called: string[] = [];
   const serve = async (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
-    const [serviceName, methodName] = String(input).split('/').slice(-2) as [string, string];
+    const [serviceName, methodName] = (input instanceof Request ? input.url : input.toString())
+      .split('/')
+      .slice(-2) as [string, string];
     const service = SERVICES.find((candidate) => candidate.typeName === serviceName);
     const method = service?.methods.find((candidate) => candidate.name === methodName);
     if (method === undefined) throw new Error(`no method ${serviceName}/${methodName}`);

@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import * as layouts from '../src/layouts.ts';
 import { LedgerClient } from '../src/ledger-client.ts';
 import { innerStateFieldId, metadataFieldId, SUI_TYPE } from '../src/type-names.ts';
-import { createFakeGrpc, type FakeGrpc, type Handlers } from './fake-grpc.ts';
+import { createFakeGrpc, type FakeGrpc, Feed, type Handlers } from './fake-grpc.ts';
 import {
   type FakeObject,
   names,
@@ -231,6 +231,35 @@ describe('blobs', () => {
     });
     expect(await client.balances(OWNER)).toEqual({ sui: 5n, wal: 7n });
     expect(asked.toSorted()).toEqual([SUI_TYPE, WAL].toSorted());
+  });
+});
+
+describe('followCheckpoints', () => {
+  it('waits for a ledger that is not up yet', async () => {
+    let up = false;
+    const served = connect({
+      async *ListCheckpoints() {
+        yield {
+          checkpoint: { sequenceNumber: 0n, summary: { timestamp: { seconds: 1n, nanos: 0 } }, transactions: [] },
+        };
+        yield { end: { reason: 5 } };
+      },
+      SubscribeCheckpoints: () => new Feed<unknown>(),
+    });
+    expect(served.config).toBe(config);
+    const fetchWhenUp: typeof fetch = async (...request) => {
+      if (up) return grpc.fetch(...request);
+      throw new TypeError('fetch failed');
+    };
+    const client = new LedgerClient(config, { fetch: fetchWhenUp, clock: time, scheduler: time });
+    const stop = new AbortController();
+    const records = client.followCheckpoints({ from: 0n, signal: stop.signal })[Symbol.asyncIterator]();
+    const first = records.next();
+    await time.advance(60_000);
+    up = true;
+    await time.advance(5_000);
+    expect(await first).toMatchObject({ value: { sequence: 0n, timestampMs: 1_000, events: [] } });
+    stop.abort();
   });
 });
 

@@ -28,7 +28,7 @@ export function isUnimplemented(error: unknown): boolean {
 export function isStale(error: unknown): boolean {
   if (isFloeError(error, 'STALE_OBJECT')) return true;
   const text = error instanceof Error ? error.message : '';
-  return /(?:is not|un)available for consumption|needs to be rebuilt because object|could not find the referenced object/i.test(
+  return /(?:not |un)available for consumption|needs to be rebuilt because object|could not find the referenced object/i.test(
     text,
   );
 }
