@@ -3,3 +3,22 @@ export type { Codec, CodecOptions, EncodedBlob } from './codec.ts';
 export { errors as redstuffErrors } from './errors.ts';
 export { createInlineCodec } from './inline-codec.ts';
 export type { InlineModules } from './inline-runner.ts';
+export * from './limits.ts';
+export { checkIdentifier } from './quilt/identifier.ts';
+export { quiltSymbolSize } from './quilt/layout.ts';
+export { type QuiltPatchId, parseQuiltPatchId, quiltPatchId } from './quilt/patch-id.ts';
+export { type EncodedQuilt, type Quilt, encodeQuilt, openQuilt } from './quilt/quilt.ts';
+export {
+  type QuiltIndex,
+  type QuiltPatch,
+  type QuiltTags,
+  parseQuiltIndex,
+  quiltIndexColumns,
+} from './quilt/quilt-index.ts';
+export { type QuiltPatchContents, type QuiltPatchInput, parseQuiltPatch } from './quilt/quilt-patch.ts';
+export {
+  checkInconsistencyProof,
+  decodingSymbolFor,
+  makeInconsistencyProof,
+  verifyRecoverySymbol,
+} from './recovery-symbols.ts';

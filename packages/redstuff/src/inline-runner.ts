@@ -37,7 +37,7 @@ export class InlineRunner implements JobRunner {
     try {
       return await this.#drive(jobSteps(this.#kernel, job), job, options);
     } catch (error) {
-      throw error instanceof KernelMemoryError ? outOfMemory(error) : error;
+      throw mapMemoryError(error);
     } finally {
       this.#active -= 1;
       if (this.#closed) this.#kernel.release();
@@ -69,7 +69,8 @@ export class InlineRunner implements JobRunner {
   }
 }
 
-/** WebAssembly memory could not grow. */
-export function outOfMemory(cause: KernelMemoryError): Error {
-  return errors.OUT_OF_MEMORY({ sizeBytes: cause.sizeBytes, purpose: 'kernel memory' }, cause);
+/** The error to throw when a job has failed with `error`: kernels have no catalogue of their own. */
+export function mapMemoryError(error: unknown): unknown {
+  if (!(error instanceof KernelMemoryError)) return error;
+  return errors.OUT_OF_MEMORY({ sizeBytes: error.sizeBytes, purpose: 'kernel memory' }, error);
 }

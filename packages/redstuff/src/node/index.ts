@@ -1,1 +1,2 @@
-export {};
+/** Red Stuff on Node.js: worker threads. */
+export { createWorkerCodec, type WorkerCodecOptions, yieldToEventLoop } from './worker-codec.ts';

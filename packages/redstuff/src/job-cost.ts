@@ -1,0 +1,63 @@
+/** What a job costs, roughly: enough to tell what is worth handing to a worker. */
+import { type Axis, geometryOf, sourceSymbols, symbolSizeOf } from '@floe/protocol';
+import type { Job } from './jobs.ts';
+import { INLINE_COMPRESSIONS, INLINE_SIZE_BYTES } from './limits.ts';
+
+/** Whether running the job here takes less than handing it over. */
+export function isCheap(job: Job): boolean {
+  if (isPlainCopy(job)) return true;
+  return inputSize(job) <= INLINE_SIZE_BYTES && compressions(job) <= INLINE_COMPRESSIONS;
+}
+
+/** Decoding from systematic slivers only copies, which handing over would do as well. */
+function isPlainCopy(job: Job): boolean {
+  if (job.kind !== 'decode' || job.axis !== 'primary') return false;
+  return (job.indices.at(-1) ?? 0) < sourceSymbols(geometryOf(job.nShards), 'primary');
+}
+
+function inputSize(job: Job): number {
+  switch (job.kind) {
+    case 'encode':
+    case 'pairHashes':
+      return job.blob.length;
+    case 'decode':
+    case 'roots':
+      return totalSize(job.slivers);
+    case 'expand':
+      return job.sliver.length;
+    case 'recover':
+      return totalSize(job.symbols);
+  }
+}
+
+function totalSize(arrays: readonly Uint8Array[]): number {
+  return arrays.reduce((sum, { length }) => sum + length, 0);
+}
+
+/** Hash compressions, or transforms counted as such. */
+function compressions(job: Job): number {
+  const { nShards } = job;
+  switch (job.kind) {
+    case 'encode':
+    case 'pairHashes':
+      return nShards * nShards * (perSymbol(symbolSizeOf(geometryOf(nShards), job.blob.length)) + 2);
+    case 'decode':
+      return (transformsPerSymbol(nShards, job.axis) * totalSize(job.slivers)) / 128;
+    case 'roots':
+      return job.slivers.length * nShards * (perSymbol(job.symbolSize) + 1);
+    case 'expand':
+      return nShards * (perSymbol(job.symbolSize) + 1);
+    case 'recover':
+      return nShards * (perSymbol(job.symbolSize) + 1) + transformsPerSymbol(nShards, job.axis) * nShards;
+  }
+}
+
+/** Blocks of a leaf hash: the symbol and its prefix byte. */
+function perSymbol(symbolSize: number): number {
+  return Math.ceil((symbolSize + 1) / 128);
+}
+
+/** Decoding passes over four times as many points as there are source symbols, in about log2 layers of them. */
+function transformsPerSymbol(nShards: number, axis: Axis): number {
+  return (4 * Math.log2(2 * sourceSymbols(geometryOf(nShards), axis))) / 16;
+}

@@ -1,0 +1,66 @@
+/** The codec on worker threads of Node.js. */
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import type { Codec } from '../codec.ts';
+import { InlineRunner } from '../inline-runner.ts';
+import { createJobCodec } from '../job-codec.ts';
+import { DEFAULT_MAX_QUEUED, MAX_DEFAULT_WORKERS } from '../limits.ts';
+import { type WorkerHandle, WorkerPool } from '../worker-pool.ts';
+import type { WorkerMessage } from '../worker-protocol.ts';
+
+export interface WorkerCodecOptions {
+  /** Most threads; by default one less than there are processors, at least 1 and at most 4. */
+  readonly workers?: number;
+  /** Most jobs that wait for a thread; more are refused with QUEUE_FULL. Each holds its input. */
+  readonly maxQueued?: number;
+}
+
+/**
+ * A codec that computes on worker threads, started when needed. Idle threads do not keep the process alive; close the
+ * codec to end them. A blob in a `SharedArrayBuffer` is read where it is, other inputs are copied to the thread.
+ *
+ * @example
+ * const codec = createWorkerCodec({ workers: 2 });
+ * const { verified, sliver } = await codec.encode(geometryOf(1000), blob, { signal });
+ * await codec.close();
+ */
+export function createWorkerCodec(options: WorkerCodecOptions = {}): Codec {
+  const workers = options.workers ?? Math.min(MAX_DEFAULT_WORKERS, Math.max(1, availableParallelism() - 1));
+  const pool = new WorkerPool(
+    { workers, maxQueued: options.maxQueued ?? DEFAULT_MAX_QUEUED },
+    {
+      spawn: () => spawnThread(new URL('./worker.js', import.meta.url)),
+      local: new InlineRunner({ pause: yieldToEventLoop }),
+      fallBack: false,
+    },
+  );
+  return createJobCodec(pool);
+}
+
+/** A turn of the event loop: for `createInlineCodec({ pause: yieldToEventLoop })`. */
+export function yieldToEventLoop(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** A thread that runs a module. */
+export function spawnThread(script: URL): WorkerHandle {
+  const worker = new Worker(script);
+  return {
+    post: (message, transfer) => worker.postMessage(message, transfer),
+    onMessage: (listener) => worker.on('message', (message: WorkerMessage) => listener(message)),
+    onFailure(listener) {
+      let reported = false;
+      const report = (reason: unknown) => {
+        if (!reported) listener(reason);
+        reported = true;
+      };
+      worker.on('error', report);
+      worker.on('messageerror', report);
+      worker.on('exit', (code) => report(new Error(`the thread ended with code ${code}`)));
+    },
+    async terminate() {
+      await worker.terminate();
+    },
+    keepAlive: (alive) => (alive ? worker.ref() : worker.unref()),
+  };
+}
