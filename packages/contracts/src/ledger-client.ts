@@ -17,6 +17,7 @@ import type {
   Balances,
   BlobObject,
   CallOptions,
+  ChainInfo,
   CheckpointRecord,
   ExecutedTransaction,
   LedgerConfig,
@@ -52,6 +53,20 @@ export class LedgerClient {
     const state = await this.#state.get(options);
     this.#walType ??= await readWalType(this.#calls, state.originalPackageId, options.signal);
     return systemInfo(state, this.config, this.#walType);
+  }
+
+  /** Which chain this is, and the newest checkpoint it can list. @throws LEDGER_* */
+  async chain(options: CallOptions = {}): Promise<ChainInfo> {
+    const { chainId, checkpointHeight } = await this.#calls.unary(
+      'GetServiceInfo',
+      (call) => this.#calls.sui.ledgerService.getServiceInfo({}, call),
+      options.signal,
+    );
+    if (chainId === undefined || checkpointHeight === undefined) {
+      const reason = 'service information without chain id and checkpoint height';
+      throw ledgerErrors.LEDGER_MISBEHAVED({ url: this.config.url, reason });
+    }
+    return { chainId, latestCheckpoint: checkpointHeight };
   }
 
   /** Who stores what, now, before and next. @throws INVALID_COMMITTEE, LEDGER_* */

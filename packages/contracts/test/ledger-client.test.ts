@@ -234,6 +234,14 @@ describe('blobs', () => {
   });
 });
 
+describe('chain', () => {
+  it('tells which chain it is and where it ends', async () => {
+    const client = connect({ GetServiceInfo: () => ({ chainId: 'Chain', checkpointHeight: 7n }) });
+    expect(await client.chain()).toEqual({ chainId: 'Chain', latestCheckpoint: 7n });
+    await expect(connect({ GetServiceInfo: () => ({}) }).chain()).rejects.toMatchObject({ code: 'LEDGER_MISBEHAVED' });
+  });
+});
+
 describe('followCheckpoints', () => {
   it('waits for a ledger that is not up yet', async () => {
     let up = false;

@@ -61,6 +61,12 @@ export interface BlobObject {
   readonly shared?: { readonly blobObjectId: ObjectId; readonly funds: Frost };
 }
 
+export interface ChainInfo {
+  /** Base58; differs between any two ledgers, and never changes. */
+  readonly chainId: string;
+  readonly latestCheckpoint: bigint;
+}
+
 export interface Balances {
   /** MIST; 1 SUI = 10^9 MIST. */
   readonly sui: bigint;
