@@ -24,16 +24,32 @@ const runBuiltCode = {
   },
 };
 
+/** Set by `tools/test.mjs` for a slow suite; its files run one at a time and have no time limit but the suite's. */
+const isSlowSuite = process.env['FLOE_TEST_SUITE'] !== undefined;
+
+const fast = {
+  include: ['packages/*/test/**/*.test.ts', 'testkit/test/**/*.test.ts', 'tools/test/**/*.test.ts'],
+  exclude: ['**/node_modules/**', '**/dist/**', '**/*.slow.test.ts'],
+  maxWorkers: 2,
+  testTimeout: 30_000,
+  hookTimeout: 30_000,
+};
+
+const slow = {
+  include: ['{packages,testkit,conformance,tools}/**/*.slow.test.ts'],
+  exclude: ['**/node_modules/**', '**/dist/**'],
+  maxWorkers: 1,
+  testTimeout: 0,
+  hookTimeout: 300_000,
+  disableConsoleIntercept: true,
+};
+
 export default defineConfig({
   root,
   plugins: [runBuiltCode],
   test: {
-    include: ['packages/*/test/**/*.test.ts', 'testkit/test/**/*.test.ts', 'tools/test/**/*.test.ts'],
-    exclude: ['**/node_modules/**', '**/dist/**', '**/*.slow.test.ts'],
+    ...(isSlowSuite ? slow : fast),
     server: { deps: { external: [/\/dist\//] } },
     pool: 'forks',
-    maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
   },
 });
