@@ -1,6 +1,6 @@
 import { deferred } from '@floe/platform';
 import { serveHttp } from '@floe/platform/node';
-import { GrpcTypes, SuiGrpcClient } from '@mysten/sui/grpc';
+import { type GrpcTypes, SuiGrpcClient } from '@mysten/sui/grpc';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createLedgerHandler } from '../../src/rpc/handler.ts';
 import { rpcErrorOf } from './support/client.ts';

@@ -1,4 +1,5 @@
 /** Checkpoints as protobuf messages, with their transactions when selected. */
+import { equalBytes } from '@floe/platform';
 import { GrpcTypes } from '@mysten/sui/grpc';
 import type { CheckpointRecord, LedgerApi, TransactionRecord } from '../../api.ts';
 import { rpcErrors } from '../errors.ts';
@@ -29,23 +30,36 @@ export function renderCheckpoint(ledger: LedgerApi, record: CheckpointRecord, ma
   return { ...masked, transactions };
 }
 
-/** The message of a committed transaction with the mask applied. */
+/**
+ * The message of a committed transaction with the mask applied.
+ *
+ * @param index its index in its checkpoint; undefined when nothing selected shows it
+ */
 export function renderCommitted(
   record: TransactionRecord,
-  transactionIndex: bigint,
+  index: bigint | undefined,
   mask: FieldMask,
 ): GrpcTypes.ExecutedTransaction {
   const { checkpoint, timestampMs, transactionBytes, signatures } = record;
-  const context = { transactionBytes, signatures, timestampMs, position: { checkpoint, transactionIndex } };
+  const position = { checkpoint, transactionIndex: index };
+  const context = { transactionBytes, signatures, timestampMs, position };
   return applyFieldMask(GrpcTypes.ExecutedTransaction, renderExecuted(record, context, mask), mask);
 }
 
-/** Where a transaction stands in its checkpoint. */
-export function transactionIndexOf(ledger: LedgerApi, record: TransactionRecord): bigint {
-  const digest = digestText(record.digest);
-  const checkpoint = ledger.getCheckpoint(record.checkpoint);
-  const index = checkpoint?.transactions.findIndex((entry) => digestText(entry.digest) === digest) ?? -1;
-  return BigInt(Math.max(index, 0));
+/** A committed transaction that stands alone: its index is looked up only when the mask shows it. */
+export function renderLookedUp(
+  ledger: LedgerApi,
+  record: TransactionRecord,
+  mask: FieldMask,
+): GrpcTypes.ExecutedTransaction {
+  const shown = selects(mask, 'transaction_index') || selects(mask, 'events');
+  return renderCommitted(record, shown ? transactionIndexOf(ledger, record) : undefined, mask);
+}
+
+function transactionIndexOf(ledger: LedgerApi, record: TransactionRecord): bigint | undefined {
+  const entries = ledger.getCheckpoint(record.checkpoint)?.transactions ?? [];
+  const index = entries.findIndex(({ digest }) => equalBytes(digest, record.digest));
+  return index === -1 ? undefined : BigInt(index);
 }
 
 /** A transaction that a checkpoint names. @throws RPC_NOT_FOUND */

@@ -49,7 +49,8 @@ export function renderGasUsed(gas: GasUsed): GrpcTypes.GasCostSummary {
 /** Where an event stands in the ledger; undefined for a simulated one. */
 export interface EventPosition {
   readonly checkpoint: bigint;
-  readonly transactionIndex: bigint;
+  /** Undefined when it was not looked up. */
+  readonly transactionIndex: bigint | undefined;
 }
 
 /** One event with its position. */

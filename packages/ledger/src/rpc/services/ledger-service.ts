@@ -6,7 +6,7 @@ import { requiredDigest, requiredId } from '../arguments.ts';
 import { codeOfError, rpcErrors } from '../errors.ts';
 import { type FieldMask, applyFieldMask, parseFieldMask } from '../field-mask.ts';
 import { rpcLimits } from '../limits.ts';
-import { checkpointDefaults, renderCheckpoint, renderCommitted, transactionIndexOf } from '../rendering/checkpoints.ts';
+import { checkpointDefaults, renderCheckpoint, renderLookedUp } from '../rendering/checkpoints.ts';
 import { objectDefaults, renderObject } from '../rendering/objects.ts';
 import { digestText, renderTimestamp } from '../rendering/values.ts';
 import type { RpcService } from '../service.ts';
@@ -113,7 +113,7 @@ function lookUpTransaction(
   const digest = requiredDigest('digest', digestOrNothing);
   const record = ledger.getTransaction(digest);
   if (record === undefined) throw rpcErrors.RPC_NOT_FOUND({ what: 'Transaction', id: digestText(digest) });
-  return renderCommitted(record, transactionIndexOf(ledger, record), mask);
+  return renderLookedUp(ledger, record, mask);
 }
 
 function getCheckpoint(ledger: LedgerApi, request: GrpcTypes.GetCheckpointRequest): GrpcTypes.GetCheckpointResponse {

@@ -9,7 +9,7 @@ import { type TransactionData, decodeTransactionData, encodeTransactionData } fr
 import { required } from '../arguments.ts';
 import { rpcErrors } from '../errors.ts';
 import { applyFieldMask, maskOf, parseFieldMask, selects } from '../field-mask.ts';
-import { renderCommitted, transactionIndexOf } from '../rendering/checkpoints.ts';
+import { renderLookedUp } from '../rendering/checkpoints.ts';
 import { renderExecuted } from '../rendering/transactions.ts';
 import { resolveTransaction, selectGas } from '../resolve-transaction.ts';
 import type { CallContext, RpcService } from '../service.ts';
@@ -41,7 +41,7 @@ async function executeTransaction(
     transaction.bcs?.value ??
     encodeTransactionData(resolveTransaction(ledger, parseTransactionDraft(transaction), { selectGas: false }));
   const record = await ledger.execute(bytes, parseSignatures(request.signatures), { signal: context.signal });
-  return { transaction: renderCommitted(record, transactionIndexOf(ledger, record), mask) };
+  return { transaction: renderLookedUp(ledger, record, mask) };
 }
 
 function simulateTransaction(
