@@ -1,0 +1,71 @@
+/**
+ * What a built-in Move function sees: its arguments, and the transaction around it.
+ *
+ * A function gets values for `T` and `&T`, and a {@link Ref} for `&mut T`, whose `value` it replaces. It has no access to
+ * anything else: no clock but the checkpoint's timestamp, no randomness, no I/O. So the same transaction on the same
+ * state does the same everywhere.
+ */
+import type { ContractEvent, PackageAddresses } from '@floe/contracts';
+import type { Bls, ObjectId, SuiAddress } from '@floe/protocol';
+import type { Owner, TypeName } from '../api.ts';
+import type { Codec } from './datatypes.ts';
+
+/** A place that holds a value. */
+export interface Ref<T> {
+  value: T;
+}
+
+/** A dynamic field: its value, undefined when there is none. Setting it writes, undefined removes. */
+export interface FieldRef<T> {
+  value: T | undefined;
+}
+
+/** Which dynamic field, and how its object is stored. */
+export interface FieldPlace {
+  readonly parent: ObjectId;
+  /** Id of the field object (`dynamicFieldId`). */
+  readonly fieldId: ObjectId;
+  /** Type of the field object: `0x2::dynamic_field::Field<N,V>`. */
+  readonly fieldType: TypeName;
+  /** Layout of the field object: id, name, value. */
+  readonly layout: Codec;
+  readonly name: unknown;
+}
+
+/** A verified or refused aggregate signature is remembered, as simulation and execution ask the same. */
+export interface CertificateVerifier {
+  verify(publicKeys: readonly Uint8Array[], message: Uint8Array, signature: Uint8Array): boolean;
+}
+
+export type BlsPort = Pick<Bls, 'verifyAggregate' | 'compressPublicKey'>;
+
+export interface Call {
+  readonly sender: SuiAddress;
+  /** The checkpoint's. */
+  readonly timestampMs: bigint;
+  readonly addresses: PackageAddresses;
+  readonly typeArguments: readonly TypeName[];
+  readonly certificates: CertificateVerifier;
+  /** A new object id: blake2b256(f1 ‖ transaction digest ‖ u64le counter). */
+  freshId(): ObjectId;
+  /** The object with this id (or wrapped under it) is no more. */
+  deleteId(id: ObjectId): void;
+  /** Gives an object a new owner; `shared` is shared from this transaction's version on. */
+  transfer(type: TypeName, value: { readonly id: ObjectId }, owner: Exclude<Owner, { kind: 'shared' }> | 'shared'): void;
+  emit(event: ContractEvent): void;
+  field<T>(place: FieldPlace): FieldRef<T>;
+  /** Stops the transaction with a module's constant; `framework` for modules of 0x1 and 0x2. */
+  abort(module: string, constant: string, framework?: 'std' | 'sui'): never;
+  /** Counts computation beyond the flat price of a call; see gas.ts. */
+  work(units: bigint): void;
+}
+
+/** A built-in function; returns its results in order. */
+export type Native = (call: Call, args: readonly unknown[]) => readonly unknown[];
+
+/** Gives a function its argument types: those of its signature, which the executor has checked. */
+export function native<Args extends readonly unknown[]>(
+  run: (call: Call, ...args: Args) => readonly unknown[] | void,
+): Native {
+  return (call, args) => run(call, ...(args as unknown as Args)) ?? [];
+}

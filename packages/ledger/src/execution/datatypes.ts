@@ -1,0 +1,191 @@
+/**
+ * What the ledger knows of Move types: the BCS codec of their values and their abilities.
+ *
+ * A value in memory has the form of its layout in `@floe/contracts`: wide integers are bigint, ids are canonical text,
+ * `vector<u8>` is a Uint8Array, `Option` is null or the value, structs are plain objects. Values are never changed in
+ * place; a change makes a new value that shares what stayed, which is what makes rolling back free.
+ */
+import {
+  type Ability,
+  abilitiesOf,
+  layouts,
+  type MoveType,
+  moveValues,
+  packageAt,
+  type PackageAddresses,
+  structDeclaration,
+} from '@floe/contracts';
+import { assert, equalBytes } from '@floe/platform';
+import { bcs } from '@mysten/sui/bcs';
+import type { LedgerObject, TypeName } from '../api.ts';
+import { BoundedCache } from '../bounded-cache.ts';
+import { TYPE_CACHE_ENTRIES } from '../limits.ts';
+import { parseTypeTag, type TypeTag } from '../type-tag.ts';
+
+/** Encodes and decodes values of one type. */
+export interface Codec {
+  parse(bytes: Uint8Array): unknown;
+  serialize(value: unknown): { toBytes(): Uint8Array };
+}
+
+export interface Datatype {
+  readonly type: TypeName;
+  readonly codec: Codec;
+  readonly abilities: readonly Ability[];
+  /** Whether a pure input can be read as it: primitives, and strings, ids, options and vectors of such. */
+  readonly isPure: boolean;
+}
+
+const codec = (layout: unknown): Codec => layout as Codec;
+
+/** Layouts of structs without type arguments that matter to their layout, by package name, module and name. */
+const STRUCTS: ReadonlyMap<string, Codec> = new Map(
+  Object.entries({
+    'sui::object::ID': moveValues.id,
+    'sui::object::UID': moveValues.id,
+    'std::string::String': moveValues.string,
+    'sui::balance::Balance': moveValues.u64,
+    'sui::coin::Coin': layouts.Coin,
+    'sui::clock::Clock': bcs.struct('Clock', { id: moveValues.id, timestampMs: moveValues.u64 }),
+    'walrus::storage_resource::Storage': layouts.Storage,
+    'walrus::blob::Blob': layouts.Blob,
+    'walrus::metadata::Metadata': layouts.Metadata,
+    'walrus::shared_blob::SharedBlob': layouts.SharedBlob,
+    'walrus::system::System': layouts.System,
+    'walrus::staking::Staking': layouts.Staking,
+    'walrus::storage_node::StorageNodeCap': layouts.StorageNodeCap,
+    'walrus::staked_wal::StakedWal': layouts.StakedWal,
+  }).map(([name, layout]) => [name, codec(layout)]),
+);
+
+const PRIMITIVES: Readonly<Record<string, Codec>> = {
+  bool: codec(moveValues.bool),
+  u8: codec(moveValues.u8),
+  u16: codec(moveValues.u16),
+  u32: codec(moveValues.u32),
+  u64: codec(moveValues.u64),
+  u128: codec(moveValues.u128),
+  u256: codec(moveValues.u256),
+  address: codec(moveValues.id),
+};
+
+const PURE_STRUCTS: ReadonlySet<string> = new Set(['sui::object::ID', 'std::string::String', 'std::option::Option']);
+
+/** Decoded values of objects, kept as long as the object itself is. */
+const decodedValues = new WeakMap<LedgerObject, unknown>();
+
+/** The value of an object; decoded once for each version. */
+export function objectValue<T>(object: LedgerObject, decode: Codec): T {
+  let value = decodedValues.get(object);
+  if (value === undefined) {
+    value = decode.parse(object.contents);
+    decodedValues.set(object, value);
+  }
+  return value as T;
+}
+
+/** Remembers the value an object was just encoded from. */
+export function rememberValue(object: LedgerObject, value: unknown): void {
+  decodedValues.set(object, value);
+}
+
+export class Datatypes {
+  readonly addresses: PackageAddresses;
+  readonly #known = new BoundedCache<TypeName, { datatype: Datatype | undefined }>(TYPE_CACHE_ENTRIES);
+
+  constructor(addresses: PackageAddresses) {
+    this.addresses = addresses;
+  }
+
+  /** Undefined for types this ledger does not have. */
+  find(type: TypeName): Datatype | undefined {
+    const known = this.#known.get(type);
+    if (known !== undefined) return known.datatype;
+    const datatype = this.#make(type, parseTypeTag(type));
+    this.#known.set(type, { datatype });
+    return datatype;
+  }
+
+  /** A type that must be known. */
+  get(type: TypeName): Datatype {
+    const datatype = this.find(type);
+    assert(datatype !== undefined, 'a known Move type', { type });
+    return datatype;
+  }
+
+  #make(type: TypeName, tag: TypeTag): Datatype | undefined {
+    const moveType = this.#moveType(tag);
+    const layout = moveType === undefined ? undefined : layoutOf(moveType);
+    if (moveType === undefined || layout === undefined) return undefined;
+    return { type, codec: layout, abilities: abilitiesOf(moveType), isPure: isPure(moveType) };
+  }
+
+  #moveType(tag: TypeTag): MoveType | undefined {
+    if (tag.kind === 'vector') {
+      const element = this.#moveType(tag.element);
+      return element === undefined ? undefined : { kind: 'vector', element };
+    }
+    if (tag.kind !== 'struct') return { kind: tag.kind };
+    const packageName = packageAt(tag.address, this.addresses);
+    if (packageName === undefined) return undefined;
+    const declared = structDeclaration(packageName, tag.module, tag.name);
+    const typeArguments = tag.typeArguments.map((argument) => this.#moveType(argument));
+    if (declared?.typeParameters.length !== typeArguments.length || typeArguments.includes(undefined)) return undefined;
+    return {
+      kind: 'struct',
+      package: packageName,
+      module: tag.module,
+      name: tag.name,
+      typeArguments: typeArguments as MoveType[],
+    };
+  }
+}
+
+/**
+ * Reads a pure input as a value of `datatype`: exactly its canonical BCS.
+ * Undefined when the bytes are anything else.
+ */
+export function decodePure(datatype: Datatype, bytes: Uint8Array): { value: unknown } | undefined {
+  try {
+    const value = datatype.codec.parse(bytes);
+    return equalBytes(datatype.codec.serialize(value).toBytes(), bytes) ? { value } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isPure(type: MoveType): boolean {
+  if (type.kind === 'vector') return isPure(type.element);
+  if (type.kind !== 'struct') return type.kind !== 'signer' && type.kind !== 'parameter';
+  return PURE_STRUCTS.has(`${type.package}::${type.module}::${type.name}`) && type.typeArguments.every(isPure);
+}
+
+/** Coin markers (`SUI`, `WAL`) are types without values here: they have abilities but are never encoded. */
+const NO_VALUES: Codec = {
+  parse() {
+    throw new TypeError('this type has no values');
+  },
+  serialize() {
+    throw new TypeError('this type has no values');
+  },
+};
+
+function layoutOf(type: MoveType): Codec | undefined {
+  switch (type.kind) {
+    case 'vector': {
+      if (type.element.kind === 'u8') return codec(moveValues.bytes);
+      const element = layoutOf(type.element);
+      return element === undefined ? undefined : codec(bcs.vector(element as never));
+    }
+    case 'struct': {
+      const name = `${type.package}::${type.module}::${type.name}`;
+      if (name === 'std::option::Option') {
+        const element = layoutOf(type.typeArguments[0] as MoveType);
+        return element === undefined ? undefined : codec(bcs.option(element as never));
+      }
+      return STRUCTS.get(name) ?? NO_VALUES;
+    }
+    default:
+      return PRIMITIVES[type.kind];
+  }
+}

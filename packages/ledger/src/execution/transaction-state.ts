@@ -1,0 +1,105 @@
+/**
+ * What one transaction changes, until it is known whether it counts: fresh and deleted ids, objects given away, dynamic
+ * fields, events. Dropped as a whole when the transaction fails.
+ */
+import { encodeContractEvent, eventType, type ContractEvent } from '@floe/contracts';
+import { concatBytes } from '@floe/platform';
+import { objectIdFromBytes, type ObjectId, type SuiAddress } from '@floe/protocol';
+import type { Digest, LedgerEvent, LedgerObject, Owner, TypeName } from '../api.ts';
+import { blake2b256 } from '../hash.ts';
+import { MAX_CHANGED_OBJECTS, MAX_EVENTS } from '../limits.ts';
+import type { ObjectReader } from '../object-store.ts';
+import type { FieldPlace, FieldRef } from './call.ts';
+import { type Codec, objectValue } from './datatypes.ts';
+import { fail } from './failure.ts';
+
+/** An object that a command gave to an owner. */
+export interface GivenObject {
+  readonly type: TypeName;
+  readonly value: unknown;
+  readonly owner: Exclude<Owner, { kind: 'shared' }> | 'shared';
+}
+
+/** A dynamic field that was read or written. */
+export interface FieldEntry {
+  readonly place: FieldPlace;
+  readonly before: LedgerObject | undefined;
+  /** The whole field object's value, undefined when there is none. */
+  value: { readonly id: ObjectId; readonly name: unknown; readonly value: unknown } | undefined;
+  isChanged: boolean;
+}
+
+/** blake2b256(f1 ‖ transaction digest ‖ u64le counter). */
+export function derivedObjectId(digest: Digest, counter: number): ObjectId {
+  const suffix = new Uint8Array(8);
+  new DataView(suffix.buffer).setBigUint64(0, BigInt(counter), true);
+  return objectIdFromBytes(blake2b256(concatBytes(Uint8Array.of(0xf1), digest, suffix)));
+}
+
+export class TransactionState {
+  /** Ids made here that still stand, whether or not as objects of their own. */
+  readonly freshIds = new Set<ObjectId>();
+  /** Ids from before that were deleted. */
+  readonly deletedIds = new Set<ObjectId>();
+  readonly given = new Map<ObjectId, GivenObject>();
+  readonly fields = new Map<ObjectId, FieldEntry>();
+  readonly events: LedgerEvent[] = [];
+  readonly #reader: ObjectReader;
+  readonly #digest: Digest;
+  #counter = 0;
+
+  constructor(reader: ObjectReader, digest: Digest) {
+    this.#reader = reader;
+    this.#digest = digest;
+  }
+
+  freshId(): ObjectId {
+    const id = derivedObjectId(this.#digest, this.#counter);
+    this.#counter += 1;
+    if (this.#counter > MAX_CHANGED_OBJECTS) {
+      fail({ kind: 'EffectsTooLarge', currentSize: BigInt(this.#counter), maxSize: BigInt(MAX_CHANGED_OBJECTS) });
+    }
+    this.freshIds.add(id);
+    return id;
+  }
+
+  deleteId(id: ObjectId): void {
+    if (!this.freshIds.delete(id)) this.deletedIds.add(id);
+  }
+
+  give(id: ObjectId, given: GivenObject): void {
+    this.given.set(id, given);
+  }
+
+  emit(source: { packageId: ObjectId; module: string; sender: SuiAddress }, event: ContractEvent): void {
+    if (this.events.length === MAX_EVENTS) {
+      fail({ kind: 'EffectsTooLarge', currentSize: BigInt(MAX_EVENTS + 1), maxSize: BigInt(MAX_EVENTS) });
+    }
+    const type = eventType(source.packageId, event.kind);
+    this.events.push({ ...source, type, contents: encodeContractEvent(event) });
+  }
+
+  field<T>(place: FieldPlace): FieldRef<T> {
+    const entry = this.#fieldEntry(place);
+    return {
+      get value(): T | undefined {
+        return entry.value?.value as T | undefined;
+      },
+      set value(value: T | undefined) {
+        entry.isChanged = true;
+        entry.value = value === undefined ? undefined : { id: place.fieldId, name: place.name, value };
+      },
+    };
+  }
+
+  #fieldEntry(place: FieldPlace): FieldEntry {
+    const known = this.fields.get(place.fieldId);
+    if (known !== undefined) return known;
+    const before = this.#reader.getObject(place.fieldId);
+    const value =
+      before === undefined ? undefined : objectValue<NonNullable<FieldEntry['value']>>(before, place.layout as Codec);
+    const entry: FieldEntry = { place, before, value, isChanged: false };
+    this.fields.set(place.fieldId, entry);
+    return entry;
+  }
+}

@@ -1,0 +1,58 @@
+/** Every bound of the ledger core, in one place. Where Sui has the same limit the value is Sui's. */
+
+/** BCS of one transaction. */
+export const MAX_TRANSACTION_BYTES = 128 * 1024;
+/** Signatures of one transaction: sender, and sponsor when it pays. */
+export const MAX_SIGNATURES = 2;
+/** One signature: a multisig of ten keys is below 2 KiB; zkLogin and passkey ones are refused or below 4 KiB. */
+export const MAX_SIGNATURE_BYTES = 4096;
+export const MAX_COMMANDS = 1024;
+export const MAX_INPUTS = 2048;
+/** Arguments of one command; also elements of one vector. */
+export const MAX_ARGUMENTS = 512;
+export const MAX_TYPE_ARGUMENTS = 16;
+/** Depth and nodes of one type. */
+export const MAX_TYPE_DEPTH = 16;
+export const MAX_TYPE_NODES = 64;
+export const MAX_PURE_BYTES = 16 * 1024;
+export const MAX_GAS_PAYMENTS = 256;
+/** Objects that one transaction may write, create and delete, dynamic fields included. */
+export const MAX_CHANGED_OBJECTS = 2048;
+/** BCS of one Move object's contents. */
+export const MAX_OBJECT_BYTES = 256_000;
+export const MAX_EVENTS = 1024;
+export const MAX_EVENT_BYTES = 256_000;
+/** BCS of the effects of one transaction. */
+export const MAX_EFFECTS_BYTES = 512 * 1024;
+
+/** MIST per unit of computation. */
+export const REFERENCE_GAS_PRICE = 1000n;
+export const MAX_GAS_PRICE = 100_000n;
+/** MIST; 50 SUI. */
+export const MAX_GAS_BUDGET = 50_000_000_000n;
+
+/** Transactions waiting for a batch. Beyond it: MEMPOOL_FULL. */
+export const MAX_WAITING_TRANSACTIONS = 10_000;
+/** Bytes of the transactions that wait. */
+export const MAX_WAITING_BYTES = 64 * 1024 * 1024;
+/** Transactions in one checkpoint: bounds how long the event loop is held and how large one write is. */
+export const MAX_BATCH_TRANSACTIONS = 128;
+/** Signature checks under way at once. */
+export const MAX_SIGNATURE_CHECKS = 4096;
+
+/** Items in a page of any list. */
+export const MAX_PAGE_SIZE = 1000;
+/** Index entries that one page looks at when its filter is no full type: the page may come back short, with a cursor. */
+export const MAX_SCANNED_ENTRIES = 10_000;
+/** Checkpoints a subscriber may lag before it is read from the journal again instead of from memory. */
+export const MAX_BUFFERED_CHECKPOINTS = 64;
+export const MAX_SUBSCRIPTIONS = 1024;
+
+/** Objects kept decoded: contents, in bytes. */
+export const OBJECT_CACHE_BYTES = 64 * 1024 * 1024;
+/** Pages of the state tree kept in memory, about 2 KiB each. */
+export const TREE_CACHE_PAGES = 16_384;
+/** Verified certificates remembered: a simulation is usually followed by the same execution. */
+export const CERTIFICATE_CACHE_ENTRIES = 4096;
+/** Parsed types remembered. */
+export const TYPE_CACHE_ENTRIES = 4096;

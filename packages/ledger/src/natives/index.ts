@@ -1,0 +1,46 @@
+/** Every function that the ledger runs, by package, module and name. */
+import { functionSignature, type layouts, type PackageName } from '@floe/contracts';
+import { assert } from '@floe/platform';
+import { type Native, native } from '../execution/call.ts';
+import { blobNatives } from './blob.ts';
+import { encodingNatives } from './encoding.ts';
+import { frameworkNatives } from './framework.ts';
+import { metadataNatives } from './metadata.ts';
+import { sharedBlobNatives } from './shared-blob.ts';
+import { storageResourceNatives } from './storage-resource.ts';
+import { systemNatives } from './system.ts';
+
+const storageNodeNatives: Readonly<Record<string, Native>> = {
+  node_id: native((_call, self: layouts.StorageNodeCap) => [self.nodeId]),
+  last_epoch_sync_done: native((_call, self: layouts.StorageNodeCap) => [self.lastEpochSyncDone]),
+  deny_list_root: native((_call, self: layouts.StorageNodeCap) => [self.denyListRoot]),
+  deny_list_sequence: native((_call, self: layouts.StorageNodeCap) => [self.denyListSequence]),
+};
+
+const MODULES: Readonly<Partial<Record<PackageName, Readonly<Record<string, Readonly<Record<string, Native>>>>>>> = {
+  ...frameworkNatives,
+  walrus: {
+    system: systemNatives,
+    blob: blobNatives,
+    shared_blob: sharedBlobNatives,
+    storage_resource: storageResourceNatives,
+    metadata: metadataNatives,
+    encoding: encodingNatives,
+    storage_node: storageNodeNatives,
+  },
+};
+
+/** `package::module::function` → function; each has its signature in `@floe/contracts`. */
+export function createNatives(): ReadonlyMap<string, Native> {
+  const natives = new Map<string, Native>();
+  for (const [packageName, modules] of Object.entries(MODULES)) {
+    for (const [module, functions] of Object.entries(modules)) {
+      for (const [name, run] of Object.entries(functions)) {
+        const signature = functionSignature(packageName as PackageName, module, name);
+        assert(signature !== undefined, 'every built-in function has a signature', { packageName, module, name });
+        natives.set(`${packageName}::${module}::${name}`, run);
+      }
+    }
+  }
+  return natives;
+}

@@ -1,0 +1,297 @@
+/**
+ * The authenticated set of all objects: a sparse binary Merkle tree whose root every checkpoint carries.
+ *
+ * A leaf stands at `blake2b256(object id)`, so that no id, chosen or ground, makes deep paths on purpose.
+ *
+ *     leaf(id, digest)   blake2b256(00 ‖ key ‖ object digest)
+ *     node(left, right)  blake2b256(01 ‖ left ‖ right); 32 zero bytes for an empty side
+ *     a subtree with one leaf is that leaf; with none, 32 zero bytes
+ *
+ * The root depends on the set alone, not on the order of changes. An update costs O(log n) hashes.
+ *
+ * On disk the tree is cut into pages of four levels. The page of a prefix (in hex digits) exists exactly when at least
+ * two leaves share that prefix (the root page always); a slot of it is empty, a leaf, or the hash of the page below. So
+ * one million objects are some 70 000 pages of about 1 KB, and a change touches about five of them.
+ */
+import { assert, concatBytes, toHex } from '@floe/platform';
+import type { KeyValueOperation, KeyValueStore } from '@floe/platform';
+import { objectIdBytes, type ObjectId } from '@floe/protocol';
+import type { Digest } from './api.ts';
+import { BoundedCache } from './bounded-cache.ts';
+import { errors } from './errors.ts';
+import { blake2b256 } from './hash.ts';
+import { TREE_CACHE_PAGES } from './limits.ts';
+import { TABLES } from './tables.ts';
+
+const PAGE_VERSION = 1;
+const SLOTS = 16;
+const EMPTY = new Uint8Array(32);
+
+/** A leaf that was set (its hash) or removed. */
+export interface LeafChange {
+  readonly key: Uint8Array;
+  readonly leafHash: Uint8Array | undefined;
+}
+
+/** From the root down: the sibling at every level above the leaf, 32 zero bytes where it is empty. */
+export interface MembershipProof {
+  readonly siblings: readonly Uint8Array[];
+}
+
+type Slot =
+  | { readonly kind: 'leaf'; readonly key: Uint8Array; readonly hash: Uint8Array }
+  | { readonly kind: 'page'; readonly hash: Uint8Array };
+
+interface Page {
+  readonly slots: readonly (Slot | undefined)[];
+  /** Binary nodes above the slots, heap order: 1 is the top, 8..15 are above the slots. Made when needed. */
+  readonly nodes: (Node | undefined)[];
+}
+
+interface Node {
+  readonly hash: Uint8Array;
+  /** Whether it is a single leaf, which rises past empty siblings. */
+  readonly single: boolean;
+}
+
+/** Where an object's leaf stands. */
+export function treeKey(id: ObjectId): Uint8Array {
+  return blake2b256(objectIdBytes(id));
+}
+
+export function leafHash(key: Uint8Array, digest: Digest): Uint8Array {
+  return blake2b256(concatBytes(Uint8Array.of(0), key, digest));
+}
+
+/** Whether `digest` is the digest of object `id` in the state with this root. */
+export function verifyMembership(root: Uint8Array, id: ObjectId, digest: Digest, proof: MembershipProof): boolean {
+  if (proof.siblings.length > 256) return false;
+  const key = treeKey(id);
+  let hash = leafHash(key, digest);
+  for (let level = proof.siblings.length - 1; level >= 0; level -= 1) {
+    const sibling = proof.siblings[level] as Uint8Array;
+    if (sibling.length !== 32) return false;
+    hash = bitAt(key, level) === 0 ? nodeHash(hash, sibling) : nodeHash(sibling, hash);
+  }
+  return toHex(hash) === toHex(root);
+}
+
+/** What an update changes; `commit` it once its operations are on disk, or drop it. */
+export interface TreeUpdate {
+  readonly root: Uint8Array;
+  readonly operations: readonly KeyValueOperation[];
+  commit(): void;
+}
+
+export class StateTree {
+  readonly #store: KeyValueStore;
+  readonly #cache = new BoundedCache<string, Page>(TREE_CACHE_PAGES);
+
+  constructor(store: KeyValueStore) {
+    this.#store = store;
+  }
+
+  /** The root of what is on disk. */
+  root(): Uint8Array {
+    const page = this.#load('');
+    return page === undefined ? EMPTY : pageHash(page);
+  }
+
+  /** The tree after `changes`, each to another key. */
+  update(changes: readonly LeafChange[]): TreeUpdate {
+    const written = new Map<string, Page | undefined>();
+    const page = this.#updatePage('', this.#load(''), changes, written);
+    written.set('', page);
+    const operations: KeyValueOperation[] = [];
+    for (const [path, next] of written) {
+      const key = pageKey(path);
+      if (next !== undefined) operations.push({ kind: 'put', table: TABLES.tree, key, value: encodePage(next) });
+      else operations.push({ kind: 'remove', table: TABLES.tree, key });
+    }
+    const commit = () => {
+      for (const [path, next] of written) {
+        if (next === undefined) this.#cache.delete(path);
+        else this.#cache.set(path, next);
+      }
+    };
+    return { root: pageHash(page), operations, commit };
+  }
+
+  /** Undefined when the object is not in the tree. */
+  prove(id: ObjectId): MembershipProof | undefined {
+    const key = treeKey(id);
+    const siblings: Uint8Array[] = [];
+    for (let depth = 0, path = ''; ; depth += 1) {
+      const page = this.#load(path);
+      if (page === undefined) return undefined;
+      fillNodes(page);
+      const nibble = nibbleAt(key, depth);
+      const slot = page.slots[nibble];
+      if (slot === undefined || (slot.kind === 'leaf' && toHex(slot.key) !== toHex(key))) return undefined;
+      for (let bit = 0; bit < 4; bit += 1) {
+        // A node that is one leaf is ours: it rose to here, and nothing stands below.
+        if (nodeAt(page, (1 << bit) | (nibble >> (4 - bit)))?.single === true) return { siblings };
+        siblings.push(nodeAt(page, ((1 << (bit + 1)) | (nibble >> (3 - bit))) ^ 1)?.hash ?? EMPTY);
+      }
+      if (slot.kind === 'leaf') return { siblings };
+      path += nibble.toString(16);
+    }
+  }
+
+  #load(path: string): Page | undefined {
+    const cached = this.#cache.get(path);
+    if (cached !== undefined) return cached;
+    const bytes = this.#store.get(TABLES.tree, pageKey(path));
+    if (bytes === undefined) return undefined;
+    const page = decodePage(path, bytes);
+    this.#cache.set(path, page);
+    return page;
+  }
+
+  #updatePage(
+    path: string,
+    page: Page | undefined,
+    changes: readonly LeafChange[],
+    written: Map<string, Page | undefined>,
+  ): Page {
+    const depth = path.length;
+    const slots = page === undefined ? new Array<Slot | undefined>(SLOTS).fill(undefined) : [...page.slots];
+    const nodes = page === undefined ? [] : [...page.nodes];
+    for (const [nibble, group] of groupByNibble(changes, depth)) {
+      const slot = slots[nibble];
+      slots[nibble] =
+        slot?.kind === 'page'
+          ? this.#updateChild(path + nibble.toString(16), group, written)
+          : this.#updateLeaves(path + nibble.toString(16), slot, group, written);
+      for (let index = (SLOTS + nibble) >> 1; index >= 1; index >>= 1) nodes[index] = undefined;
+    }
+    return { slots, nodes };
+  }
+
+  #updateChild(path: string, changes: readonly LeafChange[], written: Map<string, Page | undefined>): Slot | undefined {
+    const before = this.#load(path);
+    if (before === undefined) throw errors.LEDGER_CORRUPT({ what: 'state tree', reason: `page ${path} is missing` });
+    const page = this.#updatePage(path, before, changes, written);
+    const filled = page.slots.filter((slot) => slot !== undefined);
+    const only = filled.length <= 1 ? filled[0] : undefined;
+    if (filled.length === 0 || only?.kind === 'leaf') {
+      written.set(path, undefined);
+      return only;
+    }
+    written.set(path, page);
+    return { kind: 'page', hash: pageHash(page) };
+  }
+
+  #updateLeaves(
+    path: string,
+    slot: Slot | undefined,
+    changes: readonly LeafChange[],
+    written: Map<string, Page | undefined>,
+  ): Slot | undefined {
+    const leaves = changes.filter(({ leafHash: hash }) => hash !== undefined);
+    if (slot?.kind === 'leaf' && !changes.some(({ key }) => toHex(key) === toHex(slot.key))) {
+      leaves.push({ key: slot.key, leafHash: slot.hash });
+    }
+    const [only] = leaves;
+    if (only === undefined) return undefined;
+    if (leaves.length === 1) return { kind: 'leaf', key: only.key, hash: only.leafHash as Uint8Array };
+    assert(path.length < 64, 'two objects have the same key in the state tree');
+    const page = this.#updatePage(path, undefined, leaves, written);
+    written.set(path, page);
+    return { kind: 'page', hash: pageHash(page) };
+  }
+}
+
+function groupByNibble(changes: readonly LeafChange[], depth: number): Map<number, LeafChange[]> {
+  const groups = new Map<number, LeafChange[]>();
+  for (const change of changes) {
+    const nibble = nibbleAt(change.key, depth);
+    const group = groups.get(nibble);
+    if (group === undefined) groups.set(nibble, [change]);
+    else group.push(change);
+  }
+  return groups;
+}
+
+function nibbleAt(key: Uint8Array, depth: number): number {
+  const byte = key[depth >> 1] as number;
+  return depth % 2 === 0 ? byte >> 4 : byte & 15;
+}
+
+function bitAt(key: Uint8Array, level: number): number {
+  return ((key[level >> 3] as number) >> (7 - (level & 7))) & 1;
+}
+
+function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
+  const message = new Uint8Array(65);
+  message[0] = 1;
+  message.set(left, 1);
+  message.set(right, 33);
+  return blake2b256(message);
+}
+
+function nodeAt(page: Page, index: number): Node | undefined {
+  if (index < SLOTS) return page.nodes[index];
+  const slot = page.slots[index - SLOTS];
+  return slot === undefined ? undefined : { hash: slot.hash, single: slot.kind === 'leaf' };
+}
+
+function fillNodes(page: Page): void {
+  // Heap order: children stand after their parent, so that filling from the end sees them first.
+  for (let index = SLOTS - 1; index >= 1; index -= 1) {
+    if (page.nodes[index] !== undefined) continue;
+    const [left, right] = [nodeAt(page, 2 * index), nodeAt(page, 2 * index + 1)];
+    if (left === undefined && right === undefined) continue;
+    if (left === undefined && right?.single === true) page.nodes[index] = right;
+    else if (right === undefined && left?.single === true) page.nodes[index] = left;
+    else page.nodes[index] = { hash: nodeHash(left?.hash ?? EMPTY, right?.hash ?? EMPTY), single: false };
+  }
+}
+
+function pageHash(page: Page): Uint8Array {
+  fillNodes(page);
+  return page.nodes[1]?.hash ?? EMPTY;
+}
+
+/** Depth first, so that the upper levels lie together on disk. */
+function pageKey(path: string): Uint8Array {
+  const key = new Uint8Array(1 + Math.ceil(path.length / 2));
+  key[0] = path.length;
+  for (let i = 0; i < path.length; i += 1) {
+    const nibble = Number.parseInt(path[i] as string, 16);
+    key[1 + (i >> 1)] = (key[1 + (i >> 1)] as number) | (i % 2 === 0 ? nibble << 4 : nibble);
+  }
+  return key;
+}
+
+/** `version ‖ bitmap of leaves u16be ‖ bitmap of pages u16be ‖ per slot in order: leaf key ‖ hash, or hash`. */
+function encodePage(page: Page): Uint8Array {
+  const parts: Uint8Array[] = [new Uint8Array(5)];
+  let [leaves, pages] = [0, 0];
+  for (const [index, slot] of page.slots.entries()) {
+    if (slot === undefined) continue;
+    if (slot.kind === 'leaf') {
+      leaves |= 1 << index;
+      parts.push(slot.key);
+    } else pages |= 1 << index;
+    parts.push(slot.hash);
+  }
+  (parts[0] as Uint8Array).set([PAGE_VERSION, leaves >> 8, leaves & 255, pages >> 8, pages & 255]);
+  return concatBytes(...parts);
+}
+
+function decodePage(path: string, bytes: Uint8Array): Page {
+  const corrupt = (reason: string) => errors.LEDGER_CORRUPT({ what: `page ${path} of the state tree`, reason });
+  if (bytes[0] !== PAGE_VERSION || bytes.length < 5) throw corrupt(`format ${bytes[0]}`);
+  const leaves = ((bytes[1] as number) << 8) | (bytes[2] as number);
+  const pages = ((bytes[3] as number) << 8) | (bytes[4] as number);
+  const slots: (Slot | undefined)[] = [];
+  let at = 5;
+  const take = () => bytes.slice(at, (at += 32));
+  for (let index = 0; index < SLOTS; index += 1) {
+    if ((leaves >> index) & 1) slots.push({ kind: 'leaf', key: take(), hash: take() });
+    else slots.push((pages >> index) & 1 ? { kind: 'page', hash: take() } : undefined);
+  }
+  if (at !== bytes.length) throw corrupt(`${bytes.length} bytes, expected ${at}`);
+  return { slots, nodes: [] };
+}

@@ -1,0 +1,19 @@
+/** Tables of the ledger's store. Every value starts with the version of its form. */
+export const TABLES = {
+  /** `format`, `genesis`, `head`: what store this is, and its newest checkpoint. */
+  meta: 'ledger-meta',
+  /** Object id → object, latest version. */
+  objects: 'ledger-objects',
+  /** Owner kind ‖ owner ‖ hash of type ‖ object id → nothing. */
+  owned: 'ledger-owned',
+  /** Address ‖ hash of coin type → total and number of coins. */
+  balances: 'ledger-balances',
+  /** Pages of the state tree. */
+  tree: 'ledger-tree',
+  /** Transaction digest → record. */
+  transactions: 'ledger-transactions',
+  /** Sequence u64be → checkpoint. */
+  checkpoints: 'ledger-checkpoints',
+  /** Checkpoint digest → sequence. */
+  checkpointDigests: 'ledger-checkpoint-digests',
+} as const;
