@@ -1,1 +1,28 @@
-export {};
+/** Store and read blobs, every byte verified. Pure: `./node` and `./web` bring the modules. */
+export type { SignedCallOptions, ExtendResult } from './blob-objects.ts';
+export type { BlobReadOptions, Consistency, ReadProgress } from './blob-reader.ts';
+export type { ByteRange } from './byte-range.ts';
+export type { UploadProgress } from './certificate-collection.ts';
+export {
+  type CallOptions,
+  type ClientModules,
+  type ClientOptions,
+  createFloeClient,
+  type FloeClient,
+  type NodeReport,
+  type OpenBlob,
+  type ReadOptions,
+} from './client.ts';
+export { clientErrors } from './errors.ts';
+export type { LedgerPort, Signer } from './ledger-port.ts';
+export { type ClientLimits, DEFAULT_LIMITS } from './limits.ts';
+export type { ResourceOperation } from './registration.ts';
+export type {
+  AlreadyCertified,
+  NewlyCreated,
+  StageTimings,
+  StoreOptions,
+  StoreProgress,
+  StoreResult,
+  StoreStage,
+} from './store.ts';

@@ -1,0 +1,283 @@
+/**
+ * Reads the bytes of one blob whose metadata is verified.
+ *
+ * The first `rows` primary slivers are the blob itself, row by row, so a healthy read only fetches and compares hashes.
+ *
+ * Invariants: a byte leaves only after the sliver it lies in, or the whole decoded blob, was checked against the
+ * metadata; only the rows that a range touches are fetched, unless they can be had only by decoding; a stream holds at
+ * most two windows of rows.
+ */
+import { assert, isFloeError } from '@floe/platform';
+import { type Sliver, type SliverIndex, sourceSymbols, type VerifiedMetadata } from '@floe/protocol';
+import { redstuffErrors } from '@floe/redstuff';
+import { abortScope, withDeadline } from './abort.ts';
+import type { BlobView } from './blob-view.ts';
+import { type ByteRange, type ResolvedRange, resolveRange, rowPart, rowSize, rowsOf } from './byte-range.ts';
+import { clientErrors } from './errors.ts';
+import { type GatherModules, gatherSlivers } from './sliver-gather.ts';
+
+/**
+ * - default: every reader at this level gets the same bytes. strict: the writer encoded every sliver correctly.
+ * - skip: each sliver is authentic; two readers of a maliciously encoded blob may still get different bytes.
+ */
+export type Consistency = 'default' | 'strict' | 'skip';
+
+export interface ReadProgress {
+  readonly stage: 'fetching' | 'decoding' | 'checking';
+  /** Slivers found of those needed as things stand. */
+  readonly slivers: number;
+  readonly sliversNeeded: number;
+}
+
+export interface BlobReadOptions {
+  /** Default: the whole blob. */
+  readonly range?: ByteRange;
+  readonly consistency?: Consistency;
+  /** `repair` asks for parity slivers before systematic ones, to show that the blob can be rebuilt. */
+  readonly prefer?: 'systematic' | 'repair';
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: ReadProgress) => void;
+}
+
+export class BlobReader {
+  readonly #view: BlobView;
+  readonly #modules: GatherModules;
+  #found = 0;
+  #needed = 0;
+  /** Kept once a stream had to decode: what cost the whole blob once must not cost it again for each window. */
+  #decoded: Uint8Array | undefined;
+
+  constructor(view: BlobView, modules: GatherModules) {
+    this.#view = view;
+    this.#modules = modules;
+  }
+
+  get verified(): VerifiedMetadata {
+    return this.#view.verified;
+  }
+
+  get sizeBytes(): number {
+    return this.#view.verified.metadata.unencodedLength;
+  }
+
+  /** How far the last fetch came, for the error of a deadline that a caller keeps. */
+  get progress(): { readonly found: number; readonly needed: number } {
+    return { found: this.#found, needed: this.#needed };
+  }
+
+  /** The bytes of the range in one array. No deadline of its own. */
+  async read(options: BlobReadOptions & { signal: AbortSignal }): Promise<Uint8Array> {
+    const range = resolveRange(options.range, this.sizeBytes);
+    this.#checkBufferable(range.end - range.start);
+    const whole = range.start === 0 && range.end === this.sizeBytes;
+    if (options.consistency === 'strict' || whole) return (await this.#whole(options)).subarray(range.start, range.end);
+    const rows = rowsOf(this.#view.verified, range);
+    const slivers = await this.#gatherRows(rows, options);
+    if (slivers === undefined) return (await this.#bySecondary(options)).slice(range.start, range.end);
+    if (rows.some((row) => !slivers.has(row))) {
+      return (await this.#decode([...slivers.values()], options)).slice(range.start, range.end);
+    }
+    const parts = new Uint8Array(range.end - range.start);
+    this.#copyRows(rows, slivers, range, parts);
+    return parts;
+  }
+
+  /**
+   * The bytes of the range in order, in parts of at most a row. Each part is waited for at most `readTimeoutMs`. With
+   * `strict` the whole blob is checked, hence buffered, before the first part.
+   */
+  async *stream(options: BlobReadOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
+    const range = resolveRange(options.range, this.sizeBytes);
+    const scope = abortScope(options.signal);
+    try {
+      if (options.consistency === 'strict') {
+        const blob = await this.#withDeadline(scope.signal, (signal) => this.#whole({ ...options, signal }));
+        yield* this.#partsOf(blob, range);
+        return;
+      }
+      const windows = this.#windows(range);
+      const fetchWindow = (window: ResolvedRange | undefined) =>
+        window === undefined ? undefined : this.#window(window, { ...options, signal: scope.signal });
+      let next = fetchWindow(windows.shift());
+      while (next !== undefined) {
+        const parts = await next;
+        next = fetchWindow(windows.shift());
+        // A failure ahead of the reader is reported when the reader gets there.
+        next?.catch(() => undefined);
+        yield* parts;
+      }
+    } finally {
+      scope.end();
+    }
+  }
+
+  /** One row first, so that the first byte is early; then twice as much each time, up to the window. */
+  #windows({ start, end }: ResolvedRange): ResolvedRange[] {
+    const size = rowSize(this.#view.verified);
+    const maxRows = Math.max(1, Math.floor(this.#modules.limits.streamWindowBytes / size));
+    const windows: ResolvedRange[] = [];
+    let rows = 1;
+    for (let at = start; at < end; rows = Math.min(maxRows, rows * 2)) {
+      const to = Math.min(end, (Math.floor(at / size) + rows) * size);
+      windows.push({ start: at, end: to });
+      at = to;
+    }
+    return windows;
+  }
+
+  async #window(range: ResolvedRange, options: BlobReadOptions & { signal: AbortSignal }): Promise<Uint8Array[]> {
+    if (this.#decoded !== undefined) return [...this.#partsOf(this.#decoded, range)];
+    return await this.#withDeadline(options.signal, async (signal) => {
+      const rows = rowsOf(this.#view.verified, range);
+      const slivers = await this.#gatherRows(rows, { ...options, signal });
+      if (slivers !== undefined && rows.every((row) => slivers.has(row))) {
+        return rows.map((row) => rowPart(this.#view.verified, row, (slivers.get(row) as Sliver).data, range));
+      }
+      this.#decoded =
+        slivers === undefined
+          ? await this.#bySecondary({ ...options, signal })
+          : await this.#decode([...slivers.values()], { ...options, signal });
+      return [...this.#partsOf(this.#decoded, range)];
+    });
+  }
+
+  *#partsOf(blob: Uint8Array, { start, end }: ResolvedRange): Generator<Uint8Array, void, undefined> {
+    const size = rowSize(this.#view.verified);
+    for (let at = start; at < end;) {
+      const to = Math.min(end, (Math.floor(at / size) + 1) * size);
+      yield blob.subarray(at, to);
+      at = to;
+    }
+  }
+
+  /** The whole blob, checked to the level asked for. */
+  async #whole(options: BlobReadOptions & { signal: AbortSignal }): Promise<Uint8Array> {
+    this.#checkBufferable(this.sizeBytes);
+    const { verified } = this.#view;
+    const range = { start: 0, end: this.sizeBytes };
+    const rows = rowsOf(verified, range);
+    const slivers = await this.#gatherRows(rows, options);
+    if (slivers === undefined) return this.#bySecondary(options);
+    if (rows.some((row) => !slivers.has(row))) return this.#decode([...slivers.values()], options);
+    const blob = new Uint8Array(this.sizeBytes);
+    this.#copyRows(rows, slivers, range, blob);
+    await this.#check(blob, this.#checkedRows(rows, slivers), options);
+    return blob;
+  }
+
+  /** Verified rows, or as many primary slivers as decode them; undefined when there are too few of either. */
+  async #gatherRows(
+    rows: readonly SliverIndex[],
+    options: BlobReadOptions & { signal: AbortSignal },
+  ): Promise<Map<SliverIndex, Sliver> | undefined> {
+    if (rows.length === 0) return new Map();
+    try {
+      return await this.#gather('primary', rows, options);
+    } catch (error) {
+      if (isFloeError(error, 'INCONSISTENT_SLIVER')) {
+        const { blobId } = this.#view.verified;
+        throw redstuffErrors.INCONSISTENT_BLOB({
+          blobId,
+          expected: 'slivers that belong together',
+          came: error.message,
+        });
+      }
+      if (!isFloeError(error, 'SLIVERS_UNAVAILABLE')) throw error;
+      return undefined;
+    }
+  }
+
+  /** The last resort, when primary slivers are lost on more shards than the code allows: the columns. */
+  async #bySecondary(options: BlobReadOptions & { signal: AbortSignal }): Promise<Uint8Array> {
+    return this.#decode([...(await this.#gather('secondary', undefined, options)).values()], options);
+  }
+
+  #gather(
+    axis: 'primary' | 'secondary',
+    wanted: readonly SliverIndex[] | undefined,
+    options: BlobReadOptions & { signal: AbortSignal },
+  ): Promise<Map<SliverIndex, Sliver>> {
+    return gatherSlivers(
+      {
+        view: this.#view,
+        axis,
+        wanted,
+        allowDecode: true,
+        prefer: options.prefer ?? 'systematic',
+        signal: options.signal,
+        onProgress: (found, needed) => {
+          this.#found = found;
+          this.#needed = needed;
+          options.onProgress?.({ stage: 'fetching', slivers: found, sliversNeeded: needed });
+        },
+      },
+      this.#modules,
+    );
+  }
+
+  async #decode(slivers: readonly Sliver[], options: BlobReadOptions & { signal: AbortSignal }): Promise<Uint8Array> {
+    this.#checkBufferable(this.sizeBytes);
+    const { verified } = this.#view;
+    const axis = slivers[0]?.axis;
+    assert(axis !== undefined, 'a decode begins with slivers');
+    options.onProgress?.({ stage: 'decoding', slivers: this.#found, sliversNeeded: this.#needed });
+    const used = slivers.slice(0, sourceSymbols(verified.geometry, axis));
+    const { codec } = this.#modules;
+    const blob = await codec.decode(verified.geometry, this.sizeBytes, used, { signal: options.signal });
+    const bySliver = new Map(used.map((sliver) => [sliver.index, sliver]));
+    const rows = rowsOf(verified, { start: 0, end: this.sizeBytes }).filter((row) => bySliver.has(row));
+    await this.#check(blob, axis === 'primary' ? this.#checkedRows(rows, bySliver) : new Set(), options);
+    return blob;
+  }
+
+  async #check(
+    blob: Uint8Array,
+    checkedRows: ReadonlySet<SliverIndex>,
+    options: BlobReadOptions & { signal: AbortSignal },
+  ): Promise<void> {
+    if (options.consistency === 'skip') return;
+    options.onProgress?.({ stage: 'checking', slivers: this.#found, sliversNeeded: this.#needed });
+    const level = options.consistency ?? 'default';
+    const { codec } = this.#modules;
+    await codec.checkConsistency(this.#view.verified, blob, level, checkedRows, { signal: options.signal });
+  }
+
+  /** Rows whose hash is known to be that of the blob's own bytes: padding must be zero, or it hid something. */
+  #checkedRows(rows: readonly SliverIndex[], slivers: ReadonlyMap<SliverIndex, Sliver>): Set<SliverIndex> {
+    const size = rowSize(this.#view.verified);
+    return new Set(
+      rows.filter((row) => {
+        const padding = slivers.get(row)?.data.subarray(Math.min(size, this.sizeBytes - row * size));
+        return padding?.every((byte) => byte === 0) === true;
+      }),
+    );
+  }
+
+  #copyRows(
+    rows: readonly SliverIndex[],
+    slivers: ReadonlyMap<SliverIndex, Sliver>,
+    range: ResolvedRange,
+    target: Uint8Array,
+  ): void {
+    let at = 0;
+    for (const row of rows) {
+      const part = rowPart(this.#view.verified, row, (slivers.get(row) as Sliver).data, range);
+      target.set(part, at);
+      at += part.length;
+    }
+    assert(at === target.length, 'rows fill the range', { at, length: target.length });
+  }
+
+  #checkBufferable(sizeBytes: number): void {
+    const maxBytes = this.#modules.limits.maxReadBytes;
+    if (sizeBytes > maxBytes) throw clientErrors.BLOB_TOO_LARGE_TO_BUFFER({ sizeBytes, maxBytes });
+  }
+
+  #withDeadline<T>(parent: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { scheduler, limits } = this.#modules;
+    const { blobId } = this.#view.verified;
+    const timeoutMs = limits.readTimeoutMs;
+    const onTimeout = () => clientErrors.READ_TIMEOUT({ blobId, timeoutMs, found: this.#found, needed: this.#needed });
+    return withDeadline({ scheduler, timeoutMs, parent, onTimeout }, work);
+  }
+}

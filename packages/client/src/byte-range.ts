@@ -1,0 +1,53 @@
+/** Byte ranges of a blob and the rows (systematic primary slivers) that hold them. */
+import { type SliverIndex, sliverSize, type VerifiedMetadata } from '@floe/protocol';
+import { clientErrors } from './errors.ts';
+
+/** Half-open: from `start` (inclusive) to `end` (exclusive; default: the blob's end). */
+export interface ByteRange {
+  readonly start: number;
+  readonly end?: number;
+}
+
+export interface ResolvedRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * The whole blob when `range` is undefined.
+ * @throws INVALID_RANGE unless it lies within the blob and holds at least a byte.
+ */
+export function resolveRange(range: ByteRange | undefined, sizeBytes: number): ResolvedRange {
+  if (range === undefined) return { start: 0, end: sizeBytes };
+  const { start, end = sizeBytes } = range;
+  const whole = Number.isSafeInteger(start) && Number.isSafeInteger(end);
+  if (!whole || start < 0 || start >= end || end > sizeBytes) {
+    throw clientErrors.INVALID_RANGE({ start, end, sizeBytes });
+  }
+  return { start, end };
+}
+
+/** Bytes of the blob in one row. */
+export function rowSize({ geometry, symbolSize }: VerifiedMetadata): number {
+  return sliverSize(geometry, 'primary', symbolSize);
+}
+
+/** Rows that hold bytes of the range, in order; rows that are padding alone are never among them. */
+export function rowsOf(verified: VerifiedMetadata, { start, end }: ResolvedRange): SliverIndex[] {
+  if (start >= end) return [];
+  const size = rowSize(verified);
+  const first = Math.floor(start / size);
+  const last = Math.floor((end - 1) / size);
+  return Array.from({ length: last - first + 1 }, (_, i) => (first + i) as SliverIndex);
+}
+
+/** The part of a row's data that the range asks for, as a view; padding is cut off. */
+export function rowPart(
+  verified: VerifiedMetadata,
+  row: SliverIndex,
+  data: Uint8Array,
+  { start, end }: ResolvedRange,
+): Uint8Array {
+  const rowStart = row * rowSize(verified);
+  return data.subarray(Math.max(0, start - rowStart), Math.min(data.length, end - rowStart));
+}

@@ -1,0 +1,263 @@
+/**
+ * Uploads a blob to all nodes at once and collects their confirmations until they make a certificate.
+ *
+ * Invariants: a confirmation counts by its node's shards and only for the very message that the ledger will check;
+ * signatures are checked together (one pairing for all), one by one only when that fails; the certificate is there as
+ * soon as n-f shards have confirmed, whatever the others do; what goes on after that is bounded in time.
+ */
+import { type Clock, equalBytes, isFloeError, type Rng, type Scheduler, shuffled } from '@floe/platform';
+import {
+  type Bls,
+  type Certificate,
+  type Committee,
+  type CommitteeMember,
+  decodeSignedMessageHeader,
+  encodeConfirmation,
+  type Epoch,
+  isMinCorrect,
+  type Persistence,
+  type SignedMessage,
+  sortSignatures,
+  weightOf,
+} from '@floe/protocol';
+import type { EncodedBlob } from '@floe/redstuff';
+import { type AbortScope, abortScope, NoLongerNeeded, onAbort } from './abort.ts';
+import { refusalReason } from './answers.ts';
+import { clientErrors } from './errors.ts';
+import type { ClientLimits } from './limits.ts';
+import type { NodeClient } from './node-client.ts';
+import { uploadToNode } from './node-upload.ts';
+import { retry } from './retry.ts';
+
+export interface UploadProgress {
+  readonly sentBytes: number;
+  readonly totalBytes: number;
+  /** Shards whose slivers are stored, shards that confirmed, and how many of the latter are needed. */
+  readonly uploadedWeight: number;
+  readonly confirmedWeight: number;
+  readonly neededWeight: number;
+}
+
+export interface CollectionOptions {
+  readonly encoded: EncodedBlob;
+  readonly committee: Committee;
+  readonly persistence: Persistence;
+  /** The blob is certified already; the nodes have it. */
+  readonly confirmFirst: boolean;
+  readonly clientOf: (member: CommitteeMember) => NodeClient;
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: UploadProgress) => void;
+}
+
+export interface CollectionModules {
+  readonly bls: Bls;
+  readonly scheduler: Scheduler;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly limits: ClientLimits;
+}
+
+export interface Collected {
+  readonly certificate: Certificate;
+  /** The uploads that the certificate did not wait for. */
+  readonly tail: UploadTail;
+}
+
+export interface UploadTail {
+  /** Shards still being served. */
+  readonly openWeight: number;
+  /** Resolves when all have ended; never rejects. */
+  readonly finished: Promise<void>;
+  /** Ends them now. */
+  cancel(): void;
+}
+
+/** Thrown when a node confirms for a later epoch than the committee's: the store goes on in that epoch. */
+export class EpochMoved extends Error {
+  readonly epoch: Epoch;
+  constructor(epoch: Epoch) {
+    super(`a storage node is in epoch ${epoch}`);
+    this.epoch = epoch;
+  }
+}
+
+/** @throws NOT_ENOUGH_CONFIRMATIONS as soon as n-f shards cannot confirm any more; {@link EpochMoved} */
+export async function collectCertificate(options: CollectionOptions, modules: CollectionModules): Promise<Collected> {
+  options.signal.throwIfAborted();
+  return new Collection(options, modules).run();
+}
+
+class Collection {
+  readonly #options: CollectionOptions;
+  readonly #modules: CollectionModules;
+  readonly #scope: AbortScope;
+  readonly #expected: Uint8Array;
+  readonly #confirmed = new Map<CommitteeMember, SignedMessage>();
+  readonly #failed = new Map<CommitteeMember, string>();
+  readonly #open = new Set<CommitteeMember>();
+  readonly #totalBytes: number;
+  #uploadedWeight = 0;
+  #sentBytes = 0;
+  #settled = false;
+  #finish!: (outcome: { certificate: Certificate } | { error: unknown }) => void;
+
+  constructor(options: CollectionOptions, modules: CollectionModules) {
+    const { geometry, symbolSize, blobId } = options.encoded.verified;
+    this.#options = options;
+    this.#modules = modules;
+    // Not a child of the caller's signal, which ends with the store: the tail outlives it.
+    this.#scope = abortScope();
+    this.#expected = encodeConfirmation({ epoch: options.committee.epoch, blobId, persistence: options.persistence });
+    this.#totalBytes = geometry.nShards * (geometry.rows + geometry.columns) * symbolSize;
+  }
+
+  async run(): Promise<Collected> {
+    const members = this.#options.committee.members.filter(({ shards }) => shards.length > 0);
+    const batchBytes = Math.floor(this.#modules.limits.uploadBytesInFlight / Math.max(1, members.length));
+    const { signal: caller } = this.#options;
+    const release = onAbort(caller, (reason) => this.#scope.abort(reason));
+    let running: Promise<void>[] = [];
+    const outcome = await new Promise<{ certificate: Certificate } | { error: unknown }>((resolve) => {
+      this.#finish = (result) => {
+        if (this.#settled) return;
+        this.#settled = true;
+        resolve(result);
+      };
+      const { signal } = this.#scope;
+      onAbort(signal, (error) => this.#finish({ error }));
+      for (const member of members) this.#open.add(member);
+      running = shuffled(members, this.#modules.rng).map((member) => this.#serve(member, batchBytes));
+    });
+    release();
+    if ('error' in outcome) {
+      this.#scope.end();
+      throw outcome.error;
+    }
+    return { certificate: outcome.certificate, tail: this.#tail(running) };
+  }
+
+  #tail(running: readonly Promise<void>[]): UploadTail {
+    const finished = Promise.all(running).then(() => this.#scope.end());
+    return { openWeight: weightOf(this.#open), finished, cancel: () => this.#scope.end() };
+  }
+
+  /** Uploads to one node until it has confirmed or failed; never rejects. */
+  async #serve(member: CommitteeMember, batchBytes: number): Promise<void> {
+    const { encoded, persistence, confirmFirst, clientOf } = this.#options;
+    const { limits, scheduler, clock } = this.#modules;
+    const { signal } = this.#scope;
+    let sentBytes = 0;
+    const upload = () =>
+      uploadToNode(
+        {
+          node: clientOf(member),
+          encoded,
+          persistence,
+          confirmFirst: confirmFirst || sentBytes > 0,
+          batchBytes,
+          signal,
+          onSent: (sizeBytes) => {
+            sentBytes += sizeBytes;
+            this.#sentBytes += sizeBytes;
+            this.#report();
+          },
+          onUploaded: () => {
+            this.#uploadedWeight += member.shards.length;
+            this.#report();
+          },
+        },
+        { scheduler, clock, limits },
+      );
+    try {
+      // A node that lags behind the ledger confirms for the epoch that has ended; it will notice.
+      const again = (error: unknown, failures: number) => error instanceof EpochBehind && failures < limits.maxAttempts;
+      const confirmation = await retry({ scheduler, signal, ...limits, again }, async () => {
+        const signed = await upload();
+        this.#checkMessage(member, signed);
+        return signed;
+      });
+      this.#confirmed.set(member, confirmation);
+    } catch (error) {
+      if (error instanceof EpochMoved) this.#finish({ error });
+      this.#failed.set(member, refusalOf(error));
+    }
+    this.#open.delete(member);
+    if (this.#settled) return;
+    this.#report();
+    this.#judge();
+  }
+
+  #checkMessage(member: CommitteeMember, signed: SignedMessage): void {
+    if (equalBytes(signed.serializedMessage, this.#expected)) return;
+    const { epoch } = decodeSignedMessageHeader(signed.serializedMessage);
+    const expected = this.#options.committee.epoch;
+    if (epoch > expected && this.#sameButEpoch(signed.serializedMessage)) throw new EpochMoved(epoch);
+    if (epoch < expected && this.#sameButEpoch(signed.serializedMessage)) throw new EpochBehind();
+    this.#options.clientOf(member).reportMisbehaviour('it signed another message than the confirmation');
+    throw clientErrors.NODE_MISBEHAVED({ node: member.name, reason: 'it signed another message' });
+  }
+
+  /** Whether the message is ours but for the epoch, which stands in bytes 3 to 6. */
+  #sameButEpoch(message: Uint8Array): boolean {
+    const [ours, theirs] = [this.#expected, message];
+    return equalBytes(ours.subarray(0, 3), theirs.subarray(0, 3)) && equalBytes(ours.subarray(7), theirs.subarray(7));
+  }
+
+  /** Enough confirmed: certify. Too many failed: give up. Else wait. */
+  #judge(): void {
+    const { committee } = this.#options;
+    if (isMinCorrect(committee.geometry, weightOf(this.#confirmed.keys()))) {
+      const certificate = this.#assemble();
+      if (certificate !== undefined) return this.#finish({ certificate });
+    }
+    const possible = weightOf(this.#confirmed.keys()) + weightOf(this.#open);
+    if (!isMinCorrect(committee.geometry, possible)) this.#finish({ error: this.#notEnough() });
+  }
+
+  /** Undefined when signatures turned out wrong and the rest is not enough; their nodes are then among the failed. */
+  #assemble(): Certificate | undefined {
+    const { committee, clientOf } = this.#options;
+    const signatures = [...this.#confirmed].map(([{ index }, { signature }]) => ({ member: index, signature }));
+    const message = this.#expected;
+    const { good, rejected, aggregate, weight } = sortSignatures(committee, { message, signatures }, this.#modules.bls);
+    for (const index of rejected) {
+      const member = committee.members[index] as CommitteeMember;
+      clientOf(member).reportMisbehaviour('the signature of its confirmation is wrong');
+      this.#confirmed.delete(member);
+      this.#failed.set(member, 'INVALID_SIGNATURE');
+    }
+    if (aggregate === undefined || !isMinCorrect(committee.geometry, weight)) return undefined;
+    return { signers: good.map(({ member }) => member), message, signature: aggregate };
+  }
+
+  #notEnough(): Error {
+    const { committee, encoded } = this.#options;
+    const { geometry } = committee;
+    return clientErrors.NOT_ENOUGH_CONFIRMATIONS({
+      blobId: encoded.verified.blobId,
+      got: weightOf(this.#confirmed.keys()),
+      need: geometry.nShards - geometry.maxFaulty,
+      reasons: [...this.#failed].map(([member, reason]) => `${member.name}: ${reason}`),
+    });
+  }
+
+  #report(): void {
+    if (this.#settled) return;
+    const { geometry } = this.#options.committee;
+    this.#options.onProgress({
+      sentBytes: this.#sentBytes,
+      totalBytes: this.#totalBytes,
+      uploadedWeight: this.#uploadedWeight,
+      confirmedWeight: weightOf(this.#confirmed.keys()),
+      neededWeight: geometry.nShards - geometry.maxFaulty,
+    });
+  }
+}
+
+class EpochBehind extends Error {}
+
+function refusalOf(error: unknown): string {
+  if (error instanceof EpochBehind) return 'it is in an earlier epoch';
+  if (error instanceof NoLongerNeeded) return 'cancelled';
+  return isFloeError(error) ? refusalReason(error) : String(error);
+}

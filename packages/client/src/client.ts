@@ -1,0 +1,283 @@
+/**
+ * The client of a Floe network: one object that stores, reads and looks after blobs.
+ *
+ * It trusts nobody: nodes' answers are checked against blob ids and signatures, and the ledger alone says who the nodes
+ * are. It holds no state that outlives it, but uploads may go on after a store has returned: `close` waits for them.
+ */
+import type { Balances, BlobObject, ExecutedTransaction, SystemInfo } from '@floe/contracts';
+import { type Clock, type HttpTransport, type Logger, type Rng, type Scheduler, silentLogger } from '@floe/platform';
+import {
+  type BlobId,
+  type BlobStatus,
+  type Bls,
+  type Committees,
+  encodedLength,
+  geometryOf,
+  type NodeHealth,
+  type NodeId,
+  type ObjectId,
+  type StoreCost,
+  storeCost,
+  type SuiAddress,
+  type VerifiedMetadata,
+} from '@floe/protocol';
+import type { Codec } from '@floe/redstuff';
+import { abortScope, withDeadline } from './abort.ts';
+import { deleteBlobs, extendBlob, type ExtendResult, type SignedCallOptions, writeAttributes } from './blob-objects.ts';
+import type { BlobReader, BlobReadOptions } from './blob-reader.ts';
+import { BlobSource } from './blob-source.ts';
+import { agreeOnStatus } from './blob-status.ts';
+import { rankedNodes } from './blob-view.ts';
+import { clientErrors } from './errors.ts';
+import type { LedgerPort } from './ledger-port.ts';
+import { type ClientLimits, DEFAULT_LIMITS } from './limits.ts';
+import { NodePool } from './node-pool.ts';
+import { storeBlob, type StoreModules, type StoreOptions, type StoreResult } from './store.ts';
+import { TailKeeper } from './upload-tails.ts';
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+}
+
+export interface ReadOptions extends BlobReadOptions {
+  /** The whole read; default 60 s. */
+  readonly timeoutMs?: number;
+}
+
+/** A blob whose metadata is verified: its size is known, its bytes not yet fetched. */
+export interface OpenBlob {
+  readonly blobId: BlobId;
+  readonly sizeBytes: number;
+  read(options?: ReadOptions): Promise<Uint8Array>;
+  /** The bytes in order as they come; see {@link BlobReader.stream}. Stopping early stops the fetching. */
+  stream(options?: BlobReadOptions): AsyncIterable<Uint8Array>;
+}
+
+export interface NodeReport {
+  readonly nodeId: NodeId;
+  readonly name: string;
+  readonly networkAddress: string;
+  /** Shards it holds in the current committee. */
+  readonly weight: number;
+  /** What it says of itself, or why it did not. */
+  readonly health: { readonly ok: NodeHealth } | { readonly error: Error };
+}
+
+export interface FloeClient {
+  /** Stores a blob; do not change its bytes before {@link FloeClient.close} or until the result, whichever is later. */
+  store(blob: Uint8Array, options: StoreOptions): Promise<StoreResult>;
+  /** What storing that many bytes costs, without gas. */
+  quote(sizeBytes: number, epochs: number, options?: CallOptions): Promise<StoreCost & { encodedLength: number }>;
+  /** @throws BLOB_NOT_FOUND, BLOB_FORBIDDEN, BLOB_MARKED_INVALID, SLIVERS_UNAVAILABLE, READ_TIMEOUT, INVALID_RANGE */
+  read(blobId: BlobId, options?: ReadOptions): Promise<Uint8Array>;
+  readStream(blobId: BlobId, options?: BlobReadOptions): AsyncIterable<Uint8Array>;
+  open(blobId: BlobId, options?: CallOptions): Promise<OpenBlob>;
+  metadata(blobId: BlobId, options?: CallOptions): Promise<VerifiedMetadata>;
+  /** What the nodes agree on. @throws NO_STATUS_AGREEMENT */
+  status(blobId: BlobId, options?: CallOptions): Promise<BlobStatus>;
+
+  /** Blob objects of an address, expired ones included. */
+  listBlobs(owner: SuiAddress, options?: CallOptions): AsyncIterable<BlobObject>;
+  blobObject(objectId: ObjectId, options?: CallOptions): Promise<BlobObject | undefined>;
+  extend(objectId: ObjectId, options: SignedCallOptions & { readonly epochs: number }): Promise<ExtendResult>;
+  deleteBlob(objectId: ObjectId, options: SignedCallOptions): Promise<ExecutedTransaction>;
+  /** Several at once, in one transaction. */
+  deleteBlobs(objectIds: readonly ObjectId[], options: SignedCallOptions): Promise<ExecutedTransaction>;
+  attributes(objectId: ObjectId, options?: CallOptions): Promise<ReadonlyMap<string, string>>;
+  /** Sets each attribute with a text, removes each with null; undefined when there was nothing to change. */
+  writeAttributes(
+    objectId: ObjectId,
+    changes: Readonly<Record<string, string | null>>,
+    options: SignedCallOptions,
+  ): Promise<ExecutedTransaction | undefined>;
+
+  systemState(options?: CallOptions): Promise<SystemInfo>;
+  committees(options?: CallOptions & { readonly fresh?: boolean }): Promise<Committees>;
+  balances(owner: SuiAddress, options?: CallOptions): Promise<Balances>;
+  /** Asks every node of the current committee how it is. */
+  nodeReports(options?: CallOptions & { readonly detailed?: boolean }): Promise<NodeReport[]>;
+
+  /** Waits for uploads that go on in the background, each within its time. Does not close the modules. Call it twice if you like. */
+  close(): Promise<void>;
+}
+
+export interface ClientOptions {
+  /** How storage nodes are reached; default https, as their addresses carry no scheme. */
+  readonly nodeUrlScheme?: 'http' | 'https';
+  readonly limits?: Partial<ClientLimits>;
+}
+
+export interface ClientModules {
+  readonly transport: HttpTransport;
+  readonly codec: Codec;
+  readonly bls: Bls;
+  readonly ledgerClient: LedgerPort;
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  readonly rng: Rng;
+  readonly logger?: Logger;
+}
+
+/** A client on the given modules, which stay the caller's to close. */
+export function createFloeClient(options: ClientOptions, modules: ClientModules): FloeClient {
+  return new Client(options, modules);
+}
+
+class Client implements FloeClient {
+  readonly #modules: StoreModules;
+  readonly #source: BlobSource;
+  readonly #logger: Logger;
+
+  constructor(options: ClientOptions, modules: ClientModules) {
+    const { transport, clock, scheduler, ledgerClient } = modules;
+    const limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#logger = modules.logger ?? silentLogger;
+    const scheme = options.nodeUrlScheme ?? 'https';
+    const pool = new NodePool({ scheme, limits }, { transport, clock, logger: this.#logger });
+    const tails = new TailKeeper(limits, { scheduler });
+    this.#modules = { ...modules, ledger: ledgerClient, pool, limits, tails };
+    this.#source = new BlobSource(this.#modules);
+  }
+
+  async store(blob: Uint8Array, options: StoreOptions): Promise<StoreResult> {
+    const result = await storeBlob(blob, options, this.#modules);
+    const { kind, blobId, sizeBytes, timings } = result;
+    this.#logger.info('blob stored', { kind, blobId, sizeBytes, timings });
+    return result;
+  }
+
+  async quote(
+    sizeBytes: number,
+    epochs: number,
+    options: CallOptions = {},
+  ): Promise<StoreCost & { encodedLength: number }> {
+    const system = await this.#modules.ledger.systemState(options);
+    if (!Number.isInteger(epochs) || epochs < 1 || epochs > system.maxEpochsAhead) {
+      throw clientErrors.INVALID_EPOCHS({ epochs, maxEpochs: system.maxEpochsAhead });
+    }
+    const length = encodedLength(geometryOf(system.nShards), sizeBytes);
+    const { storagePrice, writePrice } = system;
+    return { encodedLength: length, ...storeCost({ encodedLength: length, epochs, storagePrice, writePrice }) };
+  }
+
+  async read(blobId: BlobId, options: ReadOptions = {}): Promise<Uint8Array> {
+    return await this.#read(blobId, options, (reader, signal) => reader.read({ ...options, signal }));
+  }
+
+  async *readStream(blobId: BlobId, options: BlobReadOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
+    const opened = await this.open(blobId, options);
+    yield* opened.stream(options);
+  }
+
+  async open(blobId: BlobId, options: CallOptions = {}): Promise<OpenBlob> {
+    const reader = await this.#read(blobId, options, async (opened) => opened);
+    return {
+      blobId,
+      sizeBytes: reader.sizeBytes,
+      read: (readOptions) => this.read(blobId, readOptions),
+      stream: (streamOptions) => reader.stream(streamOptions),
+    };
+  }
+
+  async metadata(blobId: BlobId, options: CallOptions = {}): Promise<VerifiedMetadata> {
+    return await this.#read(blobId, options, async ({ verified }) => verified);
+  }
+
+  async status(blobId: BlobId, options: CallOptions = {}): Promise<BlobStatus> {
+    const { pool, scheduler, limits } = this.#modules;
+    const { current } = await this.#source.committees(options);
+    const nodes = rankedNodes(current, pool.clientOf);
+    return await agreeOnStatus(blobId, current, nodes, { scheduler, limits, signal: options.signal });
+  }
+
+  listBlobs(owner: SuiAddress, options: CallOptions = {}): AsyncIterable<BlobObject> {
+    return this.#modules.ledger.ownedBlobs(owner, options);
+  }
+
+  async blobObject(objectId: ObjectId, options: CallOptions = {}): Promise<BlobObject | undefined> {
+    return await this.#modules.ledger.blobObject(objectId, options);
+  }
+
+  async extend(objectId: ObjectId, options: SignedCallOptions & { readonly epochs: number }): Promise<ExtendResult> {
+    return await extendBlob(this.#modules.ledger, objectId, options);
+  }
+
+  async deleteBlob(objectId: ObjectId, options: SignedCallOptions): Promise<ExecutedTransaction> {
+    return await deleteBlobs(this.#modules.ledger, [objectId], options);
+  }
+
+  async deleteBlobs(objectIds: readonly ObjectId[], options: SignedCallOptions): Promise<ExecutedTransaction> {
+    return await deleteBlobs(this.#modules.ledger, objectIds, options);
+  }
+
+  async attributes(objectId: ObjectId, options: CallOptions = {}): Promise<ReadonlyMap<string, string>> {
+    return await this.#modules.ledger.attributes(objectId, options);
+  }
+
+  async writeAttributes(
+    objectId: ObjectId,
+    changes: Readonly<Record<string, string | null>>,
+    options: SignedCallOptions,
+  ): Promise<ExecutedTransaction | undefined> {
+    return await writeAttributes(this.#modules.ledger, objectId, changes, options);
+  }
+
+  async systemState(options: CallOptions = {}): Promise<SystemInfo> {
+    return await this.#modules.ledger.systemState(options);
+  }
+
+  async committees(options: CallOptions & { readonly fresh?: boolean } = {}): Promise<Committees> {
+    return await this.#source.committees(options);
+  }
+
+  async balances(owner: SuiAddress, options: CallOptions = {}): Promise<Balances> {
+    return await this.#modules.ledger.balances(owner, options);
+  }
+
+  async nodeReports(options: CallOptions & { readonly detailed?: boolean } = {}): Promise<NodeReport[]> {
+    const { current } = await this.#source.committees({ fresh: true, signal: options.signal });
+    const scope = abortScope(options.signal);
+    try {
+      return await Promise.all(
+        current.members.map(async (member): Promise<NodeReport> => {
+          const { nodeId, name, networkAddress } = member;
+          const report = { nodeId, name, networkAddress, weight: member.shards.length };
+          try {
+            const node = this.#modules.pool.clientOf(member);
+            return { ...report, health: { ok: await node.health(options.detailed === true, scope.signal) } };
+          } catch (error) {
+            options.signal?.throwIfAborted();
+            return { ...report, health: { error: error as Error } };
+          }
+        }),
+      );
+    } finally {
+      scope.end();
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#modules.tails.settled();
+  }
+
+  /** Runs `work` on the blob's reader within the read's time; past it the error tells how far it had come. */
+  async #read<T>(
+    blobId: BlobId,
+    options: { readonly signal?: AbortSignal; readonly timeoutMs?: number },
+    work: (reader: BlobReader, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const { scheduler, limits } = this.#modules;
+    const timeoutMs = options.timeoutMs ?? limits.readTimeoutMs;
+    let reader: BlobReader | undefined;
+    const onTimeout = () => {
+      const { found, needed } = reader?.progress ?? { found: 0, needed: 0 };
+      return clientErrors.READ_TIMEOUT({ blobId, timeoutMs, found, needed });
+    };
+    return await withDeadline({ scheduler, timeoutMs, parent: options.signal, onTimeout }, (signal) =>
+      this.#source.withReader(blobId, signal, (opened) => {
+        reader = opened;
+        return work(opened, signal);
+      }),
+    );
+  }
+}

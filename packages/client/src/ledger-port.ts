@@ -1,0 +1,10 @@
+/** What the client needs of the ledger: a part of `LedgerClient`, so that tests can stand in for it. */
+import type { LedgerClient, TransactionSigner } from '@floe/contracts';
+
+export type LedgerPort = Pick<
+  LedgerClient,
+  'systemState' | 'committees' | 'blobObject' | 'ownedBlobs' | 'balances' | 'attributes' | 'execute'
+>;
+
+/** Signs and pays; every keypair of `@mysten/sui` is one. */
+export type Signer = TransactionSigner;

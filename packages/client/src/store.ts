@@ -1,0 +1,456 @@
+/**
+ * Storing a blob: encode, register on the ledger, upload, collect a certificate, certify.
+ *
+ * Invariants: nothing is paid before everything that can be refused was checked; a store that was interrupted and is
+ * tried again pays no second time; the result is given only after the ledger has the certificate, from when on the
+ * network owes the data; a store returns on a quorum, and what other nodes still lack is sent on for a bounded time.
+ */
+import {
+  type BlobObject,
+  certifyBlobs,
+  changeAttributes,
+  extendBlobs,
+  isMoveAbort,
+  type SystemInfo,
+  transferObjects,
+} from '@floe/contracts';
+import { type Clock, isFloeError, type Rng, type Scheduler } from '@floe/platform';
+import {
+  type BlobId,
+  type BlobStatus,
+  type Bls,
+  type Certificate,
+  type Committee,
+  encodedLength,
+  type Epoch,
+  type EventId,
+  type Frost,
+  isCertified,
+  metadataRoot,
+  type ObjectId,
+  type Persistence,
+  type SuiAddress,
+} from '@floe/protocol';
+import type { Codec, EncodedBlob } from '@floe/redstuff';
+import { Transaction } from '@mysten/sui/transactions';
+import { raceAbort, withDeadline } from './abort.ts';
+import { agreeOnStatus } from './blob-status.ts';
+import { rankedNodes } from './blob-view.ts';
+import { collectCertificate, EpochMoved, type UploadProgress, type UploadTail } from './certificate-collection.ts';
+import { clientErrors } from './errors.ts';
+import type { LedgerPort, Signer } from './ledger-port.ts';
+import type { ClientLimits } from './limits.ts';
+import type { NodePool } from './node-pool.ts';
+import {
+  planRegistration,
+  registerBlob,
+  type RegistrationPlan,
+  type ResourceOperation,
+  signerAddress,
+} from './registration.ts';
+import type { TailKeeper } from './upload-tails.ts';
+
+export type StoreStage = 'encoding' | 'checking' | 'registering' | 'uploading' | 'certifying' | 'finishing';
+
+export interface StoreProgress {
+  readonly stage: StoreStage;
+  /** Known once encoded. */
+  readonly blobId?: BlobId;
+  /** Share of the stage that is done, 0 to 1, where that is known. */
+  readonly fraction?: number;
+  /** While uploading. */
+  readonly upload?: UploadProgress;
+}
+
+export interface StoreOptions {
+  /** How many epochs from the current one on; at least 1. */
+  readonly epochs: number;
+  /** Default: permanent. */
+  readonly deletable?: boolean;
+  readonly signer: Signer;
+  /** Who gets the blob object once it is certified; default: the signer. */
+  readonly owner?: SuiAddress;
+  /** Set on the blob object when it is certified. */
+  readonly attributes?: Readonly<Record<string, string>>;
+  /** Register anew even if the blob is stored or registered already. */
+  readonly force?: boolean;
+  /**
+   * What becomes of uploads that the certificate did not wait for: `background` goes on for a bounded time after the
+   * result, `wait` for the same time before it, `cancel` ends them. Default: background.
+   */
+  readonly tail?: 'background' | 'wait' | 'cancel';
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: StoreProgress) => void;
+}
+
+/** Milliseconds that each stage took; a stage that was skipped is missing. */
+export type StageTimings = Readonly<Partial<Record<StoreStage, number>>>;
+
+interface StoredBlob {
+  readonly blobId: BlobId;
+  readonly sizeBytes: number;
+  readonly encodedLength: number;
+  /** First epoch in which it is no longer stored. */
+  readonly endEpoch: Epoch;
+  readonly timings: StageTimings;
+}
+
+export interface NewlyCreated extends StoredBlob {
+  readonly kind: 'newlyCreated';
+  readonly objectId: ObjectId;
+  /** As it is on the ledger after certifying. */
+  readonly blobObject: BlobObject;
+  readonly operation: ResourceOperation;
+  /** FROST, without gas. */
+  readonly cost: Frost;
+}
+
+export interface AlreadyCertified extends StoredBlob {
+  readonly kind: 'alreadyCertified';
+  /** What shows it: the event that certified a permanent blob, or the signer's own blob object. */
+  readonly proof: { readonly event: EventId } | { readonly objectId: ObjectId };
+}
+
+export type StoreResult = NewlyCreated | AlreadyCertified;
+
+export interface StoreModules {
+  readonly ledger: LedgerPort;
+  readonly pool: NodePool;
+  readonly codec: Codec;
+  readonly bls: Bls;
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  readonly rng: Rng;
+  readonly limits: ClientLimits;
+  readonly tails: TailKeeper;
+}
+
+/**
+ * @throws INVALID_EPOCHS, BLOB_TOO_LARGE, BLOB_MARKED_INVALID, INSUFFICIENT_WAL, INSUFFICIENT_SUI,
+ * NOT_ENOUGH_CONFIRMATIONS, EPOCH_CHANGED, STORE_TIMEOUT, and what the ledger reports
+ */
+export async function storeBlob(blob: Uint8Array, options: StoreOptions, modules: StoreModules): Promise<StoreResult> {
+  const store = new Store(blob, options, modules);
+  const { scheduler, limits } = modules;
+  const timeoutMs = limits.storeTimeoutMs;
+  const onTimeout = () => clientErrors.STORE_TIMEOUT({ blobId: store.blobId ?? '', timeoutMs, stage: store.stage });
+  return await withDeadline({ scheduler, timeoutMs, parent: options.signal, onTimeout }, (signal) => store.run(signal));
+}
+
+class Store {
+  readonly #blob: Uint8Array;
+  readonly #options: StoreOptions;
+  readonly #modules: StoreModules;
+  readonly #timings: Partial<Record<StoreStage, number>> = {};
+  #stage: StoreStage = 'encoding';
+  #stageStartMs: number;
+  #blobId: BlobId | undefined;
+
+  constructor(blob: Uint8Array, options: StoreOptions, modules: StoreModules) {
+    this.#blob = blob;
+    this.#options = options;
+    this.#modules = modules;
+    this.#stageStartMs = modules.clock.monotonicMs();
+  }
+
+  get stage(): StoreStage {
+    return this.#stage;
+  }
+
+  get blobId(): BlobId | undefined {
+    return this.#blobId;
+  }
+
+  async run(signal: AbortSignal): Promise<StoreResult> {
+    const { ledger, codec } = this.#modules;
+    const [system, { current }] = await Promise.all([ledger.systemState({ signal }), ledger.committees({ signal })]);
+    this.#checkEpochs(system);
+    this.#enter('encoding');
+    const encoded = await codec.encode(current.geometry, this.#blob, {
+      signal,
+      onProgress: (fraction) => this.#report({ fraction }),
+    });
+    this.#blobId = encoded.verified.blobId;
+    this.#enter('checking');
+    const { status, plan } = await this.#check(encoded, system, current, signal);
+    if (status !== undefined && this.#isStored(status, system)) return this.#alreadyPermanent(status, encoded);
+    if (plan.kind === 'alreadyCertified') return this.#alreadyOwned(plan.object, encoded);
+    return await this.#storeAnew(encoded, plan, status, signal);
+  }
+
+  #checkEpochs(system: SystemInfo): void {
+    const { epochs } = this.#options;
+    if (Number.isInteger(epochs) && epochs >= 1 && epochs <= system.maxEpochsAhead) return;
+    throw clientErrors.INVALID_EPOCHS({ epochs, maxEpochs: system.maxEpochsAhead });
+  }
+
+  /** What the nodes say of the blob, and what the signer owns of it. */
+  async #check(
+    encoded: EncodedBlob,
+    system: SystemInfo,
+    committee: Committee,
+    signal: AbortSignal,
+  ): Promise<{ status: BlobStatus | undefined; plan: RegistrationPlan }> {
+    const { pool, scheduler, limits } = this.#modules;
+    const { blobId } = encoded.verified;
+    if (this.#options.force === true) return { status: undefined, plan: this.#plan(encoded, system, []) };
+    const nodes = rankedNodes(committee, pool.clientOf);
+    const [status, owned] = await Promise.all([
+      // Not knowing costs an upload that was not needed, or a registration that the signer's own objects rule out.
+      agreeOnStatus(blobId, committee, nodes, { scheduler, limits, signal }).catch((error: unknown) => {
+        if (isFloeError(error, 'NO_STATUS_AGREEMENT')) return undefined;
+        throw error;
+      }),
+      this.#ownedObjects(blobId, signal),
+    ]);
+    if (status?.kind === 'invalid') throw clientErrors.BLOB_MARKED_INVALID({ blobId, ...status.event });
+    return { status, plan: this.#plan(encoded, system, owned) };
+  }
+
+  async #ownedObjects(blobId: BlobId, signal: AbortSignal): Promise<BlobObject[]> {
+    const { ledger, limits } = this.#modules;
+    const matches: BlobObject[] = [];
+    let scanned = 0;
+    for await (const object of ledger.ownedBlobs(signerAddress(this.#options.signer), { signal })) {
+      if (object.blobId === blobId) matches.push(object);
+      scanned += 1;
+      if (scanned >= limits.maxOwnedBlobsScanned) break;
+    }
+    return matches;
+  }
+
+  #plan(encoded: EncodedBlob, system: SystemInfo, owned: readonly BlobObject[]): RegistrationPlan {
+    const { geometry, blobId } = encoded.verified;
+    const { epochs, deletable = false } = this.#options;
+    const order = { blobId, encodedLength: encodedLength(geometry, this.#blob.length), epochs, deletable };
+    return planRegistration(order, system, owned);
+  }
+
+  #isStored(status: BlobStatus, system: SystemInfo): status is Extract<BlobStatus, { kind: 'permanent' }> {
+    return (
+      this.#options.deletable !== true &&
+      status.kind === 'permanent' &&
+      status.isCertified &&
+      status.endEpoch >= system.epoch + this.#options.epochs
+    );
+  }
+
+  async #storeAnew(
+    encoded: EncodedBlob,
+    plan: Extract<RegistrationPlan, { kind: 'proceed' }>,
+    status: BlobStatus | undefined,
+    signal: AbortSignal,
+  ): Promise<StoreResult> {
+    const { ledger } = this.#modules;
+    let registered = plan;
+    let objectId = plan.object?.objectId;
+    if (objectId === undefined) {
+      this.#enter('registering');
+      ({ objectId, plan: registered } = await this.#register(encoded, plan, signal));
+    }
+    const certified = plan.object?.certifiedEpoch !== undefined;
+    const tail = await this.#certify(encoded, objectId, registered, {
+      skipUpload: certified,
+      confirmFirst: status !== undefined && isCertified(status),
+      signal,
+    });
+    const blobObject = await ledger.blobObject(objectId, { signal });
+    if (blobObject === undefined) throw clientErrors.BLOB_OBJECT_NOT_FOUND({ objectId });
+    if (tail !== undefined) await this.#finishTail(tail, signal);
+    return {
+      kind: 'newlyCreated',
+      ...this.#stored(encoded, blobObject.endEpoch),
+      objectId,
+      blobObject,
+      operation: registered.operation,
+      cost: registered.cost,
+    };
+  }
+
+  /** Prices and epoch may have changed since they were read: then the plan is made anew, once. */
+  async #register(
+    encoded: EncodedBlob,
+    plan: Extract<RegistrationPlan, { kind: 'proceed' }>,
+    signal: AbortSignal,
+  ): Promise<{ objectId: ObjectId; plan: Extract<RegistrationPlan, { kind: 'proceed' }> }> {
+    const { ledger } = this.#modules;
+    const { epochs, signer, deletable = false } = this.#options;
+    const { blobId, metadata } = encoded.verified;
+    const registration = {
+      blobId,
+      rootHash: metadataRoot(metadata),
+      sizeBytes: this.#blob.length,
+      encodedSizeBytes: plan.operation.encodedLength,
+      deletable,
+    };
+    const order = { registration, epochs, signer };
+    const system = await ledger.systemState({ signal });
+    try {
+      return { objectId: await registerBlob(ledger, system, order, signal), plan };
+    } catch (error) {
+      if (!isMoveAbort(error)) throw error;
+      const fresh = await ledger.systemState({ fresh: true, signal });
+      const same = (['epoch', 'storagePrice', 'writePrice', 'packageId'] as const).every(
+        (key) => fresh[key] === system[key],
+      );
+      if (same) throw error;
+      const renewed = this.#plan(encoded, fresh, []);
+      if (renewed.kind !== 'proceed') throw error;
+      return { objectId: await registerBlob(ledger, fresh, order, signal), plan: renewed };
+    }
+  }
+
+  /** Uploads, collects the certificate and gives it to the ledger, in each new epoch again. */
+  async #certify(
+    encoded: EncodedBlob,
+    objectId: ObjectId,
+    plan: Extract<RegistrationPlan, { kind: 'proceed' }>,
+    how: { skipUpload: boolean; confirmFirst: boolean; signal: AbortSignal },
+  ): Promise<UploadTail | undefined> {
+    const { ledger, limits } = this.#modules;
+    const { signal } = how;
+    let { confirmFirst } = how;
+    for (let retries = 0; ; retries += 1) {
+      const { current: committee } = await ledger.committees({ fresh: retries > 0, signal });
+      let tail: UploadTail | undefined;
+      try {
+        let certificate: Certificate | undefined;
+        if (!how.skipUpload) {
+          const collected = await this.#collect(encoded, objectId, committee, { confirmFirst, signal });
+          ({ certificate, tail } = collected);
+        }
+        await this.#executeCertify(objectId, certificate, committee, plan, signal);
+        return tail;
+      } catch (error) {
+        tail?.cancel();
+        const { current } = await ledger.committees({ fresh: true, signal });
+        const moved = error instanceof EpochMoved || current.epoch !== committee.epoch;
+        const passing =
+          error instanceof EpochMoved || isMoveAbort(error) || isFloeError(error, 'NOT_ENOUGH_CONFIRMATIONS');
+        if (!moved || !passing) throw error;
+        if (retries >= limits.maxEpochRetries) {
+          throw clientErrors.EPOCH_CHANGED({ blobId: encoded.verified.blobId, epoch: current.epoch, retries }, error);
+        }
+        confirmFirst = true;
+        // The ledger may not have come to the epoch that a node is already in.
+        const delayMs = Math.min(limits.maxBackoffMs, limits.minBackoffMs * 2 ** retries);
+        await this.#modules.scheduler.sleep(delayMs, signal);
+      }
+    }
+  }
+
+  async #collect(
+    encoded: EncodedBlob,
+    objectId: ObjectId,
+    committee: Committee,
+    how: { confirmFirst: boolean; signal: AbortSignal },
+  ): Promise<{ certificate: Certificate; tail: UploadTail }> {
+    this.#enter('uploading');
+    const persistence: Persistence =
+      this.#options.deletable === true ? { kind: 'deletable', objectId } : { kind: 'permanent' };
+    return await collectCertificate(
+      {
+        encoded,
+        committee,
+        persistence,
+        ...how,
+        clientOf: this.#modules.pool.clientOf,
+        onProgress: (upload) => this.#report({ fraction: upload.confirmedWeight / upload.neededWeight, upload }),
+      },
+      this.#modules,
+    );
+  }
+
+  async #executeCertify(
+    objectId: ObjectId,
+    certificate: Certificate | undefined,
+    committee: Committee,
+    plan: Extract<RegistrationPlan, { kind: 'proceed' }>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    this.#enter('certifying');
+    const { ledger } = this.#modules;
+    const { owner, attributes, signer } = this.#options;
+    const system = await ledger.systemState({ signal });
+    const build = (withCertificate: Certificate | undefined): Transaction => {
+      const transaction = new Transaction();
+      if (withCertificate !== undefined) {
+        const certification = {
+          blobObjectId: objectId,
+          certificate: withCertificate,
+          memberCount: committee.members.length,
+        };
+        certifyBlobs(transaction, system, [certification]);
+      }
+      if ('epochsExtended' in plan.operation && plan.object !== undefined) {
+        const storageSizeBytes = plan.object.storage.sizeBytes;
+        const extension = { blobObjectId: objectId, storageSizeBytes, epochs: plan.operation.epochsExtended };
+        extendBlobs(transaction, system, [extension]);
+      }
+      if (attributes !== undefined && Object.keys(attributes).length > 0) {
+        changeAttributes(transaction, system, { blobObjectId: objectId, set: attributes });
+      }
+      if (owner !== undefined && owner !== signerAddress(signer)) transferObjects(transaction, [objectId], owner);
+      return transaction;
+    };
+    try {
+      await ledger.execute(() => build(certificate), signer, { signal });
+    } catch (error) {
+      // Another store of the same signer certified this very object meanwhile: what is left to do is the rest.
+      if (!isMoveAbort(error, 'blob', 'EAlreadyCertified')) throw error;
+      const rest = build(undefined);
+      if (rest.getData().commands.length > 0) await ledger.execute(() => build(undefined), signer, { signal });
+    }
+  }
+
+  async #finishTail(tail: UploadTail, signal: AbortSignal): Promise<void> {
+    const { tails, clock } = this.#modules;
+    const elapsedMs = clock.monotonicMs() - this.#stageStartMs + (this.#timings.uploading ?? 0);
+    const how = this.#options.tail ?? 'background';
+    if (how === 'cancel') return tail.cancel();
+    this.#enter('finishing');
+    const ended = tails.keep(tail, elapsedMs);
+    if (how === 'wait') await raceAbort(ended, signal);
+    else await raceAbort(tails.room(), signal);
+  }
+
+  #alreadyPermanent(status: Extract<BlobStatus, { kind: 'permanent' }>, encoded: EncodedBlob): AlreadyCertified {
+    return {
+      kind: 'alreadyCertified',
+      ...this.#stored(encoded, status.endEpoch),
+      proof: { event: status.statusEvent },
+    };
+  }
+
+  #alreadyOwned(object: BlobObject, encoded: EncodedBlob): AlreadyCertified {
+    const proof = { objectId: object.objectId };
+    return { kind: 'alreadyCertified', ...this.#stored(encoded, object.endEpoch), proof };
+  }
+
+  #stored(encoded: EncodedBlob, endEpoch: Epoch): StoredBlob {
+    this.#leave();
+    return {
+      blobId: encoded.verified.blobId,
+      sizeBytes: this.#blob.length,
+      encodedLength: encodedLength(encoded.verified.geometry, this.#blob.length),
+      endEpoch,
+      timings: { ...this.#timings },
+    };
+  }
+
+  #enter(stage: StoreStage): void {
+    this.#leave();
+    this.#stage = stage;
+    this.#report({});
+  }
+
+  #leave(): void {
+    const now = this.#modules.clock.monotonicMs();
+    this.#timings[this.#stage] = (this.#timings[this.#stage] ?? 0) + now - this.#stageStartMs;
+    this.#stageStartMs = now;
+  }
+
+  #report(progress: Omit<StoreProgress, 'stage' | 'blobId'>): void {
+    this.#options.onProgress?.({ stage: this.#stage, blobId: this.#blobId, ...progress });
+  }
+}
