@@ -1,5 +1,5 @@
 /**
- * docs/LIMITS.md is made from the `src/limits.ts` of every package: names and values from the code, meanings from its
+ * docs/LIMITS.md is made from the `limits.ts` files of every package: names and values from the code, meanings from its
  * comments. `node tools/limits.mjs` writes it; tidy checks that it is what would be written.
  */
 import { existsSync, writeFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { loadRepository, paths } from './tidy/repository.mjs';
 const DOCUMENT = 'docs/LIMITS.md';
 const INTRODUCTION = `# Limits
 
-Every queue, cache, body, wait and retry of Floe is bounded. This page is made from the \`src/limits.ts\` of each package
+Every queue, cache, body, wait and retry of Floe is bounded. This page is made from the \`limits.ts\` files of each package
 by \`node tools/limits.mjs\`, and a check holds it against them. What happens past a limit is an error that names it.
 `;
 
@@ -33,11 +33,20 @@ export async function checkLimits(root, repository) {
  */
 export async function limitsDocument(root, repository) {
   const sections = [];
-  for (const path of paths(repository, /^packages\/[^/]+\/src\/limits\.ts$/)) {
+  for (const path of paths(repository, /^packages\/[^/]+\/src\/(?:[\w-]+\/)*limits\.ts$/)) {
     const built = join(root, path.replace('/src/', '/dist/').replace(/\.ts$/, '.js'));
     const values = existsSync(built) ? await import(pathToFileURL(built).href) : {};
     const rows = rowsOf(repository.files.get(path) ?? '', values);
-    if (rows.length > 0) sections.push(section(path.split('/')[1], rows));
+    if (rows.length > 0)
+      sections.push(
+        section(
+          path
+            .replace(/^packages\//, '')
+            .replace('/src/', '/')
+            .replace(/\/limits\.ts$/, ''),
+          rows,
+        ),
+      );
   }
   return [INTRODUCTION, ...sections].join('\n');
 }
