@@ -5,16 +5,19 @@ export const rpcLimits = {
    * most about four times that.
    */
   requestBytes: 1024 * 1024,
-  /** Paths in a field mask, and bytes of one path. */
+  /** Paths in a field mask. */
   maskPaths: 256,
+  /** Bytes of one path of a field mask. */
   maskPathBytes: 512,
   /** Objects or transactions in one batch request. */
   batchItems: 1000,
-  /** Entries of a page when the request does not say, and at most. */
+  /** Entries of a page when the request does not say. */
   defaultPageSize: 50,
+  /** Entries of a page at most; a larger size asked for is taken as this. */
   maxPageSize: 1000,
-  /** Items of a `List…` stream when the request does not say, and at most. */
+  /** Items of a `List…` stream when the request does not say. */
   defaultQueryItems: 50,
+  /** Items of a `List…` stream at most; a larger limit asked for is taken as this. */
   maxQueryItems: 1000,
   /** Checkpoints that one `List…` call reads before it answers with a resume cursor: bounds how long it holds the CPU. */
   queryScanCheckpoints: 1000,
@@ -30,8 +33,8 @@ export const rpcLimits = {
 
 /** What one caller may ask of the faucet. */
 export const faucetLimits = {
-  /** Bytes of a request. */
-  requestBytes: 4096,
+  /** Bytes of a request to the faucet. */
+  bodyBytes: 4096,
   /** Requests waiting for the faucet's account; past it comes `QUEUE_FULL`. */
   waiting: 256,
   /** Recipients paid by one transaction. */

@@ -60,7 +60,7 @@ interface FaucetRequest {
 async function give(faucet: Faucet, request: Request, logger: Logger): Promise<Response> {
   let form: FaucetRequest['form'] = 'floe';
   try {
-    const body = parseJson(await readBody(request, faucetLimits.requestBytes));
+    const body = parseJson(await readBody(request, faucetLimits.bodyBytes));
     form = formOf(body);
     const gift = await faucet.give(recipientOf(body, form));
     return form === 'floe' ? floeAnswer(gift) : suiAnswer(gift);
