@@ -193,7 +193,8 @@ function createInput() {
     },
     push(chunk: Uint8Array) {
       if (chunk.length === 0) return;
-      chunks.push(chunk);
+      // A plain view also of a Node.js Buffer, whose slice() would not copy.
+      chunks.push(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength));
       size += chunk.length;
     },
     take(wanted: number): Uint8Array | undefined {

@@ -25,7 +25,8 @@ export class BcsReader {
   readonly #what: string;
 
   constructor(bytes: Uint8Array, what: string) {
-    this.#bytes = bytes;
+    // A plain view also of a Node.js Buffer, whose slice() would not copy.
+    this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#what = what;
   }

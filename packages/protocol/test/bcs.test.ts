@@ -94,6 +94,12 @@ describe('reader and writer', () => {
     expect(data.buffer).toBe(raw.buffer);
   });
 
+  it('give plain arrays also from a Buffer, whose slice would not copy', () => {
+    const data = new BcsReader(Buffer.from([3, 1, 2, 3]), 'test value').bytes();
+    expect(Object.getPrototypeOf(data)).toBe(Uint8Array.prototype);
+    expect(data.slice().buffer).not.toBe(data.buffer);
+  });
+
   it('refuse a count that the bytes left cannot hold, before making anything from it', () => {
     const claim = encodeBcs((writer) => writer.uleb(0xffff_ffff).u8(1));
     expect(() => read(claim, (reader) => reader.vector((r) => r.u8(), 1, Number.MAX_SAFE_INTEGER))).toThrow(

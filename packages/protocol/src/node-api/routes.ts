@@ -97,13 +97,17 @@ export function routeLabel(route: NodeRoute): NodeRouteName {
   return route.name;
 }
 
+/** What a URL without an origin is read against. */
+const BASE = 'http://node.invalid';
+
 /** The route that a request names. `url` may be absolute or start with a slash. */
 export function matchNodeRoute(method: string, url: string): RouteMatch {
-  const { pathname, searchParams } = new URL(url, 'http://node.invalid');
+  if (!URL.canParse(url, BASE)) return { kind: 'refused', httpStatus: 404, message: '' };
+  const { pathname, searchParams } = new URL(url, BASE);
   const segments = pathname.split('/').slice(1);
   const shape = SHAPES.find((candidate) => fits(candidate.segments, segments));
   if (shape === undefined) return { kind: 'refused', httpStatus: 404, message: '' };
-  const parse = shape.methods[method as NodeMethod];
+  const parse = Object.hasOwn(shape.methods, method) ? shape.methods[method as NodeMethod] : undefined;
   if (parse === undefined) return { kind: 'refused', httpStatus: 405, message: '' };
   try {
     return { kind: 'route', route: parse(new Path(shape.segments, segments), new Query(searchParams)) };
