@@ -111,7 +111,7 @@ function run({ script, args, loud = false }, env, timeoutMs) {
     let output = '';
     for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (output += chunk));
     let timedOut = false;
-    const end = (signal) => process.kill(-child.pid, signal);
+    const end = (signal) => process.kill(-Number(child.pid), signal);
     const timer =
       timeoutMs === undefined
         ? undefined

@@ -8,13 +8,20 @@ import { checkLinks, checkReadmes } from './tidy/documents.mjs';
 import { checkImports } from './tidy/imports.mjs';
 import { checkPurity } from './tidy/purity.mjs';
 import { loadRepository } from './tidy/repository.mjs';
-import { checkExports, checkLengths, checkPromises, checkSlowTests, checkVersions } from './tidy/sources.mjs';
+import {
+  checkExports,
+  checkLengths,
+  checkLockfile,
+  checkPromises,
+  checkSlowTests,
+  checkVersions,
+} from './tidy/sources.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const repository = loadRepository(root);
 const findings = [
   ...[checkImports, checkPurity, checkLinks, checkReadmes, checkLengths].flatMap((check) => check(repository)),
-  ...[checkPromises, checkVersions, checkSlowTests, checkExports].flatMap((check) => check(repository)),
+  ...[checkPromises, checkVersions, checkLockfile, checkSlowTests, checkExports].flatMap((check) => check(repository)),
   ...(await checkLimits(root, repository)),
 ];
 for (const { path, line, rule, message } of findings) process.stdout.write(`${path}:${line}: ${message} (${rule})\n`);

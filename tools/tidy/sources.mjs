@@ -1,5 +1,6 @@
 /** Length of files, words that promise later work, exact versions, names of slow tests, exports that nobody uses. */
 import { posix } from 'node:path';
+import { missingOptionals } from '../lockfile.mjs';
 import { suitesOf } from '../suites.mjs';
 import { lineAt, paths } from './repository.mjs';
 import { codeOf } from './source-text.mjs';
@@ -54,6 +55,21 @@ export function checkVersions(repository) {
         message: `${name} must have an exact version, not ${version}`,
       }));
   });
+}
+
+/**
+ * @param {import('./repository.mjs').Repository} repository
+ * @returns {import('./repository.mjs').Finding[]}
+ */
+export function checkLockfile(repository) {
+  const path = 'package-lock.json';
+  const { packages } = JSON.parse(repository.files.get(path) ?? '{"packages":{}}');
+  return [...missingOptionals(packages).keys()].map((name) => ({
+    path,
+    line: 1,
+    rule: 'lockfile',
+    message: `has no entry for ${name}, which npm ci wants; run node tools/lockfile.mjs`,
+  }));
 }
 
 /**
