@@ -122,7 +122,9 @@ describe('registering', () => {
     await register([blob], 1);
     expect((await ledger.balances(addressOf(signer))).wal).toBe(0n);
   });
+});
 
+describe('registering what cannot be', () => {
   it('fails before anything is paid when the id is not that of the root hash', async () => {
     const wrong = { ...registration(), rootHash: sampleBytes(32, 999_999) };
     await expect(register([wrong])).rejects.toMatchObject({
