@@ -21,8 +21,9 @@ export const errors = errorCatalogue({
   /** A store would go below the reserve of free bytes; reads and deletes go on. */
   INSUFFICIENT_STORAGE: spec<{ directory: string; freeBytes: number; neededBytes: number; reserveBytes: number }>(
     'exhausted',
-    ({ directory, freeBytes, neededBytes, reserveBytes }) =>
-      `${directory}: ${freeBytes} bytes are free; storing ${neededBytes} would leave less than the reserve of ${reserveBytes}`,
+    // The text reaches clients; the directory is for the operator, in the data.
+    ({ freeBytes, neededBytes, reserveBytes }) =>
+      `the node's disk has ${freeBytes} bytes free; ${neededBytes} more would leave less than its reserve of ${reserveBytes}`,
   ),
   STORE_QUEUE_FULL: spec<{ queuedBytes: number; maxBytes: number }>(
     'exhausted',
@@ -32,8 +33,7 @@ export const errors = errorCatalogue({
   /** What is on disk is not what was written. The record is set aside and never served. */
   SLIVER_DAMAGED: spec<{ blobId: string; shard: number; axis: string; why: string }>(
     'integrity',
-    ({ blobId, shard, axis, why }) =>
-      `${axis} sliver of blob ${blobId} for shard ${shard} is damaged on disk (${why})`,
+    ({ blobId, shard, axis, why }) => `${axis} sliver of blob ${blobId} for shard ${shard} is damaged on disk (${why})`,
   ),
   STORE_CLOSED: spec<{ store: string }>('unavailable', ({ store }) => `${store} is closed`),
   /** A row of the node's tables does not have the form this version writes. */

@@ -28,18 +28,20 @@ export interface NodeLimits {
   readonly smallRequestsWaiting: number;
   /** recoverySymbols and decodingSymbols requests at once; past it 503 at once, before any read. */
   readonly symbolRequests: number;
-  /** Bytes of request bodies held in memory at once, over all requests. */
-  readonly bodyBytesInFlight: number;
-  /** Body of PUT metadata; 66 012 bytes are needed at 1,000 shards. */
-  readonly metadataBodyBytes: number;
-  /** Symbol ids in one recoverySymbols request and targets in one decodingSymbols request. */
+  /** Bytes of bodies, in and out, that data requests hold in memory at once. A single larger one runs alone. */
+  readonly bodyBytes: number;
+  /** Symbol ids in one recoverySymbols request. */
   readonly symbolsPerRequest: number;
-  /** Bytes of symbols in one recoverySymbols or decodingSymbols answer. */
+  /** Bytes of symbols in one decodingSymbols answer. */
   readonly symbolAnswerBytes: number;
-  /** Slivers of one batched upload verified and written at once. */
-  readonly batchSliversInFlight: number;
-  /** Sliver pairs asked for in one batched read. */
-  readonly batchReadPairs: number;
+  /** Bytes of slivers of one batched upload that are verified and written together. */
+  readonly batchWindowBytes: number;
+  /** Slivers of one batched upload that are verified and written together. */
+  readonly batchWindowSlivers: number;
+  /** Slivers in one batched read. */
+  readonly batchReadSlivers: number;
+  /** Slivers in one batched upload. */
+  readonly batchUploadSlivers: number;
 
   /** Seconds told to clients in Retry-After. */
   readonly retryAfterSeconds: number;
@@ -78,12 +80,14 @@ export const defaultLimits: NodeLimits = {
   smallRequestsWaiting: 2048,
   symbolRequests: 32,
   // A primary sliver of the largest blob at 1,000 shards is 667 * 65 534 = 43.7 MB.
-  bodyBytesInFlight: 256 * MIB,
-  metadataBodyBytes: 2 * MIB,
+  bodyBytes: 256 * MIB,
   symbolsPerRequest: 1000,
-  symbolAnswerBytes: 128 * MIB,
-  batchSliversInFlight: 16,
-  batchReadPairs: 2000,
+  symbolAnswerBytes: 64 * MIB,
+  // Two windows of an upload are in memory: one arrives while the other is written.
+  batchWindowBytes: 4 * MIB,
+  batchWindowSlivers: 64,
+  batchReadSlivers: 2000,
+  batchUploadSlivers: 2000,
 
   retryAfterSeconds: 1,
   longPollMs: 5000,

@@ -35,6 +35,8 @@ export interface SliverStore {
   put(key: SliverKey, payload: Uint8Array, endEpoch: Epoch): Promise<'stored' | 'existing'>;
   /** Whether the sliver is held durably. */
   has(key: SliverKey): boolean;
+  /** Size of what `get` would return; undefined when there is nothing. */
+  sizeOf(key: SliverKey): number | undefined;
   /**
    * The bytes that were put; undefined when there are none.
    * @throws SLIVER_DAMAGED; the damaged record is set aside and the key is free again.

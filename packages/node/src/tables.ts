@@ -122,6 +122,7 @@ export class RowReader {
   }
 
   end(): void {
-    if (this.#offset !== this.#bytes.length) throw this.#fail(`has ${this.#bytes.length - this.#offset} bytes too many`);
+    if (this.#offset !== this.#bytes.length)
+      throw this.#fail(`has ${this.#bytes.length - this.#offset} bytes too many`);
   }
 }

@@ -59,7 +59,7 @@ async function check(log: SegmentLog, known: Map<number, Known>): Promise<Map<nu
     const isPossible = versions.some((version) =>
       version === undefined ? bytes === undefined : bytes !== undefined && same(bytes, payloadOf(i, version)),
     );
-    expect(isPossible, `key ${i}: ${versions} expected, ${bytes?.length} bytes found`).toBe(true);
+    expect(isPossible, `key ${i}: ${versions.join()} expected, ${bytes?.length} bytes found`).toBe(true);
     expect(log.has(keyOf(i))).toBe(bytes !== undefined);
     found.set(i, bytes === undefined ? '' : bytes.join());
   }

@@ -34,7 +34,10 @@ export function openLog(
   store: KeyValueStore,
   options: Partial<SegmentLogOptions> = {},
 ): Promise<SegmentLog> {
-  return SegmentLog.open({ ...logOptions, ...options }, { fileSystem, store, logger: silentLogger, metrics: noMetrics });
+  return SegmentLog.open(
+    { ...logOptions, ...options },
+    { fileSystem, store, logger: silentLogger, metrics: noMetrics },
+  );
 }
 
 export function keyOf(number: number): SliverKey {

@@ -27,7 +27,10 @@ describe('a segment log', () => {
 
   it('keeps the first of two puts of a key, concurrent or not', async () => {
     const { log } = await filled(0);
-    const outcomes = await Promise.all([log.put(keyOf(1), payloadOf(1), EPOCH), log.put(keyOf(1), payloadOf(2), EPOCH)]);
+    const outcomes = await Promise.all([
+      log.put(keyOf(1), payloadOf(1), EPOCH),
+      log.put(keyOf(1), payloadOf(2), EPOCH),
+    ]);
     expect(outcomes).toEqual(['stored', 'existing']);
     expect(await log.put(keyOf(1), payloadOf(3), EPOCH)).toBe('existing');
     expect(await log.get(keyOf(1))).toEqual(payloadOf(1));

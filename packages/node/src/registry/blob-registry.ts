@@ -31,12 +31,14 @@ const START: EventCursor = { nextCheckpoint: 0n, events: 0n };
 export class BlobRegistry {
   readonly #store: KeyValueStore;
   #handled: EventCursor;
+  #finished: EventCursor;
   #completed: EventCursor;
 
   constructor(modules: { store: KeyValueStore }) {
     this.#store = modules.store;
     this.#handled = this.#readCursor(HANDLED_KEY);
     this.#completed = this.#readCursor(COMPLETED_KEY);
+    this.#finished = this.#completed;
   }
 
   /** How far blob rows reflect the ledger; durable with them. */
@@ -44,7 +46,12 @@ export class BlobRegistry {
     return this.#handled;
   }
 
-  /** How far the effects of events are done too; where following resumes. */
+  /** How far the effects of events are done too. */
+  get finished(): EventCursor {
+    return this.#finished;
+  }
+
+  /** How far that is recorded on disk: where following resumes after a restart. Never ahead of `finished`. */
   get completed(): EventCursor {
     return this.#completed;
   }
@@ -104,12 +111,17 @@ export class BlobRegistry {
     this.#handled = next;
   }
 
-  /** Records that everything handled so far has had its effects. */
+  /** Everything handled so far has had its effects. In memory only, until {@link complete}. */
+  finish(): void {
+    this.#finished = this.#handled;
+  }
+
+  /** Records on disk how far the effects are done. */
   async complete(): Promise<void> {
-    if (this.#completed.nextCheckpoint === this.#handled.nextCheckpoint) return;
-    const handled = this.#handled;
-    await this.#store.write([cursorRow(HANDLED_KEY, handled), cursorRow(COMPLETED_KEY, handled)]);
-    this.#completed = handled;
+    const finished = this.#finished;
+    if (this.#completed.nextCheckpoint === finished.nextCheckpoint) return;
+    await this.#store.write([cursorRow(HANDLED_KEY, this.#handled), cursorRow(COMPLETED_KEY, finished)]);
+    this.#completed = finished;
   }
 
   #row(blobId: BlobId): BlobRow | undefined {

@@ -184,7 +184,8 @@ function withoutObject(deletable: DeletableReferences, wasCertified: boolean): D
   const total = Math.max(0, deletable.total - 1);
   const certified = wasCertified ? Math.max(0, deletable.certified - 1) : deletable.certified;
   return {
-    ...{ total, certified },
+    total,
+    certified,
     registeredUntil: total === 0 ? NEVER : deletable.registeredUntil,
     certifiedUntil: certified === 0 ? NEVER : deletable.certifiedUntil,
   };

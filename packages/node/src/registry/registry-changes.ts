@@ -83,7 +83,8 @@ export class RegistryChanges {
 
   #register(event: EventOf<'BlobRegistered' | 'PooledBlobRegistered'>, id: EventId): void {
     const { blobId, objectId, deletable, epoch } = event;
-    if (this.#object(objectId) !== undefined) throw contradiction(event, id, `object ${objectId} is registered already`);
+    if (this.#object(objectId) !== undefined)
+      throw contradiction(event, id, `object ${objectId} is registered already`);
     const base = { blobId, registeredEpoch: epoch, deletable, event: id };
     if (event.kind === 'BlobRegistered') {
       this.#objects.set(objectId, { ...base, endEpoch: event.endEpoch });

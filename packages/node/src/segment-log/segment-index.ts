@@ -75,10 +75,7 @@ export class SegmentIndex {
   /** Keys and entries from `from`, at most `limit`; the way to walk the whole index while writing to it. */
   page(from: Uint8Array | undefined, limit: number): (readonly [key: Uint8Array, entry: IndexEntry])[] {
     const range = from === undefined ? { limit } : { from, limit };
-    return Array.from(
-      this.#store.entries(tables.slivers, range),
-      ([key, value]) => [key, decodeEntry(value)] as const,
-    );
+    return Array.from(this.#store.entries(tables.slivers, range), ([key, value]) => [key, decodeEntry(value)] as const);
   }
 
   sliverCount(): number {

@@ -135,6 +135,10 @@ export class SegmentLog implements SliverStore {
     return this.#index.get(key) !== undefined;
   }
 
+  sizeOf(key: SliverKey): number | undefined {
+    return this.#index.get(key)?.payloadSize;
+  }
+
   keysOf(blobId: BlobId): SliverKey[] {
     return this.#index.keysOf(blobId);
   }

@@ -94,7 +94,9 @@ export async function recoverSegments(options: RecoveryOptions, modules: Recover
 }
 
 /** The index's rows, when they are readable and agree with each other. */
-function readIndex(index: SegmentIndex): { rows: ReturnType<SegmentIndex['segments']>; nextSequence: number } | undefined {
+function readIndex(
+  index: SegmentIndex,
+): { rows: ReturnType<SegmentIndex['segments']>; nextSequence: number } | undefined {
   try {
     const rows = index.segments();
     const nextSequence = index.nextSequence();

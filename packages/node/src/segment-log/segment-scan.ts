@@ -89,11 +89,7 @@ function indexOfBytes(haystack: Uint8Array, needle: Uint8Array): number {
 }
 
 /** `size` bytes at `offset`; undefined when the file ends before. */
-export async function readExactly(
-  handle: FileHandle,
-  offset: number,
-  size: number,
-): Promise<Uint8Array | undefined> {
+export async function readExactly(handle: FileHandle, offset: number, size: number): Promise<Uint8Array | undefined> {
   const bytes = new Uint8Array(size);
   return (await handle.read(bytes, offset)) === size ? bytes : undefined;
 }

@@ -1,0 +1,131 @@
+/**
+ * Follows the ledger's events and lets them take effect, in order, one checkpoint at a time.
+ *
+ * Invariants:
+ * - Blob rows change first, atomically with the cursor; effects follow; only then does the resume point move. Effects are idempotent, so a
+ *   crash anywhere only repeats some.
+ * - Nothing is skipped: what cannot be handled stops the follower, and with it the node.
+ * - The ledger must be the one followed before, and must reach at least as far as this node has come.
+ */
+import type { CheckpointRecord, ContractEvent } from '@floe/contracts';
+import { isFloeError, type KeyValueStore, type Logger, type Scheduler, utf8 } from '@floe/platform';
+import type { CommitteeTracker } from './committee-tracker.ts';
+import { errors } from './errors.ts';
+import { elementCount } from './health.ts';
+import type { NodeLedger } from './ledger-port.ts';
+import type { NodeLimits } from './limits.ts';
+import type { NodeMetrics } from './node-metrics.ts';
+import { patiently } from './patience.ts';
+import type { PendingUploads } from './pending-uploads.ts';
+import type { Registrations } from './registrations.ts';
+import type { BlobRegistry } from './registry/blob-registry.ts';
+import { tables } from './tables.ts';
+import type { Uploads } from './uploads.ts';
+
+const CHAIN_KEY = utf8('ledger/chain');
+
+export interface FollowerModules {
+  readonly ledger: NodeLedger;
+  readonly store: KeyValueStore;
+  readonly registry: BlobRegistry;
+  readonly committees: CommitteeTracker;
+  readonly pending: PendingUploads;
+  readonly uploads: Uploads;
+  readonly registrations: Registrations;
+  readonly scheduler: Scheduler;
+  readonly metrics: NodeMetrics;
+  readonly logger: Logger;
+}
+
+/**
+ * Checks that the ledger is the one this store has followed, and remembers it the first time.
+ * @throws LEDGER_MISMATCH, LEDGER_BEHIND
+ */
+export async function checkLedger(
+  options: { readonly signal: AbortSignal },
+  modules: Pick<FollowerModules, 'ledger' | 'store' | 'registry' | 'scheduler' | 'logger'>,
+): Promise<void> {
+  const { ledger, store, registry } = modules;
+  const { signal } = options;
+  const { chainId, latestCheckpoint } = await patiently(() => ledger.chain({ signal }), { ...modules, signal });
+  const stored = store.get(tables.state, CHAIN_KEY);
+  const expected = stored === undefined ? undefined : new TextDecoder().decode(stored);
+  if (expected !== undefined && expected !== chainId) {
+    throw errors.LEDGER_MISMATCH({ what: 'its chain id', expected, came: chainId });
+  }
+  const cursor = registry.handled.nextCheckpoint - 1n;
+  if (latestCheckpoint < cursor) throw errors.LEDGER_BEHIND({ cursor, latest: latestCheckpoint });
+  if (expected === undefined) {
+    await store.write([{ kind: 'put', table: tables.state, key: CHAIN_KEY, value: utf8(chainId) }]);
+  }
+}
+
+/** Follows until `signal` aborts, then resolves; rejects when it cannot go on. */
+export async function followEvents(
+  options: { readonly limits: Pick<NodeLimits, 'lazyCursorCheckpoints'>; readonly signal: AbortSignal },
+  modules: FollowerModules,
+): Promise<void> {
+  const { registry, ledger } = modules;
+  const { signal, limits } = options;
+  try {
+    const from = registry.completed.nextCheckpoint;
+    for await (const checkpoint of ledger.followCheckpoints({ from, signal })) {
+      await registry.apply(checkpoint);
+      for (const { event } of checkpoint.events) await takeEffect(event, signal, modules);
+      registry.finish();
+      report(checkpoint, modules);
+      const behind = registry.finished.nextCheckpoint - registry.completed.nextCheckpoint;
+      if (behind >= BigInt(limits.lazyCursorCheckpoints)) await registry.complete();
+    }
+    if (!signal.aborted) throw errors.STORE_CLOSED({ store: "the ledger's stream of checkpoints" });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+  await registry.complete();
+}
+
+async function takeEffect(event: ContractEvent, signal: AbortSignal, modules: FollowerModules): Promise<void> {
+  const { committees, pending, registrations, uploads, logger } = modules;
+  switch (event.kind) {
+    case 'BlobRegistered':
+    case 'PooledBlobRegistered':
+      registrations.notify(event.blobId);
+      // Not awaited: what is buffered is only in memory, so the cursor need not wait for it.
+      if (pending.has(event.blobId)) {
+        uploads.flush(event.blobId).catch((error: unknown) => {
+          logger.warn('buffered upload could not be stored yet', { blobId: event.blobId, reason: reasonOf(error) });
+        });
+      }
+      return;
+    case 'InvalidBlobID':
+      await uploads.discard(event.blobId);
+      return;
+    case 'EpochChangeStart':
+      await committees.advanceTo(event.epoch, signal);
+      return;
+    case 'EpochChangeDone':
+    case 'EpochParametersSelected':
+      await committees.advanceTo(committees.epoch, signal);
+      return;
+    case 'DenyListBlobDeleted':
+    case 'ProtocolVersionUpdated':
+      logger.warn('event without effect on this node', { event: event.kind });
+      return;
+    default:
+      return;
+  }
+}
+
+function report(checkpoint: CheckpointRecord, { registry, committees, metrics }: FollowerModules): void {
+  const [handled, finished] = [elementCount(registry.handled), elementCount(registry.finished)];
+  metrics.eventCursor.set(finished, { state: 'persisted' });
+  metrics.eventCursor.set(handled - finished, { state: 'pending' });
+  metrics.eventCursor.set(finished, { state: 'highest_finished' });
+  metrics.latestCheckpoint.set(Number(checkpoint.sequence));
+  metrics.epoch.set(committees.epoch);
+  metrics.shardsOwned.set(committees.ownShards.length);
+}
+
+function reasonOf(error: unknown): string {
+  return isFloeError(error) ? error.code : String(error);
+}

@@ -1,0 +1,90 @@
+/** Metadata of registered blobs: verified before it is stored, durable when `put` resolves, the last used kept parsed. */
+import { type FileSystem, isFloeError, type KeyValueStore } from '@floe/platform';
+import {
+  type BlobId,
+  blobIdBytes,
+  decodeBlobMetadata,
+  encodeBlobMetadata,
+  type Geometry,
+  type VerifiedMetadata,
+  verifyMetadata,
+} from '@floe/protocol';
+import { errors } from './errors.ts';
+import type { NodeLimits } from './limits.ts';
+import { tables } from './tables.ts';
+
+export class MetadataStore {
+  readonly #options: { directory: string; limits: Pick<NodeLimits, 'metadataCacheBytes' | 'reserveBytes'> };
+  readonly #store: KeyValueStore;
+  readonly #fileSystem: FileSystem;
+  /** In order of use. */
+  readonly #cache = new Map<BlobId, VerifiedMetadata>();
+  #cachedBytes = 0;
+
+  constructor(
+    options: { directory: string; limits: Pick<NodeLimits, 'metadataCacheBytes' | 'reserveBytes'> },
+    modules: { store: KeyValueStore; fileSystem: FileSystem },
+  ) {
+    this.#options = options;
+    this.#store = modules.store;
+    this.#fileSystem = modules.fileSystem;
+  }
+
+  has(blobId: BlobId): boolean {
+    return this.#cache.has(blobId) || this.#store.get(tables.metadata, blobIdBytes(blobId)) !== undefined;
+  }
+
+  /** @throws STORE_CORRUPT, INVALID_METADATA when what is stored is damaged. */
+  get(blobId: BlobId, geometry: Geometry): VerifiedMetadata | undefined {
+    const cached = this.#cache.get(blobId);
+    if (cached !== undefined) return this.#remember(cached);
+    const bytes = this.#store.get(tables.metadata, blobIdBytes(blobId));
+    if (bytes === undefined) return undefined;
+    return this.#remember(verifyMetadata(geometry, blobId, decodeBlobMetadata(bytes)));
+  }
+
+  /** @throws INSUFFICIENT_STORAGE when it would go below the reserve. */
+  async put(verified: VerifiedMetadata): Promise<void> {
+    const { directory, limits } = this.#options;
+    const value = encodeBlobMetadata(verified.metadata);
+    const data = { directory, neededBytes: value.length, reserveBytes: limits.reserveBytes };
+    const freeBytes = await this.#fileSystem.freeBytes(directory);
+    if (freeBytes - value.length < limits.reserveBytes) throw errors.INSUFFICIENT_STORAGE({ ...data, freeBytes });
+    try {
+      await this.#store.write([{ kind: 'put', table: tables.metadata, key: blobIdBytes(verified.blobId), value }]);
+    } catch (error) {
+      if (isFloeError(error, 'STORE_FULL')) throw errors.INSUFFICIENT_STORAGE({ ...data, freeBytes: 0 }, error);
+      throw error;
+    }
+    this.#remember(verified);
+  }
+
+  async remove(blobId: BlobId): Promise<void> {
+    const cached = this.#cache.get(blobId);
+    if (cached !== undefined) this.#forget(cached);
+    await this.#store.write([{ kind: 'remove', table: tables.metadata, key: blobIdBytes(blobId) }]);
+    // A reader may have put it back meanwhile.
+    const again = this.#cache.get(blobId);
+    if (again !== undefined) this.#forget(again);
+  }
+
+  #remember(verified: VerifiedMetadata): VerifiedMetadata {
+    if (this.#cache.delete(verified.blobId)) this.#cachedBytes -= sizeOf(verified);
+    this.#cache.set(verified.blobId, verified);
+    this.#cachedBytes += sizeOf(verified);
+    for (const oldest of this.#cache.values()) {
+      if (this.#cachedBytes <= this.#options.limits.metadataCacheBytes) break;
+      this.#forget(oldest);
+    }
+    return verified;
+  }
+
+  #forget(verified: VerifiedMetadata): void {
+    this.#cache.delete(verified.blobId);
+    this.#cachedBytes -= sizeOf(verified);
+  }
+}
+
+function sizeOf(verified: VerifiedMetadata): number {
+  return verified.metadata.pairHashes.length;
+}

@@ -1,0 +1,190 @@
+/**
+ * A storage node: opens its parts from the disk up, serves, and closes them in reverse.
+ *
+ * How data passes through: the event follower tells the registry which blobs exist; uploads are checked against registry and metadata and
+ * kept in the segment log; confirmations are signed from what the log holds durably; reads ask registry, then log.
+ */
+import type { Clock, FileSystem, HttpHandler, KeyValueStore, Logger, Metrics, Rng, Scheduler } from '@floe/platform';
+import {
+  type BlobId,
+  type Bls,
+  type Epoch,
+  type NodeHealth,
+  type NodeId,
+  type ObjectId,
+  objectIdBytes,
+} from '@floe/protocol';
+import type { Codec } from '@floe/redstuff';
+import { CommitteeTracker } from './committee-tracker.ts';
+import { Confirmations } from './confirmations.ts';
+import { checkLedger, followEvents } from './event-follower.ts';
+import { nodeHealth } from './health.ts';
+import { NodeService } from './http/node-handler.ts';
+import type { NodeLedger } from './ledger-port.ts';
+import { defaultLimits, type NodeLimits } from './limits.ts';
+import { MetadataStore } from './metadata-store.ts';
+import { openNodeDirectory } from './node-directory.ts';
+import { createNodeMetrics } from './node-metrics.ts';
+import { PendingUploads } from './pending-uploads.ts';
+import { type DenyList, Reads } from './reads.ts';
+import { Registrations } from './registrations.ts';
+import { BlobRegistry } from './registry/blob-registry.ts';
+import { SegmentLog } from './segment-log/segment-log.ts';
+import type { SliverStore, SliverStoreStatus } from './sliver-store.ts';
+import { Symbols } from './symbols.ts';
+import { Uploads } from './uploads.ts';
+
+export interface StorageNodeConfig {
+  /** Holds identity and slivers; made when absent. */
+  readonly directory: string;
+  readonly nodeId: NodeId;
+  /** 32 bytes, big-endian. */
+  readonly blsSecretKey: Uint8Array;
+  /** The network: its system object names it. */
+  readonly ledger: { readonly systemObjectId: ObjectId };
+  readonly limits?: Partial<NodeLimits>;
+  /** Stops an `open` that waits for its ledger. */
+  readonly signal?: AbortSignal;
+}
+
+export interface StorageNodeModules {
+  /** The node's own; it stays open when the node closes. */
+  readonly store: KeyValueStore;
+  readonly fileSystem: FileSystem;
+  readonly ledgerClient: NodeLedger;
+  /** May be shared between nodes; it stays open when the node closes. */
+  readonly codec: Codec;
+  readonly bls: Bls;
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  readonly rng: Rng;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly denyList?: DenyList;
+}
+
+export interface StorageNodeStatus {
+  readonly nodeId: NodeId;
+  readonly epoch: Epoch;
+  readonly health: NodeHealth;
+  readonly store: SliverStoreStatus;
+  readonly activeRequests: number;
+}
+
+interface Parts {
+  readonly committees: CommitteeTracker;
+  readonly registry: BlobRegistry;
+  readonly slivers: SliverStore;
+  readonly uploads: Uploads;
+  readonly service: NodeService;
+  readonly following: Promise<void>;
+  readonly stop: AbortController;
+  readonly health: (detailed: boolean) => NodeHealth;
+}
+
+const nothingDenied: DenyList = { has: (_blobId: BlobId) => false };
+
+export class StorageNode {
+  readonly #nodeId: NodeId;
+  readonly #parts: Parts;
+  #closed: Promise<void> | undefined;
+
+  /**
+   * Opens the node; waits while its ledger cannot be reached.
+   * @throws DIRECTORY_MISMATCH, DIRECTORY_DAMAGED, FOREIGN_FILE, LEDGER_MISMATCH, LEDGER_BEHIND
+   */
+  static async open(config: StorageNodeConfig, modules: StorageNodeModules): Promise<StorageNode> {
+    const limits = { ...defaultLimits, ...config.limits };
+    const logger = modules.logger.child({ node: config.nodeId.slice(0, 10) });
+    const metrics = createNodeMetrics(modules.metrics);
+    const { store, fileSystem, ledgerClient: ledger, codec, bls, clock, scheduler, rng } = modules;
+    const { directory, nodeId, blsSecretKey } = config;
+    const stop = new AbortController();
+    const { signal } = stop;
+    config.signal?.throwIfAborted();
+    const giveUp = (): void => stop.abort(config.signal?.reason);
+    config.signal?.addEventListener('abort', giveUp, { once: true });
+    const publicKey = bls.publicKey(blsSecretKey);
+    const startedMs = clock.monotonicMs();
+
+    const identity = await openNodeDirectory(
+      { directory, nodeId, systemObjectId: config.ledger.systemObjectId },
+      { fileSystem, rng },
+    );
+    const registry = new BlobRegistry({ store });
+    await checkLedger({ signal }, { ledger, store, registry, scheduler, logger });
+    const committees = await CommitteeTracker.open({ nodeId, signal }, { ledger, store, scheduler, logger });
+    const slivers = await SegmentLog.open(
+      { directory: `${directory}/slivers`, nodeId: objectIdBytes(nodeId), storeTag: identity.storeTag, limits },
+      { fileSystem, store, logger, metrics: modules.metrics },
+    );
+    const metadata = new MetadataStore({ directory, limits }, { store, fileSystem });
+    const pending = new PendingUploads({ limits }, { clock });
+    const registrations = new Registrations({ maxWaiting: limits.longPolls }, { scheduler });
+    const denyList = modules.denyList ?? nothingDenied;
+    const held = { registry, committees, metadata, slivers, pending, metrics, logger };
+    const uploads = new Uploads({ ...held, codec });
+    const reads = new Reads({ ...held, denyList });
+    const confirmations = new Confirmations(
+      { blsSecretKey, limits },
+      { ...held, uploads, reads, registrations, codec, bls },
+    );
+    const symbols = new Symbols({ limits }, { committees, reads, codec });
+    const health = (detailed: boolean): NodeHealth =>
+      nodeHealth({ startedMs, publicKey, detailed }, { clock, committees, registry });
+    const service = new NodeService(
+      { limits },
+      { committees, uploads, reads, confirmations, symbols, health, clock, scheduler, rng, metrics, logger },
+    );
+    const following = followEvents(
+      { limits, signal },
+      { ledger, store, registry, committees, pending, uploads, registrations, scheduler, metrics, logger },
+    );
+    // Seen by whoever awaits `finished`; logged in any case.
+    following.catch((error: unknown) => logger.error('the node cannot follow its ledger any more', { error }));
+    config.signal?.removeEventListener('abort', giveUp);
+    logger.info('storage node is open', { epoch: committees.epoch, shards: committees.ownShards.length });
+    return new StorageNode(nodeId, { committees, registry, slivers, uploads, service, following, stop, health });
+  }
+
+  private constructor(nodeId: NodeId, parts: Parts) {
+    this.#nodeId = nodeId;
+    this.#parts = parts;
+  }
+
+  /** Answers the node's HTTP requests. */
+  get handler(): HttpHandler {
+    return this.#parts.service.handler;
+  }
+
+  /** Resolves when the node was closed; rejects when it cannot go on, and should be closed. */
+  get finished(): Promise<void> {
+    return this.#parts.following;
+  }
+
+  status(): StorageNodeStatus {
+    const { committees, slivers, service, health } = this.#parts;
+    return {
+      nodeId: this.#nodeId,
+      epoch: committees.epoch,
+      health: health(false),
+      store: slivers.status(),
+      activeRequests: service.activeRequests,
+    };
+  }
+
+  /** Stops accepting, finishes what is under way, makes everything durable. Can be called twice. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    const { service, stop, following, uploads, slivers } = this.#parts;
+    await service.close();
+    stop.abort(new Error('the node was closed'));
+    await following.catch(() => undefined);
+    await uploads.settle();
+    await slivers.close();
+  }
+}
