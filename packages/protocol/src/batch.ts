@@ -17,7 +17,7 @@
  *                    it was cut off, which HTTP/1.1 alone does not always show
  *
  * The decoder looks at the 8 bytes of the header first, so a frame that announces more than its limit is refused before
- * any of it is kept, and it never keeps more than one frame plus one chunk of input.
+ * any of it is kept. It keeps at most the bytes of one frame, one chunk of input and two blocks for small chunks.
  */
 import { assert } from '@floe/platform';
 import { BcsReader, BcsWriter } from './bcs.ts';
@@ -183,23 +183,55 @@ export function createBatchDecoder(limits: BatchLimits): BatchDecoder {
   };
 }
 
-/** Chunks not yet taken. Joining happens once per taken piece, and not at all when it lies within one chunk. */
+/** A chunk below this is copied into a block with others; one above it is kept as it is. */
+const SMALL_CHUNK_BYTES = 4096;
+const BLOCK_SIZE_BYTES = 65_536;
+
+/**
+ * Chunks not yet taken. Joining happens once per taken piece, and not at all when it lies within one chunk. Small chunks
+ * are gathered in blocks, so that a sender of single bytes costs no more memory than one of whole frames.
+ */
 function createInput() {
   const chunks: Uint8Array[] = [];
   let size = 0;
+  let block = new Uint8Array(0);
+  let blockUsed = 0;
+  /** Whether the last of `chunks` is the used end of `block`, so that it can be extended. */
+  let blockIsLast = false;
+  let lastStart = 0;
+  const gather = (chunk: Uint8Array): void => {
+    if (blockUsed + chunk.length > block.length) {
+      block = new Uint8Array(BLOCK_SIZE_BYTES);
+      blockUsed = 0;
+      blockIsLast = false;
+    }
+    if (!blockIsLast) lastStart = blockUsed;
+    block.set(chunk, blockUsed);
+    blockUsed += chunk.length;
+    const gathered = block.subarray(lastStart, blockUsed);
+    if (blockIsLast) chunks[chunks.length - 1] = gathered;
+    else chunks.push(gathered);
+    blockIsLast = true;
+  };
   return {
     get size() {
       return size;
     },
     push(chunk: Uint8Array) {
       if (chunk.length === 0) return;
+      size += chunk.length;
+      if (chunk.length < SMALL_CHUNK_BYTES && chunks.length > 0) {
+        gather(chunk);
+        return;
+      }
       // A plain view also of a Node.js Buffer, whose slice() would not copy.
       chunks.push(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength));
-      size += chunk.length;
+      blockIsLast = false;
     },
     take(wanted: number): Uint8Array | undefined {
       if (size < wanted) return undefined;
       size -= wanted;
+      blockIsLast = false; // taking may split it
       const first = chunks[0];
       if (first === undefined) return new Uint8Array(0);
       if (first.length >= wanted) {

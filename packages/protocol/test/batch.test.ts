@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isFloeError } from '@floe/platform';
+import { equalBytes, isFloeError } from '@floe/platform';
 import {
   type BatchFrame,
   batchFrameParts,
@@ -105,6 +105,34 @@ describe('decoding', () => {
       yield new Uint8Array(0);
     }
     expect(await collect(decodeBatch(source(), LIMITS))).toEqual([aSliver]);
+  });
+
+  it('gathers the bytes of small chunks instead of keeping the chunks', () => {
+    const sliverData = Uint8Array.from({ length: 150_000 }, (_unused, i) => i % 251);
+    const data = encodeBatchFrame({ kind: 'sliver', axis: 'primary', pair: 1 as SliverPairIndex, sliverData });
+    const decoder = createBatchDecoder({ maxSliverBytes: sliverData.length, maxFrames: 1 });
+    decoder.push(data.subarray(0, 1));
+    // The same array every time: a decoder that kept it would read its last value everywhere.
+    const chunk = new Uint8Array(1);
+    for (let at = 1; at < data.length; at += 1) {
+      if (decoder.next() !== undefined) expect.unreachable();
+      chunk[0] = data[at]!;
+      decoder.push(chunk);
+    }
+    const frame = decoder.next();
+    expect(frame?.kind === 'sliver' && equalBytes(frame.sliverData, sliverData)).toBe(true);
+  });
+
+  it('keeps the order of small and large chunks that alternate', async () => {
+    const sliverData = Uint8Array.from({ length: 60_000 }, (_unused, i) => i % 251);
+    const frame: BatchFrame = { kind: 'sliver', axis: 'primary', pair: 1 as SliverPairIndex, sliverData };
+    const limits = { maxSliverBytes: sliverData.length, maxFrames: 3 };
+    for (const sizes of [[1, 5000], [4095, 4096, 3], [1, 2, 20_000, 7, 9], [100]]) {
+      const list = await decode(await encoded([frame, aSliver, frame]), sizes, limits);
+      expect(list.map((one) => hex(encodeBatchFrame(one)))).toEqual(
+        [frame, aSliver, frame].map((one) => hex(encodeBatchFrame(one))),
+      );
+    }
   });
 
   it('gives a frame as soon as it is complete', () => {
