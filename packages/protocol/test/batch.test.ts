@@ -111,10 +111,13 @@ describe('decoding', () => {
     const sliverData = Uint8Array.from({ length: 150_000 }, (_unused, i) => i % 251);
     const data = encodeBatchFrame({ kind: 'sliver', axis: 'primary', pair: 1 as SliverPairIndex, sliverData });
     const decoder = createBatchDecoder({ maxSliverBytes: sliverData.length, maxFrames: 1 });
-    decoder.push(data.subarray(0, 1));
-    // The same array every time: a decoder that kept it would read its last value everywhere.
+    // The header, and a first byte behind which others gather.
+    decoder.push(data.subarray(0, 8));
+    expect(decoder.next()).toBeUndefined();
+    decoder.push(data.subarray(8, 9));
+    // Then the same array every time: a decoder that kept it would read its last value everywhere.
     const chunk = new Uint8Array(1);
-    for (let at = 1; at < data.length; at += 1) {
+    for (let at = 9; at < data.length; at += 1) {
       if (decoder.next() !== undefined) expect.unreachable();
       chunk[0] = data[at]!;
       decoder.push(chunk);
