@@ -7,7 +7,7 @@
  */
 import { concurrencyErrors } from '@floe/platform';
 import { errors } from './errors.ts';
-import { InlineRunner } from './inline-runner.ts';
+import type { InlineRunner } from './inline-runner.ts';
 import { isCheap } from './job-cost.ts';
 import type { Job, JobOptions, JobResult, JobResults, JobRunner } from './jobs.ts';
 import { type JobMessage, packJob, receivedError, type WorkerMessage } from './worker-protocol.ts';

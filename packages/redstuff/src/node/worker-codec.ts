@@ -44,7 +44,8 @@ export function yieldToEventLoop(): Promise<void> {
 
 /** A thread that runs a module. */
 export function spawnThread(script: URL): WorkerHandle {
-  const worker = new Worker(script);
+  // Flags of the process are for its main thread: some, such as --input-type, no thread with a file can start with.
+  const worker = new Worker(script, { execArgv: [] });
   return {
     post: (message, transfer) => worker.postMessage(message, transfer),
     onMessage: (listener) => worker.on('message', (message: WorkerMessage) => listener(message)),
