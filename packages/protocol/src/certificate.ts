@@ -5,7 +5,7 @@
  * Assembling checks the aggregate first, one pairing check for the whole committee; only when that fails does it bisect
  * to find the wrong signatures, at about 2·log2(m) further checks for each of them, and leaves those out.
  */
-import { assert, equalBytes, isFloeError } from '@floe/platform';
+import { assert, isFloeError } from '@floe/platform';
 import { type BcsReader, decodeBcs, encodeBcs } from './bcs.ts';
 import type { Bls } from './bls.ts';
 import { type Committee, type CommitteeMember, weightOf } from './committee.ts';
@@ -160,16 +160,6 @@ export function verifyCertificate(
   if (!bls.verifyAggregate(keys, certificate.message, certificate.signature)) {
     throw refuse('a signature of all signers over the message', 'another');
   }
-}
-
-/** Whether both certify the same message with the same signers and signature. */
-export function equalCertificates(a: Certificate, b: Certificate): boolean {
-  return (
-    a.signers.length === b.signers.length &&
-    a.signers.every((signer, i) => signer === b.signers[i]) &&
-    equalBytes(a.message, b.message) &&
-    equalBytes(a.signature, b.signature)
-  );
 }
 
 /** BCS `ProtocolMessageCertificate`. */

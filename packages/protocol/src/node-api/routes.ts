@@ -92,11 +92,6 @@ export function nodeRequest(route: NodeRoute): { method: NodeMethod; target: str
   return { method, target: `/v1${targetOf(route)}` };
 }
 
-/** Shape of a path, for metrics and logs: bounded in number whatever clients send. */
-export function routeLabel(route: NodeRoute): NodeRouteName {
-  return route.name;
-}
-
 /** What a URL without an origin is read against. */
 const BASE = 'http://node.invalid';
 
