@@ -57,6 +57,10 @@ export const errors = errorCatalogue({
     'exhausted',
     ({ limit }) => `the ledger has ${limit} transactions waiting, its limit; try again later`,
   ),
+  SUBSCRIPTIONS_FULL: spec<{ limit: number }>(
+    'exhausted',
+    ({ limit }) => `the ledger serves ${limit} subscriptions, its limit; try again later`,
+  ),
   LEDGER_STORE_FAILED: spec<{ reason: string }>(
     'unavailable',
     ({ reason }) => `the ledger could not write its state, nothing was executed: ${reason}`,

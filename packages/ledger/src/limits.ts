@@ -44,8 +44,7 @@ export const MAX_SIGNATURE_CHECKS = 4096;
 export const MAX_PAGE_SIZE = 1000;
 /** Index entries that one page looks at when its filter is no full type: the page may come back short, with a cursor. */
 export const MAX_SCANNED_ENTRIES = 10_000;
-/** Checkpoints a subscriber may lag before it is read from the journal again instead of from memory. */
-export const MAX_BUFFERED_CHECKPOINTS = 64;
+/** Followers of the chain at once; each costs a few hundred bytes, nothing is buffered for it. */
 export const MAX_SUBSCRIPTIONS = 1024;
 
 /** Objects kept decoded: contents, in bytes. */
@@ -56,3 +55,7 @@ export const TREE_CACHE_PAGES = 16_384;
 export const CERTIFICATE_CACHE_ENTRIES = 4096;
 /** Parsed types remembered. */
 export const TYPE_CACHE_ENTRIES = 4096;
+/** Executed transactions kept decoded for the nodes that follow the chain. */
+export const RECENT_TRANSACTIONS = 2048;
+/** Parsed public keys of signers. */
+export const PUBLIC_KEY_CACHE_ENTRIES = 4096;

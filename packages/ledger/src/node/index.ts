@@ -1,1 +1,3 @@
-export {};
+/** Ports of the ledger in Node.js: signatures through `node:crypto`. */
+export { createCheckpointSigner } from './checkpoint-signer.ts';
+export { createSignatureVerifier } from './signature-verifier.ts';

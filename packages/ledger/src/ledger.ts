@@ -1,0 +1,349 @@
+/**
+ * The ledger: one chain in one store. Composes ordering, signatures, the state machine and the journal, and answers
+ * queries from the last durable checkpoint.
+ *
+ * Invariants: what `execute` resolved with is on disk; a digest has one result for ever; checkpoints are gapless.
+ */
+import {
+  functionSignature,
+  type FunctionSignature,
+  layouts,
+  packageAt,
+  structDeclaration,
+  type StructDeclaration,
+} from '@floe/contracts';
+import {
+  type Clock,
+  type KeyValueStore,
+  type Logger,
+  Semaphore,
+  silentLogger,
+  toHex,
+} from '@floe/platform';
+import type { Bls, ObjectId, SuiAddress } from '@floe/protocol';
+import type {
+  ChainInfo,
+  CheckpointRecord,
+  CoinBalance,
+  CoinInfo,
+  Digest,
+  DynamicFieldEntry,
+  EpochInfo,
+  LedgerApi,
+  LedgerObject,
+  OwnedQuery,
+  Page,
+  SimulateOptions,
+  SimulationResult,
+  TransactionRecord,
+} from './api.ts';
+import type { Genesis } from './chain-codec.ts';
+import { dynamicFieldEntry } from './dynamic-fields.ts';
+import { createEmbeddedEngine, type OrderedBatch, type OrderingEngine, type Outcome } from './engine.ts';
+import { errors } from './errors.ts';
+import { objectValue } from './execution/datatypes.ts';
+import { executeTransaction } from './execution/executor.ts';
+import { MAX_PAGE_SIZE, MAX_SIGNATURE_CHECKS, MAX_TRANSACTION_BYTES, REFERENCE_GAS_PRICE } from './limits.ts';
+import { checkSignatures, type SignatureVerifier } from './signatures.ts';
+import { sequenceKey, StateMachine } from './state-machine.ts';
+import type { MembershipProof } from './state-tree.ts';
+import { openChain } from './store-opening.ts';
+import { Subscriptions } from './subscription.ts';
+import { TABLES } from './tables.ts';
+import { decodeTransactionData, encodeTransactionData, transactionDigest, type TransactionData } from './transaction-data.ts';
+import { OBJECT_FIELD_WRAPPER_PREFIX, SUI_COIN_TYPE } from './type-constants.ts';
+import { canonicalType } from './type-tag.ts';
+
+/** Signs checkpoints with the chain's key. */
+export interface CheckpointSigner {
+  /** Ed25519, 32 bytes. */
+  readonly publicKey: Uint8Array;
+  /** 64 bytes. */
+  sign(message: Uint8Array): Uint8Array;
+}
+
+export interface LedgerOptions {
+  /** Makes the chain when the store is empty; otherwise the store must hold this very chain. */
+  readonly genesis?: Genesis;
+  /** Transactions that may wait for a batch; default MAX_WAITING_TRANSACTIONS. */
+  readonly maxWaiting?: number;
+  /** Transactions of one checkpoint; default MAX_BATCH_TRANSACTIONS. */
+  readonly maxBatch?: number;
+}
+
+export interface LedgerModules {
+  /** The ledger's own; it closes it. */
+  readonly store: KeyValueStore;
+  readonly clock: Clock;
+  readonly bls: Pick<Bls, 'verifyAggregate' | 'compressPublicKey'>;
+  readonly signatures: SignatureVerifier;
+  readonly signer: CheckpointSigner;
+  readonly logger?: Logger;
+}
+
+/** Protocol version that Sui clients are told; what `@mysten/sui` 2.33 was made for. */
+const PROTOCOL_VERSION = 138n;
+
+export class Ledger implements LedgerApi {
+  readonly #modules: LedgerModules;
+  readonly #machine: StateMachine;
+  readonly #engine: OrderingEngine;
+  readonly #logger: Logger;
+  readonly #subscriptions = new Subscriptions();
+  readonly #underWay = new Map<string, Promise<TransactionRecord>>();
+  readonly #signatureChecks = new Semaphore({
+    name: 'signature checks',
+    permits: MAX_SIGNATURE_CHECKS,
+    maxWaiting: MAX_SIGNATURE_CHECKS,
+  });
+  #closing: Promise<void> | undefined;
+  #startTimestampMs: number;
+
+  private constructor(machine: StateMachine, startTimestampMs: number, options: LedgerOptions, modules: LedgerModules) {
+    this.#modules = modules;
+    this.#machine = machine;
+    this.#startTimestampMs = startTimestampMs;
+    this.#logger = modules.logger ?? silentLogger;
+    this.#engine = createEmbeddedEngine(
+      { startTimestampMs: machine.head.timestampMs, maxWaiting: options.maxWaiting, maxBatch: options.maxBatch },
+      { clock: modules.clock, deliver: (batch) => this.#deliver(batch) },
+    );
+  }
+
+  /**
+   * Opens the chain in the store, or makes it from `genesis`.
+   *
+   * @throws LEDGER_EMPTY, CHAIN_MISMATCH, STORE_FORMAT_UNSUPPORTED, LEDGER_KEY_MISMATCH, LEDGER_CORRUPT
+   */
+  static async open(options: LedgerOptions, modules: LedgerModules): Promise<Ledger> {
+    const { machine, genesis } = await openChain(options.genesis, modules);
+    return new Ledger(machine, genesis.timestampMs, options, modules);
+  }
+
+  get chain(): ChainInfo {
+    return this.#machine.chain;
+  }
+
+  epochInfo(): EpochInfo {
+    return {
+      epoch: 0n,
+      referenceGasPrice: REFERENCE_GAS_PRICE,
+      startTimestampMs: this.#startTimestampMs,
+      protocolVersion: PROTOCOL_VERSION,
+      firstCheckpoint: 0n,
+    };
+  }
+
+  getObject(id: ObjectId, version?: bigint): LedgerObject | undefined {
+    const object = this.#machine.objects.getObject(id);
+    return version === undefined || object?.version === version ? object : undefined;
+  }
+
+  listOwned(query: OwnedQuery): Page<LedgerObject> {
+    return this.#machine.objects.listOwned(query);
+  }
+
+  listDynamicFields(query: { parent: ObjectId; cursor?: Uint8Array; limit: number }): Page<DynamicFieldEntry> {
+    const page = this.#machine.objects.listChildren(query);
+    const items = page.items.flatMap((object) => dynamicFieldEntry(object) ?? []);
+    return { items, nextCursor: page.nextCursor };
+  }
+
+  balance(owner: SuiAddress, coinType: string): CoinBalance {
+    return this.#machine.objects.balance(owner, coinType);
+  }
+
+  listBalances(query: { owner: SuiAddress; cursor?: Uint8Array; limit: number }): Page<CoinBalance> {
+    return this.#machine.objects.listBalances(query);
+  }
+
+  coinInfo(coinType: string): CoinInfo | undefined {
+    const type = canonicalType(coinType);
+    if (type === SUI_COIN_TYPE) {
+      const totalSupply = 10_000_000_000n * 1_000_000_000n;
+      return { coinType: type, decimals: 9, symbol: 'SUI', name: 'Sui', description: 'Pays for gas', totalSupply };
+    }
+    if (type !== `${this.chain.addresses.wal}::wal::WAL`) return undefined;
+    return {
+      coinType: type,
+      decimals: 9,
+      symbol: 'WAL',
+      name: 'WAL Token',
+      description: 'Pays for storage',
+      totalSupply: this.#walSupply(),
+    };
+  }
+
+  packageFunction(packageId: ObjectId, module: string, name: string): FunctionSignature | undefined {
+    const packageName = packageAt(packageId, this.chain.addresses);
+    return packageName === undefined ? undefined : functionSignature(packageName, module, name);
+  }
+
+  packageDatatype(packageId: ObjectId, module: string, name: string): StructDeclaration | undefined {
+    const packageName = packageAt(packageId, this.chain.addresses);
+    return packageName === undefined ? undefined : structDeclaration(packageName, module, name);
+  }
+
+  gasCoins(owner: SuiAddress, except: ReadonlySet<ObjectId>, limit: number): LedgerObject[] {
+    return this.#machine.objects.gasCoins(owner, except, limit);
+  }
+
+  getTransaction(digest: Digest): TransactionRecord | undefined {
+    return digest.length === 32 ? this.#machine.transaction(digest) : undefined;
+  }
+
+  getCheckpoint(which: bigint | Digest | 'latest'): CheckpointRecord | undefined {
+    if (which === 'latest') return this.#machine.head;
+    if (typeof which === 'bigint') return this.#machine.checkpoint(which);
+    const key = which.length === 32 ? this.#modules.store.get(TABLES.checkpointDigests, which) : undefined;
+    if (key === undefined) return undefined;
+    return this.#machine.checkpoint(new DataView(key.buffer, key.byteOffset, 8).getBigUint64(0));
+  }
+
+  listCheckpoints(from: bigint, limit: number): CheckpointRecord[] {
+    if (from < 0n || !Number.isInteger(limit) || limit < 1 || limit > MAX_PAGE_SIZE) {
+      throw errors.INVALID_QUERY({ reason: `from ${from}, limit ${limit} (1 to ${MAX_PAGE_SIZE})` });
+    }
+    const records: CheckpointRecord[] = [];
+    for (let sequence = from; records.length < limit; sequence += 1n) {
+      const record = this.#machine.checkpoint(sequence);
+      if (record === undefined) break;
+      records.push(record);
+    }
+    return records;
+  }
+
+  subscribe(options: { from?: bigint; signal?: AbortSignal } = {}): AsyncIterable<CheckpointRecord> {
+    const from = options.from ?? this.#machine.head.sequence + 1n;
+    return this.#subscriptions.follow(from, (sequence) => this.#machine.checkpoint(sequence), options.signal);
+  }
+
+  /** Proof that an object is in the state of the newest checkpoint (`state-tree.ts`); undefined when it is not. */
+  proveObject(id: ObjectId): { checkpoint: CheckpointRecord; proof: MembershipProof } | undefined {
+    const proof = this.#machine.tree.prove(id);
+    return proof === undefined ? undefined : { checkpoint: this.#machine.head, proof };
+  }
+
+  async execute(
+    transactionBytes: Uint8Array,
+    signatures: readonly Uint8Array[],
+    options: { signal?: AbortSignal } = {},
+  ): Promise<TransactionRecord> {
+    options.signal?.throwIfAborted();
+    if (this.#closing !== undefined) throw errors.LEDGER_CLOSED({});
+    if (transactionBytes.length > MAX_TRANSACTION_BYTES) {
+      throw errors.LIMIT_EXCEEDED({
+        what: 'bytes of a transaction',
+        limit: MAX_TRANSACTION_BYTES,
+        came: transactionBytes.length,
+      });
+    }
+    const transaction = decodeTransactionData(transactionBytes);
+    const digest = transactionDigest(transactionBytes);
+    const known = this.#machine.transaction(digest);
+    if (known !== undefined) return known;
+    await this.#signatureChecks.run(
+      () => checkSignatures(transaction, transactionBytes, signatures, this.#modules.signatures),
+      options.signal,
+    );
+    return this.#submitOnce({ digest, transaction, transactionBytes, signatures }, options.signal);
+  }
+
+  simulate(request: TransactionData | Uint8Array, options: SimulateOptions = {}): SimulationResult {
+    if (this.#closing !== undefined) throw errors.LEDGER_CLOSED({});
+    const bytes = request instanceof Uint8Array ? request : encodeTransactionData(request);
+    if (bytes.length > MAX_TRANSACTION_BYTES) {
+      throw errors.LIMIT_EXCEEDED({ what: 'bytes of a transaction', limit: MAX_TRANSACTION_BYTES, came: bytes.length });
+    }
+    const { result, writes, commandResults } = executeTransaction(
+      {
+        digest: transactionDigest(bytes),
+        transaction: decodeTransactionData(bytes),
+        sizeBytes: bytes.length,
+        timestampMs: Math.max(this.#machine.head.timestampMs, Math.floor(this.#modules.clock.nowMs())),
+        mode: options.checks === 'disabled' ? 'unchecked' : 'simulate',
+      },
+      this.#machine.objects,
+      this.#machine.execution,
+    );
+    const outputObjects = [...writes.values()].filter((object) => object !== undefined);
+    return { ...result, commandResults, outputObjects };
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.#engine.close();
+    this.#subscriptions.close();
+    await this.#modules.store.close();
+  }
+
+  /** The same transaction sent twice at once is executed once; a caller that goes away takes nobody with it. */
+  async #submitOnce(
+    signed: Parameters<OrderingEngine['submit']>[0],
+    signal: AbortSignal | undefined,
+  ): Promise<TransactionRecord> {
+    const name = toHex(signed.digest);
+    let submitted = this.#underWay.get(name);
+    if (submitted === undefined) {
+      submitted = this.#engine.submit(signed).finally(() => this.#underWay.delete(name));
+      this.#underWay.set(name, submitted);
+    }
+    return signal === undefined ? submitted : untilAborted(submitted, signal);
+  }
+
+  async #deliver(batch: OrderedBatch): Promise<readonly Outcome[]> {
+    const prepared = this.#machine.prepare(batch);
+    if (prepared.checkpoint === undefined) return prepared.outcomes;
+    try {
+      await this.#modules.store.write(prepared.operations);
+    } catch (error) {
+      return this.#afterFailedWrite(prepared, error);
+    }
+    prepared.commit();
+    this.#subscriptions.notify();
+    return prepared.outcomes;
+  }
+
+  /** Usually nothing was written. Should the write have taken effect all the same, its results count. */
+  #afterFailedWrite(prepared: ReturnType<StateMachine['prepare']>, error: unknown): readonly Outcome[] {
+    const reason = error instanceof Error ? error.message : String(error);
+    const checkpoint = prepared.checkpoint as CheckpointRecord;
+    if (this.#modules.store.get(TABLES.checkpoints, sequenceKey(checkpoint.sequence)) !== undefined) {
+      this.#logger.warn('a write that reported failure took effect', { sequence: `${checkpoint.sequence}`, reason });
+      prepared.commit();
+      this.#subscriptions.notify();
+      return prepared.outcomes;
+    }
+    this.#logger.error('could not write a checkpoint', { sequence: `${checkpoint.sequence}`, reason });
+    const failure = errors.LEDGER_STORE_FAILED({ reason }, error);
+    return prepared.outcomes.map((outcome) => (isOld(outcome, checkpoint) ? outcome : { error: failure }));
+  }
+
+  #walSupply(): bigint {
+    const { items } = this.#machine.objects.listChildren({ parent: this.chain.treasuryObjectId, limit: 10 });
+    const entry = items
+      .filter(({ type }) => type.includes(OBJECT_FIELD_WRAPPER_PREFIX))
+      .flatMap((object) => dynamicFieldEntry(object) ?? [])[0];
+    const cap = entry?.childId === undefined ? undefined : this.getObject(entry.childId);
+    if (cap === undefined) throw errors.LEDGER_CORRUPT({ what: 'WAL treasury', reason: 'its cap is missing' });
+    return objectValue<layouts.TreasuryCap>(cap, layouts.TreasuryCap as never).totalSupply;
+  }
+}
+
+/** Whether the outcome does not depend on the batch: refused, or executed before. */
+function isOld(outcome: Outcome, checkpoint: CheckpointRecord): boolean {
+  return 'error' in outcome || outcome.record.checkpoint < checkpoint.sequence;
+}
+
+function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  return new Promise<T>((resolve, reject) => {
+    const abort = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}

@@ -1,0 +1,265 @@
+/**
+ * The replicated state machine: a batch in order with its timestamp goes in; records, a checkpoint and one atomic write
+ * come out. Same genesis and same batches give the same checkpoint digests, whoever runs it and however often.
+ *
+ * Nothing in memory changes until the write is durable (`commit`); a failed write is forgotten as if the batch had never
+ * come. A batch in which nothing could be executed makes no checkpoint.
+ */
+import { packageAddresses } from '@floe/contracts';
+import { type KeyValueOperation, type KeyValueStore, toHex, utf8 } from '@floe/platform';
+import type { Bls, ObjectId } from '@floe/protocol';
+import { BoundedCache } from './bounded-cache.ts';
+import type { ChainInfo, CheckpointRecord, Digest, GasUsed, LedgerObject, TransactionRecord } from './api.ts';
+import type { Genesis } from './chain-codec.ts';
+import { STORE_FORMAT, encodeGenesis } from './chain-codec.ts';
+import { decodeStoredCheckpoint, encodeStoredCheckpoint, makeCheckpoint } from './checkpoint-codec.ts';
+import type { OrderedBatch, Outcome, SignedTransaction } from './engine.ts';
+import { Datatypes } from './execution/datatypes.ts';
+import { type ExecutionModules, executeTransaction } from './execution/executor.ts';
+import { genesisRecord } from './genesis-record.ts';
+import { decodeStoredTransaction, encodeStoredTransaction } from './journal-codec.ts';
+import { RECENT_TRANSACTIONS } from './limits.ts';
+import { createCertificateVerifier } from './natives/certificates.ts';
+import { createNatives } from './natives/index.ts';
+import { sealObject } from './object-codec.ts';
+import { type ObjectReader, ObjectStore } from './object-store.ts';
+import { leafHash, StateTree, treeKey } from './state-tree.ts';
+import { TABLES } from './tables.ts';
+import { CLOCK_ID } from './type-constants.ts';
+
+export interface StateMachineModules {
+  readonly store: KeyValueStore;
+  readonly bls: Pick<Bls, 'verifyAggregate' | 'compressPublicKey'>;
+  /** Ed25519 signature (64 bytes) of the chain's key. */
+  readonly sign: (message: Uint8Array) => Uint8Array;
+}
+
+/** A batch that was executed and is not durable yet. */
+export interface PreparedBatch {
+  readonly outcomes: readonly Outcome[];
+  /** Undefined when nothing was executed; then there is nothing to write. */
+  readonly checkpoint: CheckpointRecord | undefined;
+  readonly operations: readonly KeyValueOperation[];
+  /** To be called once, when the operations are durable. */
+  commit(): void;
+}
+
+export const META_KEYS = { format: utf8('format'), genesis: utf8('genesis'), head: utf8('head') } as const;
+
+const NO_GAS: GasUsed = { computationCost: 0n, storageCost: 0n, storageRebate: 0n, nonRefundableStorageFee: 0n };
+
+/** Objects of the batch under way, over what is durable. */
+class Overlay implements ObjectReader {
+  readonly writes = new Map<ObjectId, LedgerObject | undefined>();
+  readonly #below: ObjectReader;
+
+  constructor(below: ObjectReader) {
+    this.#below = below;
+  }
+
+  getObject(id: ObjectId): LedgerObject | undefined {
+    return this.writes.has(id) ? this.writes.get(id) : this.#below.getObject(id);
+  }
+}
+
+export class StateMachine {
+  readonly objects: ObjectStore;
+  readonly tree: StateTree;
+  readonly execution: ExecutionModules;
+  readonly #modules: StateMachineModules;
+  readonly #recent = new BoundedCache<string, TransactionRecord>(RECENT_TRANSACTIONS);
+  #head: CheckpointRecord;
+
+  private constructor(chain: ChainInfo, head: CheckpointRecord, modules: StateMachineModules) {
+    const types = new Datatypes(chain.addresses);
+    this.#modules = modules;
+    this.#head = head;
+    this.objects = new ObjectStore(modules.store);
+    this.tree = new StateTree(modules.store);
+    this.execution = {
+      chain,
+      types,
+      natives: createNatives(),
+      certificates: createCertificateVerifier(modules.bls),
+    };
+  }
+
+  /** Continues from what the store holds. */
+  static resume(genesis: Genesis, head: CheckpointRecord, chainIdentifier: Digest, modules: StateMachineModules): StateMachine {
+    return new StateMachine(chainInfo(genesis, chainIdentifier), head, modules);
+  }
+
+  /** The first checkpoint, and what to write for it into an empty store. */
+  static begin(genesis: Genesis, modules: StateMachineModules): { checkpoint: CheckpointRecord; operations: KeyValueOperation[] } {
+    const objects = new ObjectStore(modules.store);
+    const writes = new Map(genesis.objects.map((object) => [object.id, object]));
+    const tree = new StateTree(modules.store).update([...writes.values()].map(leafOf));
+    const result = genesisRecord(genesis);
+    const checkpoint = makeCheckpoint(
+      {
+        epoch: 0n,
+        sequence: 0n,
+        totalTransactions: 1n,
+        previousDigest: undefined,
+        gasTotals: NO_GAS,
+        timestampMs: genesis.timestampMs,
+        stateRoot: tree.root,
+      },
+      [{ digest: result.digest, effectsDigest: result.effectsDigest, signatures: [] }],
+      modules.sign,
+    );
+    const operations = [
+      put(TABLES.meta, META_KEYS.format, Uint8Array.of(STORE_FORMAT)),
+      put(TABLES.meta, META_KEYS.genesis, encodeGenesis(genesis)),
+      ...objects.prepare(writes).operations,
+      ...tree.operations,
+      put(TABLES.transactions, result.digest, encodeStoredTransaction(result)),
+      ...checkpointOperations(checkpoint),
+    ];
+    return { checkpoint, operations };
+  }
+
+  get chain(): ChainInfo {
+    return this.execution.chain;
+  }
+
+  get head(): CheckpointRecord {
+    return this.#head;
+  }
+
+  transaction(digest: Digest): TransactionRecord | undefined {
+    const recent = this.#recent.get(toHex(digest));
+    if (recent !== undefined) return recent;
+    const bytes = this.#modules.store.get(TABLES.transactions, digest);
+    return bytes === undefined ? undefined : decodeStoredTransaction(digest.slice(), bytes);
+  }
+
+  checkpoint(sequence: bigint): CheckpointRecord | undefined {
+    if (sequence === this.#head.sequence) return this.#head;
+    if (sequence < 0n || sequence > this.#head.sequence) return undefined;
+    const bytes = this.#modules.store.get(TABLES.checkpoints, sequenceKey(sequence));
+    return bytes === undefined ? undefined : decodeStoredCheckpoint(sequence, bytes);
+  }
+
+  /** Executes a batch over the durable state. */
+  prepare(batch: OrderedBatch): PreparedBatch {
+    const sequence = this.#head.sequence + 1n;
+    const overlay = new Overlay(this.objects);
+    setClock(overlay, batch.timestampMs);
+    const executed = new Map<string, TransactionRecord>();
+    const outcomes = batch.transactions.map((signed): Outcome => {
+      const name = toHex(signed.digest);
+      const known = executed.get(name) ?? this.transaction(signed.digest);
+      if (known !== undefined) return { record: known };
+      const outcome = this.#execute(signed, batch.timestampMs, sequence, overlay);
+      if ('record' in outcome) executed.set(name, outcome.record);
+      return outcome;
+    });
+    if (executed.size === 0) return { outcomes, checkpoint: undefined, operations: [], commit() {} };
+    return { outcomes, ...this.#finish([...executed.values()], batch.timestampMs, overlay) };
+  }
+
+  #execute(signed: SignedTransaction, timestampMs: number, sequence: bigint, overlay: Overlay): Outcome {
+    const { digest, transaction, transactionBytes, signatures } = signed;
+    const input = { digest, transaction, sizeBytes: transactionBytes.length, timestampMs, mode: 'commit' as const };
+    try {
+      const { result, writes } = executeTransaction(input, overlay, this.execution);
+      for (const [id, object] of writes) overlay.writes.set(id, object);
+      return { record: { ...result, transactionBytes, signatures, checkpoint: sequence, timestampMs } };
+    } catch (error) {
+      return { error: error as Error };
+    }
+  }
+
+  #finish(
+    records: readonly TransactionRecord[],
+    timestampMs: number,
+    overlay: Overlay,
+  ): Pick<PreparedBatch, 'checkpoint' | 'operations' | 'commit'> {
+    const before = this.#head;
+    const objects = this.objects.prepare(overlay.writes);
+    const changes = [...overlay.writes].map(([id, object]) => leafOf(object ?? { id, digest: undefined }));
+    const tree = this.tree.update(changes);
+    const checkpoint = makeCheckpoint(
+      {
+        epoch: 0n,
+        sequence: before.sequence + 1n,
+        totalTransactions: before.totalTransactions + BigInt(records.length),
+        previousDigest: before.digest,
+        gasTotals: records.reduce((total, { effects }) => addGas(total, effects.gasUsed), before.gasTotals),
+        timestampMs,
+        stateRoot: tree.root,
+      },
+      records,
+      this.#modules.sign,
+    );
+    const operations = [
+      ...objects.operations,
+      ...tree.operations,
+      ...records.map((record) => put(TABLES.transactions, record.digest, encodeStoredTransaction(record))),
+      ...checkpointOperations(checkpoint),
+    ];
+    const commit = () => {
+      objects.commit();
+      tree.commit();
+      for (const record of records) this.#recent.set(toHex(record.digest), record);
+      this.#head = checkpoint;
+    };
+    return { checkpoint, operations, commit };
+  }
+}
+
+/** What a chain's genesis says about it. */
+export function chainInfo(genesis: Genesis, chainIdentifier: Digest): ChainInfo {
+  return {
+    chainIdentifier,
+    addresses: packageAddresses({ walrus: genesis.walrusPackageId, wal: genesis.walPackageId }),
+    systemObjectId: genesis.systemObjectId,
+    stakingObjectId: genesis.stakingObjectId,
+    treasuryObjectId: genesis.treasuryObjectId,
+    publicKey: genesis.publicKey,
+  };
+}
+
+/** Key of a checkpoint: u64 big-endian, so that keys order as sequences. */
+export function sequenceKey(sequence: bigint): Uint8Array {
+  const key = new Uint8Array(8);
+  new DataView(key.buffer).setBigUint64(0, sequence);
+  return key;
+}
+
+function put(table: string, key: Uint8Array, value: Uint8Array): KeyValueOperation {
+  return { kind: 'put', table, key, value };
+}
+
+function checkpointOperations(checkpoint: CheckpointRecord): KeyValueOperation[] {
+  const key = sequenceKey(checkpoint.sequence);
+  return [
+    put(TABLES.checkpoints, key, encodeStoredCheckpoint(checkpoint)),
+    put(TABLES.checkpointDigests, checkpoint.digest, key),
+    put(TABLES.meta, META_KEYS.head, key),
+  ];
+}
+
+function leafOf(object: { readonly id: ObjectId; readonly digest: Digest | undefined }) {
+  const key = treeKey(object.id);
+  return { key, leafHash: object.digest === undefined ? undefined : leafHash(key, object.digest) };
+}
+
+/** Every checkpoint sets the clock to its time before anything else runs. */
+function setClock(overlay: Overlay, timestampMs: number): void {
+  const clock = overlay.getObject(CLOCK_ID);
+  if (clock === undefined) return;
+  const contents = clock.contents.slice();
+  new DataView(contents.buffer).setBigUint64(32, BigInt(timestampMs), true);
+  overlay.writes.set(CLOCK_ID, sealObject({ ...clock, contents, version: clock.version + 1n }));
+}
+
+function addGas(total: GasUsed, used: GasUsed): GasUsed {
+  return {
+    computationCost: total.computationCost + used.computationCost,
+    storageCost: total.storageCost + used.storageCost,
+    storageRebate: total.storageRebate + used.storageRebate,
+    nonRefundableStorageFee: total.nonRefundableStorageFee + used.nonRefundableStorageFee,
+  };
+}
