@@ -317,7 +317,8 @@ describe('recoverSliver', () => {
   });
 
   it('ignores repeated and misshapen symbols and says when too few are left', async () => {
-    const { verified, sliver } = await encoded;
+    const blob = await encoded;
+    const { verified } = blob;
     const symbols = await symbolsFor('secondary', 3, [0, 4, 7]);
     const [first] = symbols;
     if (first === undefined) throw new Error('no symbol');
@@ -327,7 +328,7 @@ describe('recoverSliver', () => {
     ).rejects.toMatchObject({ code: 'NOT_ENOUGH_SYMBOLS', data: { needed: 4, came: 3 } });
     const enough = [...noise, ...symbols, ...(await symbolsFor('secondary', 3, [9]))];
     expect(await codec.recoverSliver(verified, 'secondary', 3 as SliverIndex, enough)).toEqual(
-      sliver('secondary', 3 as SliverIndex),
+      blob.sliver('secondary', 3 as SliverIndex),
     );
     await expect(codec.recoverSliver(verified, 'secondary', 10 as SliverIndex, enough)).rejects.toMatchObject({
       code: 'INVALID_SLIVER',

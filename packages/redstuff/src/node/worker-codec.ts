@@ -21,7 +21,7 @@ export interface WorkerCodecOptions {
  *
  * @example
  * const codec = createWorkerCodec({ workers: 2 });
- * const { verified, sliver } = await codec.encode(geometryOf(1000), blob, { signal });
+ * const { verified } = await codec.encode(geometryOf(1000), blob, { signal });
  * await codec.close();
  */
 export function createWorkerCodec(options: WorkerCodecOptions = {}): Codec {
