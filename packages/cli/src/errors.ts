@@ -57,6 +57,14 @@ export const cliErrors = errorCatalogue({
     ({ url, detail }) => `the faucet at ${url} did not pay: ${detail}`,
   ),
   NO_FAUCET: spec<Record<string, never>>('invalid', () => 'this network has no faucet'),
+  BLOB_NOT_OWNED: spec<{ id: string; owner: string }>(
+    'not-found',
+    ({ id, owner }) => `the wallet ${owner} owns no blob ${id}`,
+  ),
+  BLOB_NOT_DELETABLE: spec<{ id: string }>(
+    'conflict',
+    ({ id }) => `blob ${id} is permanent or has expired, and cannot be deleted`,
+  ),
   READ_BACK_DIFFERS: spec<{ blobId: string }>(
     'integrity',
     ({ blobId }) => `blob ${blobId} did not read back equal to what was stored`,

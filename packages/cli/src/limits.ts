@@ -6,8 +6,8 @@ export const MAX_NETWORK_FILE_BYTES = 4 * 1024 * 1024;
 /** A description comes from a machine that is up, or it does not come. */
 export const NETWORK_FETCH_TIMEOUT_MS = 10_000;
 
-/** Most nodes of one `floe dev`: each needs a port, an LMDB environment and about 4 MiB. */
-export const MAX_DEV_NODES = 200;
+/** Most nodes of one `floe dev`: the active set of the Walrus contracts holds no more. */
+export const MAX_DEV_NODES = 150;
 
 /** How long `floe dev --isolate` waits for a node's process to answer. */
 export const NODE_START_TIMEOUT_MS = 60_000;

@@ -77,8 +77,19 @@ export async function writeSecretFile(path: string, text: string): Promise<void>
       await file.close();
     }
     await rename(temporary, path);
+    await syncDirectory(dirname(path));
   } catch (error) {
     throw cliErrors.FILE_UNWRITABLE({ path, detail: systemErrorCode(error) ?? String(error) }, error);
+  }
+}
+
+/** Makes the names in a directory durable: a rename is on disk only then. */
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
   }
 }
 

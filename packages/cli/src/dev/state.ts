@@ -25,6 +25,8 @@ const stateSchema = z.object({
   format: z.literal(FORMAT),
   version: z.literal(FORMAT_VERSION),
   createdMs: z.int(),
+  /** Hex of random bytes that make this network's ledger different from all others. */
+  seed: z.string().regex(/^[0-9a-f]{64}$/),
   nShards: z.int(),
   regions: z.int(),
   ports: z.object({ ledger: port, faucet: port, gateway: port, nodes: z.array(port).min(1) }),

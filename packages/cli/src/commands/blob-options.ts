@@ -1,0 +1,72 @@
+/** Arguments of the commands that use a network: store, read, status, list, delete. */
+import type { Command } from 'commander';
+import { createOutput, type Output } from '../output.ts';
+import { wholeNumber } from './dev-options.ts';
+
+/** Options that every command with a network takes. */
+export interface NetworkOptions {
+  readonly network?: string;
+  readonly wallet?: string;
+  readonly json?: boolean;
+}
+
+export interface StoreOptions extends NetworkOptions {
+  readonly epochs: number;
+  readonly permanent?: boolean;
+}
+
+export interface ReadOptions extends NetworkOptions {
+  readonly out?: string;
+  readonly strict?: boolean;
+}
+
+/** Adds the options that find network and wallet. */
+export function withNetwork(command: Command): Command {
+  return command
+    .option('--network <path-or-url>', 'the network.json to use (default FLOE_NETWORK, else .floe/network.json)')
+    .option('--wallet <file>', "the wallet to use (default FLOE_WALLET, else the one in the network's directory)")
+    .option('--json', 'print JSON');
+}
+
+export function outputOf(options: { readonly json?: boolean }): Output {
+  return createOutput(options.json === true);
+}
+
+export function addBlobCommands(program: Command, signal: AbortSignal): void {
+  withNetwork(program.command('store <files...>'))
+    .description('store files and print their blob ids')
+    .option('--epochs <count>', 'how many epochs to keep them, the current one included', wholeNumber(1, 1000), 1)
+    .option('--permanent', 'store so that nobody can delete them before their end (default: deletable)')
+    .addHelpText('after', '\nExample:\n  floe store a.bin b.bin --epochs 10 --json')
+    .action(async (files: string[], options: StoreOptions) => {
+      const { runStore } = await import('./store.ts');
+      await runStore(files, options, outputOf(options), signal);
+    });
+  withNetwork(program.command('read <blob-id>'))
+    .description('read a blob, verified, to a file or to standard output')
+    .option('-o, --out <file>', 'where to write it (default: standard output)')
+    .option('--strict', 'also re-encode the whole blob and compare its id')
+    .addHelpText('after', '\nExample:\n  floe read mqsrt3yTNwd5ZnDXNCSNL65SWE1iLvt2Z-KVaMMyNv0 -o file.bin')
+    .action(async (blobId: string, options: ReadOptions) => {
+      const { runRead } = await import('./read.ts');
+      await runRead(blobId, options, outputOf(options), signal);
+    });
+  withNetwork(program.command('status <blob-id>'))
+    .description('say what the network knows of a blob: registered, certified, until when')
+    .action(async (blobId: string, options: NetworkOptions) => {
+      const { runStatus } = await import('./blobs.ts');
+      await runStatus(blobId, options, outputOf(options), signal);
+    });
+  withNetwork(program.command('list'))
+    .description('list the blobs that the wallet owns')
+    .action(async (options: NetworkOptions) => {
+      const { runList } = await import('./blobs.ts');
+      await runList(options, outputOf(options), signal);
+    });
+  withNetwork(program.command('delete <ids...>'))
+    .description('delete deletable blobs of the wallet, by blob id or object id; the freed storage goes to the wallet')
+    .action(async (ids: string[], options: NetworkOptions) => {
+      const { runDelete } = await import('./blobs.ts');
+      await runDelete(ids, options, outputOf(options), signal);
+    });
+}

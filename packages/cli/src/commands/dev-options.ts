@@ -1,0 +1,84 @@
+/** Arguments of `floe dev` and `floe node`. */
+import { type Command, InvalidArgumentError } from 'commander';
+import { createOutput } from '../output.ts';
+import { DEFAULT_DIRECTORY } from '../network.ts';
+import { NODE_ACTIONS } from '../dev/control.ts';
+import { DEFAULT_BASE_PORT } from '../dev/ports.ts';
+import { MAX_DEV_NODES } from '../limits.ts';
+
+export interface DevOptions {
+  readonly dir: string;
+  readonly nodes?: number;
+  readonly shards?: number;
+  readonly regions?: number;
+  readonly port?: number;
+  readonly isolate?: boolean;
+  readonly once?: boolean;
+  readonly demo?: boolean;
+  readonly json?: boolean;
+  readonly logLevel: string;
+}
+
+/** A parser of whole numbers in `[min, max]` for a named option. */
+export function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < min || value > max) {
+      throw new InvalidArgumentError(`expected a whole number from ${min} to ${max}, got "${text}".`);
+    }
+    return value;
+  };
+}
+
+export function addDevCommands(program: Command, signal: AbortSignal): void {
+  const dev = program
+    .command('dev')
+    .description('run a whole network on this machine: ledger, storage nodes, gateway and faucet')
+    .option('--dir <dir>', 'where the network keeps its state; resumed when there is one', DEFAULT_DIRECTORY)
+    .option('--nodes <count>', 'storage nodes (default 13)', wholeNumber(1, MAX_DEV_NODES))
+    .option('--shards <count>', 'shards, dealt out over the nodes (default 100)', wholeNumber(4, 1000))
+    .option('--regions <count>', 'regions to label the nodes with (default 4)', wholeNumber(1, 26))
+    .option('--port <base>', `first port; 0 takes free ones (default ${DEFAULT_BASE_PORT})`, wholeNumber(0, 65_000))
+    .option('--isolate', 'run each storage node as a process of its own')
+    .option('--demo', 'store a sample file, read it back and compare, then go on serving')
+    .option('--once', 'the same, then exit: 0 only if the bytes were equal')
+    .option('--json', 'print one line of JSON when ready')
+    .option('--log-level <level>', 'debug, info, warn or error', 'warn')
+    .action(async (options: DevOptions) => {
+      const { runDev } = await import('./dev.ts');
+      await runDev(options, createOutput(options.json === true), signal);
+    });
+  dev.addHelpText(
+    'after',
+    `
+Examples:
+  floe dev                                  13 nodes, 100 shards, state in ./.floe
+  floe dev --dir /tmp/net --port 0 --once   a throw-away check that everything works
+  floe dev --isolate                        then: floe dev kill node-03`,
+  );
+  for (const [action, description] of Object.entries(NODE_ACTIONS)) {
+    dev
+      .command(`${action} <node>`)
+      .description(description)
+      .option('--dir <dir>', "the network's directory", DEFAULT_DIRECTORY)
+      .option('--json', 'print JSON')
+      // The parent has --dir and --json too: commander gives an option to whichever stands nearer in the line.
+      .action(async (node: string, _options: unknown, command: Command) => {
+        const options = command.optsWithGlobals<{ dir: string; json?: boolean }>();
+        const { runNodeAction } = await import('./dev-action.ts');
+        await runNodeAction(action, node, options.dir, createOutput(options.json === true));
+      });
+  }
+  program
+    .command('node')
+    .description('run one storage node')
+    .command('run')
+    .description('run the storage node that a configuration file describes, until interrupted')
+    .requiredOption('--config <file>', 'its node.json')
+    .option('--log-level <level>', 'debug, info, warn or error', 'info')
+    .option('--with-parent', 'close when standard input closes')
+    .action(async (options: { config: string; logLevel: string; withParent?: boolean }) => {
+      const { runNode } = await import('./node-run.ts');
+      await runNode(options, signal);
+    });
+}

@@ -1,0 +1,50 @@
+/** Arguments of the commands that need no network: blob-id, encode, decode. */
+import type { Command } from 'commander';
+import { outputOf } from './blob-options.ts';
+import { wholeNumber } from './dev-options.ts';
+
+export interface BlobIdOptions {
+  readonly network?: string;
+  readonly shards?: number;
+  readonly json?: boolean;
+}
+
+export interface EncodeOptions {
+  readonly shards: number;
+  readonly out: string;
+  readonly json?: boolean;
+}
+
+const shards = wholeNumber(4, 1000);
+
+export function addOfflineCommands(program: Command, signal: AbortSignal): void {
+  program
+    .command('blob-id <files...>')
+    .description('compute the blob ids of files without storing them')
+    .option('--shards <count>', "number of shards (default: the network's, else 1000)", shards)
+    .option('--network <path-or-url>', 'the network whose number of shards to use')
+    .option('--json', 'print JSON')
+    .action(async (files: string[], options: BlobIdOptions) => {
+      const { runBlobId } = await import('./offline.ts');
+      await runBlobId(files, options, outputOf(options), signal);
+    });
+  program
+    .command('encode <file>')
+    .description('encode a file into a directory: primary-<i> and secondary-<i> by sliver index, and metadata.bcs')
+    .requiredOption('--shards <count>', 'number of shards', shards)
+    .requiredOption('-o, --out <dir>', 'where to write; made when absent')
+    .option('--json', 'print JSON')
+    .action(async (file: string, options: EncodeOptions) => {
+      const { runEncode } = await import('./offline.ts');
+      await runEncode(file, options, outputOf(options), signal);
+    });
+  program
+    .command('decode <dir>')
+    .description('rebuild a file from any sufficient part of what encode wrote')
+    .requiredOption('-o, --out <file>', 'where to write it')
+    .option('--json', 'print JSON')
+    .action(async (directory: string, options: { out: string; json?: boolean }) => {
+      const { runDecode } = await import('./offline.ts');
+      await runDecode(directory, options, outputOf(options), signal);
+    });
+}

@@ -1,0 +1,92 @@
+/**
+ * How `floe dev kill NODE` in one terminal reaches the `floe dev` in another: a small HTTP service on loopback, whose
+ * address and token are in the network's directory, so that whoever may read that directory may use it.
+ */
+import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { readFile, unlink } from 'node:fs/promises';
+import { FloeError, isFloeError, type ErrorKind, type HttpHandler } from '@floe/platform';
+import { serveHttp } from '@floe/platform/node';
+import { cliErrors } from '../errors.ts';
+import { NODE_START_TIMEOUT_MS } from '../limits.ts';
+import { writeSecretFile } from '../wallet.ts';
+import { DEV_HOST } from './ports.ts';
+import { devPaths } from './state.ts';
+
+/** What can be done to a node of a running network, and what it means. */
+export const NODE_ACTIONS = {
+  kill: 'end the process of a storage node at once, as a crash would (SIGKILL)',
+  pause: 'stop a storage node without ending it: it accepts connections and never answers (SIGSTOP)',
+  resume: 'let a paused storage node go on (SIGCONT)',
+  wipe: 'kill a storage node and delete what it stored; its keys and configuration stay',
+  restore: 'start a killed or wiped storage node again',
+} as const;
+
+export type NodeAction = keyof typeof NODE_ACTIONS;
+
+interface ControlFile {
+  readonly url: string;
+  readonly token: string;
+}
+
+/** Serves actions until closed; `act` does them. */
+export async function serveControl(
+  directory: string,
+  act: (action: NodeAction, node: string) => Promise<void>,
+): Promise<{ close(): Promise<void> }> {
+  const token = randomBytes(32).toString('hex');
+  const handler: HttpHandler = async (request) => {
+    if (!sameToken(request.headers.get('authorization') ?? '', `Bearer ${token}`)) {
+      return new Response(null, { status: 401 });
+    }
+    const [, action, node] = new URL(request.url).pathname.split('/');
+    if (request.method !== 'POST' || !isNodeAction(action) || node === undefined) {
+      return new Response(null, { status: 404 });
+    }
+    try {
+      await act(action, decodeURIComponent(node));
+      return Response.json({});
+    } catch (error) {
+      const known = isFloeError(error)
+        ? error.toJSON()
+        : { code: 'INTERNAL', kind: 'internal', message: String(error) };
+      return Response.json(known, { status: 400 });
+    }
+  };
+  const server = await serveHttp(handler, { host: DEV_HOST, port: 0 });
+  const path = devPaths(directory).control;
+  await writeSecretFile(path, JSON.stringify({ url: server.url, token } satisfies ControlFile));
+  return {
+    close: async () => {
+      await unlink(path).catch(() => undefined);
+      await server.close(0);
+    },
+  };
+}
+
+/** Asks the `floe dev` on `directory` to act. @throws DEV_NOT_RUNNING, or what it answered */
+export async function callControl(directory: string, action: NodeAction, node: string): Promise<void> {
+  let response: Response;
+  try {
+    const { url, token } = JSON.parse(await readFile(devPaths(directory).control, 'utf8')) as ControlFile;
+    response = await fetch(`${url}/${action}/${encodeURIComponent(node)}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}` },
+      signal: AbortSignal.timeout(NODE_START_TIMEOUT_MS),
+    });
+  } catch (error) {
+    throw cliErrors.DEV_NOT_RUNNING({ directory }, error);
+  }
+  if (response.ok) return;
+  if (response.status !== 400) throw cliErrors.DEV_NOT_RUNNING({ directory });
+  throw new FloeError((await response.json()) as { code: string; kind: ErrorKind; message: string });
+}
+
+export function isNodeAction(text: string | undefined): text is NodeAction {
+  return text !== undefined && Object.hasOwn(NODE_ACTIONS, text);
+}
+
+function sameToken(given: string, expected: string): boolean {
+  const a = Buffer.from(given);
+  const b = Buffer.from(expected);
+  return a.length === b.length && timingSafeEqual(a, b);
+}

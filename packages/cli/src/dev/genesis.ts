@@ -1,0 +1,128 @@
+/** The beginning of a development network: keys of its nodes, and what the ledger starts from. */
+import { join } from 'node:path';
+import { mkdir, readFile } from 'node:fs/promises';
+import type { GenesisConfig } from '@floe/ledger';
+import { fromHex, toHex } from '@floe/platform';
+import { parseObjectId, type Bls, type SuiAddress } from '@floe/protocol';
+import type { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
+import { cliErrors, systemErrorCode } from '../errors.ts';
+import { ensureKeypair, generateBlsSecretKey, generateNetworkKey } from '../keys.ts';
+import type { NetworkDescription } from '../network.ts';
+import { readBlsKey, writeBlsKey, writeNodeConfig } from '../node-config.ts';
+import { writeSecretFile } from '../wallet.ts';
+import { DEV_HOST } from './ports.ts';
+import { devPaths, nodeName, regionOf, type DevState } from './state.ts';
+
+const BLS_KEY_FILE = 'bls.key';
+const NETWORK_KEY_FILE = 'network.key';
+const NETWORK_PUBLIC_KEY_FILE = 'network.pub';
+const OPERATOR_WALLET_FILE = 'operator.json';
+
+/** Two weeks. */
+const EPOCH_DURATION_MS = 14 * 24 * 60 * 60 * 1000;
+
+/** Prices in FROST per encoded MiB: those that Walrus documents as samples. */
+const STORAGE_PRICE = 100_000n;
+const WRITE_PRICE = 20_000n;
+
+/** Encoded bytes for the whole network: 1 TiB, more than a development machine's disk, so that the disk decides. */
+const CAPACITY = 1n << 40n;
+
+export interface PreparedNode {
+  readonly name: string;
+  readonly port: number;
+  /** Owns the node's capability and first stake. */
+  readonly operator: SuiAddress;
+  readonly blsPublicKey: Uint8Array;
+  readonly networkPublicKey: Uint8Array;
+}
+
+/** The keys of all nodes, made where missing. */
+export async function prepareNodes(directory: string, state: DevState, bls: Bls): Promise<PreparedNode[]> {
+  return Promise.all(
+    state.ports.nodes.map(async (port, index) => {
+      const name = nodeName(index);
+      const { home } = devPaths(directory).node(name);
+      await mkdir(home, { recursive: true });
+      const blsPublicKey = bls.publicKey(await ensureBlsKey(join(home, BLS_KEY_FILE)));
+      const operator = parseObjectId((await ensureKeypair(join(home, OPERATOR_WALLET_FILE))).toSuiAddress());
+      return { name, port, operator, blsPublicKey, networkPublicKey: await ensureNetworkKey(home) };
+    }),
+  );
+}
+
+async function ensureBlsKey(path: string): Promise<Uint8Array> {
+  try {
+    return await readBlsKey(path);
+  } catch (error) {
+    if (!(error instanceof Error) || systemErrorCode(error.cause) !== 'ENOENT') throw error;
+    const key = generateBlsSecretKey();
+    await writeBlsKey(path, key);
+    return key;
+  }
+}
+
+async function ensureNetworkKey(home: string): Promise<Uint8Array> {
+  const path = join(home, NETWORK_PUBLIC_KEY_FILE);
+  try {
+    const publicKey = fromHex((await readFile(path, 'utf8')).trim());
+    if (publicKey?.length !== 33) throw cliErrors.DIRECTORY_FOREIGN({ directory: path, detail: 'not a network key' });
+    return publicKey;
+  } catch (error) {
+    if (systemErrorCode(error) !== 'ENOENT') throw error;
+    const { secretKey, publicKey } = generateNetworkKey();
+    await writeSecretFile(join(home, NETWORK_KEY_FILE), `${toHex(secretKey)}\n`);
+    await writeSecretFile(path, `${toHex(publicKey)}\n`);
+    return publicKey;
+  }
+}
+
+/** What the ledger is made from; the same for the same keys and state, so that a start that was cut short repeats. */
+export function genesisConfig(
+  state: DevState,
+  nodes: readonly PreparedNode[],
+  keys: { readonly faucet: Ed25519Keypair; readonly ledger: Ed25519Keypair },
+): GenesisConfig {
+  const share = Math.floor(state.nShards / nodes.length);
+  const remainder = state.nShards % nodes.length;
+  return {
+    nShards: state.nShards,
+    epochDurationMs: EPOCH_DURATION_MS,
+    maxEpochsAhead: 53,
+    storagePrice: STORAGE_PRICE,
+    writePrice: WRITE_PRICE,
+    capacity: CAPACITY,
+    startTimestampMs: state.createdMs,
+    seed: fromHex(state.seed) ?? new Uint8Array(),
+    faucet: { address: parseObjectId(keys.faucet.toSuiAddress()) },
+    ledgerPublicKey: keys.ledger.getPublicKey().toRawBytes(),
+    nodes: nodes.map(({ name, port, operator, blsPublicKey, networkPublicKey }, index) => ({
+      name,
+      address: operator,
+      networkAddress: `${DEV_HOST}:${port}`,
+      blsPublicKey,
+      networkPublicKey,
+      shardCount: share + (index < remainder ? 1 : 0),
+    })),
+  };
+}
+
+/** `node.json` for each node. */
+export async function writeNodeConfigs(
+  directory: string,
+  state: DevState,
+  description: NetworkDescription,
+): Promise<void> {
+  const { url, systemObjectId, stakingObjectId } = description.ledger;
+  for (const [index, { name, nodeId }] of description.nodes.entries()) {
+    await writeNodeConfig(devPaths(directory).node(name).config, {
+      name,
+      region: regionOf(index, state.regions),
+      nodeId,
+      listen: { host: DEV_HOST, port: state.ports.nodes[index] as number },
+      ledger: { url, systemObjectId, stakingObjectId },
+      blsKeyFile: BLS_KEY_FILE,
+      dataDirectory: 'data',
+    });
+  }
+}

@@ -1,0 +1,249 @@
+/**
+ * The composition root of a development network: a ledger, storage nodes, a faucet and a gateway on loopback, all state
+ * in one directory. Reads top to bottom; what is opened is closed in reverse.
+ *
+ * Every step makes what is missing and keeps what is there, so that a network whose start was cut short at any point
+ * goes on from there. The ledger alone knows whether the network exists: ports and keys are on disk before it begins.
+ */
+import { mkdir } from 'node:fs/promises';
+import { connectFloe } from '@floe/client/node';
+import { LedgerClient } from '@floe/contracts';
+import { createGateway } from '@floe/gateway';
+import { createFaucetHandler, createGenesis, createLedgerHandler, Ledger } from '@floe/ledger';
+import { createCheckpointSigner, createSignatureVerifier } from '@floe/ledger/node';
+import { isFloeError, toHex, type HttpHandler, type Logger } from '@floe/platform';
+import { openLmdbStore, serveHttp, systemClock, systemRng, systemScheduler } from '@floe/platform/node';
+import { parseObjectId, type Bls, type SuiAddress } from '@floe/protocol';
+import { createMclBls } from '@floe/protocol/bls-mcl';
+import { createWorkerCodec } from '@floe/redstuff/node';
+import { decodeSuiPrivateKey } from '@mysten/sui/cryptography';
+import type { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
+import { cliErrors } from '../errors.ts';
+import { LOW_BALANCE, requestFunds } from '../faucet.ts';
+import { ensureKeypair } from '../keys.ts';
+import { CLOSE_GRACE_MS } from '../limits.ts';
+import type { NetworkDescription } from '../network.ts';
+import { readNodeConfig } from '../node-config.ts';
+import { startNode, type SharedModules } from '../node-process.ts';
+import { createUndoStack, type UndoStack } from '../undo.ts';
+import { createWallet, readWallet, writeSecretFile } from '../wallet.ts';
+import { serveControl } from './control.ts';
+import { genesisConfig, prepareNodes, writeNodeConfigs } from './genesis.ts';
+import { lockDirectory } from './lock.ts';
+import { NodeChildren } from './node-children.ts';
+import { checkPorts, choosePorts, DEFAULT_BASE_PORT, DEV_HOST } from './ports.ts';
+import { devPaths, nodeName, readState, regionOf, writeState, type DevState } from './state.ts';
+
+export interface DevNetworkOptions {
+  readonly directory: string;
+  /** Undefined: as in the directory, else the default. */
+  readonly nodes: number | undefined;
+  readonly shards: number | undefined;
+  readonly regions: number | undefined;
+  readonly basePort: number | undefined;
+  readonly isolate: boolean;
+  readonly logLevel: string;
+}
+
+export interface DevNetwork {
+  readonly description: NetworkDescription;
+  readonly state: DevState;
+  close(): Promise<void>;
+}
+
+const DEFAULT_NODES = 13;
+const DEFAULT_SHARDS = 100;
+const DEFAULT_REGIONS = 4;
+
+/** Starts, or resumes, the network of `directory`. @throws DIRECTORY_IN_USE, DIRECTORY_FOREIGN, PORT_IN_USE, … */
+export async function startDevNetwork(
+  options: DevNetworkOptions,
+  modules: { logger: Logger; onProgress: (stage: string) => void },
+): Promise<DevNetwork> {
+  const { directory } = options;
+  const { logger, onProgress } = modules;
+  await mkdir(directory, { recursive: true });
+  const undo = createUndoStack();
+  try {
+    undo.push(await lockDirectory(directory));
+    const state = await loadState(options);
+    await checkPorts(state.ports);
+    onProgress('starting the ledger');
+    const bls = await createMclBls();
+    const faucetKey = await ensureKeypair(devPaths(directory).key('faucet'));
+    const ledger = await openLedger(directory, state, { bls, faucetKey, logger, undo });
+    const description = await describe(state, ledger);
+    onProgress(`starting ${state.ports.nodes.length} storage nodes`);
+    const nodes = await startNodes(options, state, description, { bls, logger, undo });
+    onProgress('starting the gateway');
+    await writeSecretFile(devPaths(directory).network, `${JSON.stringify(description, null, 2)}\n`);
+    await startGateway(directory, state, description, { logger, undo });
+    await fundWallet(directory, description);
+    const control = await serveControl(directory, (action, node) => nodes.act(action, node));
+    undo.push(() => control.close());
+    return { description, state, close: undo.unwind };
+  } catch (error) {
+    await undo.unwind().catch(() => undefined);
+    throw error;
+  }
+}
+
+/** The shape of the network: kept from before, or new. A shape that was asked for must be the one that is there. */
+async function loadState(options: DevNetworkOptions): Promise<DevState> {
+  const { directory } = options;
+  const kept = await readState(directory);
+  if (kept === undefined) {
+    const ports = await choosePorts(options.basePort ?? DEFAULT_BASE_PORT, options.nodes ?? DEFAULT_NODES);
+    const nShards = options.shards ?? DEFAULT_SHARDS;
+    if (nShards < ports.nodes.length) {
+      throw cliErrors.USAGE({ detail: `${ports.nodes.length} nodes need at least as many shards, got ${nShards}` });
+    }
+    return writeState(directory, {
+      createdMs: systemClock.nowMs(),
+      seed: toHex(systemRng.bytes(32)),
+      nShards,
+      regions: options.regions ?? DEFAULT_REGIONS,
+      ports,
+    });
+  }
+  const asked = { nodes: options.nodes, shards: options.shards, regions: options.regions };
+  const there = { nodes: kept.ports.nodes.length, shards: kept.nShards, regions: kept.regions };
+  for (const [name, value] of Object.entries(asked)) {
+    const existing = there[name as keyof typeof there];
+    if (value === undefined || value === existing) continue;
+    const detail = `its network has ${existing} ${name}, ${value} were asked for; use another --dir`;
+    throw cliErrors.DIRECTORY_FOREIGN({ directory, detail });
+  }
+  return kept;
+}
+
+interface PartModules {
+  readonly bls: Bls;
+  readonly logger: Logger;
+  readonly undo: UndoStack;
+}
+
+/** Opens the ledger, made by genesis when it is new, and serves it and the faucet. */
+async function openLedger(
+  directory: string,
+  state: DevState,
+  modules: PartModules & { faucetKey: Ed25519Keypair },
+): Promise<Ledger> {
+  const { bls, faucetKey, logger, undo } = modules;
+  const paths = devPaths(directory);
+  const nodes = await prepareNodes(directory, state, bls);
+  const ledgerKey = await ensureKeypair(paths.key('ledger'));
+  const ledgerModules = {
+    store: await openLmdbStore({ directory: paths.ledger }),
+    clock: systemClock,
+    bls,
+    logger: logger.child({ part: 'ledger' }),
+    signatures: createSignatureVerifier(),
+    signer: createCheckpointSigner(decodeSuiPrivateKey(ledgerKey.getSecretKey()).secretKey),
+  };
+  undo.push(() => ledgerModules.store.close());
+  // The chain that is there goes on as it is; a new one begins only in an empty store.
+  const ledger = await Ledger.open({}, ledgerModules).catch((error: unknown) => {
+    if (!isFloeError(error, 'LEDGER_EMPTY')) throw error;
+    const config = genesisConfig(state, nodes, { faucet: faucetKey, ledger: ledgerKey });
+    return Ledger.open({ genesis: createGenesis(config, { bls }) }, ledgerModules);
+  });
+  undo.push(() => ledger.close());
+  await serve(createLedgerHandler(ledger, { logger }), state.ports.ledger, modules);
+  await serve(createFaucetHandler({}, { ledger, signer: faucetKey, logger }), state.ports.faucet, modules);
+  return ledger;
+}
+
+async function serve(handler: HttpHandler, port: number, { logger, undo }: Omit<PartModules, 'bls'>): Promise<void> {
+  const server = await serveHttp(handler, { host: DEV_HOST, port, logger });
+  undo.push(() => server.close(CLOSE_GRACE_MS));
+}
+
+/** `network.json`, from what the ledger itself says. */
+async function describe(state: DevState, ledger: Ledger): Promise<NetworkDescription> {
+  const url = `http://${DEV_HOST}:${state.ports.ledger}`;
+  const { systemObjectId, stakingObjectId } = ledger.chain;
+  const client = new LedgerClient(
+    { url, systemObjectId, stakingObjectId },
+    { clock: systemClock, scheduler: systemScheduler },
+  );
+  const { packageId, walType } = await client.systemState();
+  const { current } = await client.committees();
+  const gateway = `http://${DEV_HOST}:${state.ports.gateway}`;
+  return {
+    ledger: { url, systemObjectId, stakingObjectId, packageId, walType },
+    faucet: { url: `http://${DEV_HOST}:${state.ports.faucet}` },
+    gateway: { aggregatorUrl: gateway, publisherUrl: gateway },
+    nShards: state.nShards,
+    nodes: state.ports.nodes.map((port, index) => {
+      const name = nodeName(index);
+      const nodeId = current.members.find((member) => member.name === name)?.nodeId;
+      if (nodeId === undefined) {
+        throw cliErrors.DIRECTORY_FOREIGN({ directory: name, detail: 'the ledger does not know this node' });
+      }
+      return { name, nodeId, url: `http://${DEV_HOST}:${port}`, region: regionOf(index, state.regions) };
+    }),
+  };
+}
+
+interface Nodes {
+  act: NodeChildren['act'];
+}
+
+/** All nodes in this process, or each in its own. */
+async function startNodes(
+  options: DevNetworkOptions,
+  state: DevState,
+  description: NetworkDescription,
+  { bls, logger, undo }: PartModules,
+): Promise<Nodes> {
+  const paths = devPaths(options.directory);
+  await writeNodeConfigs(options.directory, state, description);
+  if (options.isolate) {
+    const homes = new Map(description.nodes.map(({ name }) => [name, paths.node(name)]));
+    const children = new NodeChildren({ paths: homes, logLevel: options.logLevel }, { logger });
+    undo.push(() => children.close());
+    await children.startAll();
+    return children;
+  }
+  const codec = createWorkerCodec({});
+  undo.push(() => codec.close());
+  const shared: SharedModules = { codec, bls, logger };
+  const configs = await Promise.all(description.nodes.map(({ name }) => readNodeConfig(paths.node(name).config)));
+  for (const config of configs) {
+    const node = await startNode(config, shared);
+    undo.push(() => node.close());
+  }
+  return {
+    act: (action) => Promise.reject(cliErrors.NOT_ISOLATED({ action })),
+  };
+}
+
+/** The gateway pays with a key of its own, filled from the faucet. */
+async function startGateway(
+  directory: string,
+  state: DevState,
+  description: NetworkDescription,
+  modules: Omit<PartModules, 'bls'>,
+): Promise<void> {
+  const signer = await ensureKeypair(devPaths(directory).key('gateway'));
+  const connection = await connectFloe({ ledger: description.ledger, nodeUrlScheme: 'http' });
+  modules.undo.push(() => connection.close());
+  await fillUp(connection.ledgerClient, description, parseObjectId(signer.toSuiAddress()));
+  const logger = modules.logger.child({ part: 'gateway' });
+  const { handler } = createGateway({}, { client: connection.client, signer, logger });
+  await serve(handler, state.ports.gateway, modules);
+}
+
+/** The wallet that the other commands find beside `network.json`. */
+async function fundWallet(directory: string, description: NetworkDescription): Promise<void> {
+  const path = devPaths(directory).wallet;
+  const wallet = (await readWallet(path)) ?? (await createWallet(path));
+  const modules = { clock: systemClock, scheduler: systemScheduler };
+  await fillUp(new LedgerClient(description.ledger, modules), description, wallet.address);
+}
+
+async function fillUp(ledger: LedgerClient, description: NetworkDescription, address: SuiAddress): Promise<void> {
+  const { sui, wal } = await ledger.balances(address);
+  if (sui < LOW_BALANCE || wal < LOW_BALANCE) await requestFunds(description, address);
+}

@@ -1,0 +1,142 @@
+/**
+ * Storage nodes as processes of their own: started with `floe node run`, watched, and acted on by signals. A node that
+ * ends by itself stays down until it is restored, so that what happened can be looked at.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { open, rm } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import type { Logger } from '@floe/platform';
+import { cliErrors } from '../errors.ts';
+import { CLOSE_GRACE_MS, NODE_START_TIMEOUT_MS } from '../limits.ts';
+import type { NodeAction } from './control.ts';
+import { lockHolder } from './lock.ts';
+import type { devPaths } from './state.ts';
+
+/** Printed by `floe node run` on standard output once it serves. */
+export const NODE_READY_LINE = 'ready';
+
+type NodePaths = ReturnType<ReturnType<typeof devPaths>['node']>;
+
+interface Child {
+  readonly process: ChildProcess;
+  readonly exited: Promise<void>;
+  paused: boolean;
+}
+
+export class NodeChildren {
+  readonly #children = new Map<string, Child>();
+  readonly #paths: ReadonlyMap<string, NodePaths>;
+  readonly #logger: Logger;
+  readonly #logLevel: string;
+  #closing = false;
+
+  constructor(options: { paths: ReadonlyMap<string, NodePaths>; logLevel: string }, modules: { logger: Logger }) {
+    this.#paths = options.paths;
+    this.#logLevel = options.logLevel;
+    this.#logger = modules.logger;
+  }
+
+  /** Starts every node; resolves when all serve. Ends what a network that was killed may have left paused. */
+  async startAll(): Promise<void> {
+    await Promise.all([...this.#paths.values()].map((paths) => endLeftOver(paths.home)));
+    await Promise.all([...this.#paths.keys()].map((name) => this.#start(name)));
+  }
+
+  /** @throws NODE_UNKNOWN, NODE_NOT_READY */
+  async act(action: NodeAction, name: string): Promise<void> {
+    const paths = this.#paths.get(name);
+    if (paths === undefined) {
+      throw cliErrors.NODE_UNKNOWN({ node: name, known: [...this.#paths.keys()].join(', ') });
+    }
+    if (action === 'restore') return this.#start(name);
+    if (action === 'pause' || action === 'resume') return this.#pause(name, action === 'pause');
+    await this.#kill(name);
+    if (action === 'wipe') await rm(paths.data, { recursive: true, force: true });
+  }
+
+  /** Asks every node to close, and ends those that do not in time. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    await Promise.all(
+      [...this.#children.values()].map(async (child) => {
+        child.process.kill('SIGTERM');
+        if (child.paused) child.process.kill('SIGCONT');
+        const timer = setTimeout(() => child.process.kill('SIGKILL'), CLOSE_GRACE_MS);
+        await child.exited;
+        clearTimeout(timer);
+      }),
+    );
+  }
+
+  async #start(name: string): Promise<void> {
+    if (this.#children.has(name)) {
+      throw cliErrors.NODE_NOT_READY({ node: name, detail: 'it is running already' });
+    }
+    const paths = this.#paths.get(name) as NodePaths;
+    const log = await open(paths.log, 'a');
+    const bin = fileURLToPath(new URL('../../bin/floe.mjs', import.meta.url));
+    const started = spawn(
+      process.execPath,
+      [bin, 'node', 'run', '--config', paths.config, '--log-level', this.#logLevel, '--with-parent'],
+      // The pipe to its input closes when this process ends, however it ends: no node outlives its network.
+      { stdio: ['pipe', 'pipe', log.fd] },
+    );
+    await log.close();
+    const exited = new Promise<void>((resolve) => {
+      started.once('exit', (code, signal) => {
+        this.#children.delete(name);
+        if (!this.#closing && code !== 0) this.#logger.warn('storage node ended', { node: name, code, signal });
+        resolve();
+      });
+      started.once('error', () => resolve());
+    });
+    this.#children.set(name, { process: started, exited, paused: false });
+    await this.#untilReady(name, started, exited, paths.log);
+  }
+
+  async #untilReady(name: string, child: ChildProcess, exited: Promise<void>, log: string): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const ready = new Promise<string>((resolve) => {
+      let text = '';
+      child.stdout?.setEncoding('utf8');
+      child.stdout?.on('data', (chunk: string) => {
+        // Only the first line matters; the rest is read so that the pipe never fills.
+        if (text.length < 4096) text += chunk;
+        if (text.split('\n')[0] === NODE_READY_LINE) resolve('');
+      });
+      timer = setTimeout(
+        () => resolve(`no answer in ${NODE_START_TIMEOUT_MS} ms; its log is ${log}`),
+        NODE_START_TIMEOUT_MS,
+      );
+      void exited.then(() => resolve(`it ended; its log is ${log}`));
+    });
+    const problem = await ready;
+    clearTimeout(timer);
+    if (problem !== '') throw cliErrors.NODE_NOT_READY({ node: name, detail: problem });
+  }
+
+  async #pause(name: string, pause: boolean): Promise<void> {
+    const child = this.#children.get(name);
+    if (child === undefined) throw cliErrors.NODE_NOT_READY({ node: name, detail: 'it is not running' });
+    child.process.kill(pause ? 'SIGSTOP' : 'SIGCONT');
+    child.paused = pause;
+    return Promise.resolve();
+  }
+
+  async #kill(name: string): Promise<void> {
+    const child = this.#children.get(name);
+    if (child === undefined) return;
+    child.process.kill('SIGKILL');
+    await child.exited;
+  }
+}
+
+/** A paused process cannot notice that its parent is gone; its lock tells who it is. */
+async function endLeftOver(home: string): Promise<void> {
+  const pid = await lockHolder(home);
+  if (pid === undefined) return;
+  process.kill(pid, 'SIGKILL');
+  for (let attempt = 0; attempt < 100 && (await lockHolder(home)) !== undefined; attempt += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

@@ -1,0 +1,114 @@
+/** Reading and writing the files that people name, with errors that name them back. */
+import { constants } from 'node:fs';
+import { open, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { cliErrors, systemErrorCode } from './errors.ts';
+
+/** A regular file's size in bytes. @throws FILE_UNREADABLE */
+export async function fileSize(path: string): Promise<number> {
+  try {
+    const info = await stat(path);
+    if (!info.isFile()) throw cliErrors.FILE_UNREADABLE({ path, detail: 'it is not a regular file' });
+    return info.size;
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
+/** A whole file. @throws FILE_UNREADABLE */
+export async function readWhole(path: string): Promise<Uint8Array> {
+  try {
+    const bytes = await readFile(path);
+    return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
+/** Writes a file. @throws FILE_UNWRITABLE */
+export async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
+  try {
+    await writeFile(path, bytes);
+  } catch (error) {
+    throw unwritable(path, error);
+  }
+}
+
+/**
+ * Writes parts as they come to `path`, which appears only when all of them are there: a read that fails half way
+ * leaves what was there before. Returns the number of bytes.
+ *
+ * @throws FILE_UNWRITABLE, or what `parts` threw
+ */
+export async function writeParts(
+  path: string,
+  parts: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): Promise<number> {
+  if (await isSpecial(path)) return writeSpecial(path, parts);
+  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.part`);
+  let file: Awaited<ReturnType<typeof open>>;
+  try {
+    file = await open(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC, 0o666);
+  } catch (error) {
+    throw unwritable(path, error);
+  }
+  try {
+    let size = 0;
+    for await (const part of parts) {
+      await file.writeFile(part).catch((error: unknown) => Promise.reject(unwritable(path, error)));
+      size += part.length;
+    }
+    await file.close();
+    await rename(temporary, path).catch((error: unknown) => Promise.reject(unwritable(path, error)));
+    return size;
+  } catch (error) {
+    await file.close().catch(() => undefined);
+    await unlink(temporary).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Whether `path` is there and no regular file, such as /dev/null: it cannot be replaced, only written to. */
+async function isSpecial(path: string): Promise<boolean> {
+  try {
+    return !(await stat(path)).isFile();
+  } catch {
+    return false;
+  }
+}
+
+async function writeSpecial(path: string, parts: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<number> {
+  let size = 0;
+  try {
+    const file = await open(path, 'w');
+    try {
+      for await (const part of parts) {
+        await file.writeFile(part);
+        size += part.length;
+      }
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    throw systemErrorCode(error) === undefined ? error : unwritable(path, error);
+  }
+  return size;
+}
+
+function unreadable(path: string, error: unknown): Error {
+  const code = systemErrorCode(error);
+  if (error instanceof Error && error.name === 'FloeError') return error;
+  const detail = code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'it is a directory' : String(error);
+  return cliErrors.FILE_UNREADABLE({ path, detail }, error);
+}
+
+export function unwritable(path: string, error: unknown): Error {
+  const code = systemErrorCode(error);
+  const detail =
+    code === 'ENOENT'
+      ? 'its directory does not exist'
+      : code === 'ENOSPC'
+        ? 'the disk is full'
+        : (code ?? String(error));
+  return cliErrors.FILE_UNWRITABLE({ path, detail }, error);
+}

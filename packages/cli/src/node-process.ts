@@ -1,0 +1,69 @@
+/** The composition root of one storage node: its stores, its view of the ledger, its HTTP server. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { LedgerClient } from '@floe/contracts';
+import { StorageNode } from '@floe/node';
+import type { Logger } from '@floe/platform';
+import {
+  createMetrics,
+  nodeFileSystem,
+  openLmdbStore,
+  serveHttp,
+  systemClock,
+  systemRng,
+  systemScheduler,
+} from '@floe/platform/node';
+import type { Bls } from '@floe/protocol';
+import type { Codec } from '@floe/redstuff';
+import { createUndoStack } from './undo.ts';
+import { CLOSE_GRACE_MS } from './limits.ts';
+import type { NodeConfig } from './node-config.ts';
+
+/** What nodes in one process share; each is the caller's to close. */
+export interface SharedModules {
+  readonly codec: Codec;
+  readonly bls: Bls;
+  readonly logger: Logger;
+}
+
+export interface RunningNode {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** Opens the node's stores, lets it catch up with the ledger, and serves. */
+export async function startNode(config: NodeConfig, shared: SharedModules): Promise<RunningNode> {
+  await mkdir(config.dataDirectory, { recursive: true });
+  const store = await openLmdbStore({ directory: join(config.dataDirectory, 'db') });
+  const undo = createUndoStack();
+  undo.push(() => store.close());
+  try {
+    const node = await StorageNode.open(
+      {
+        directory: config.dataDirectory,
+        nodeId: config.nodeId,
+        blsSecretKey: config.blsSecretKey,
+        ledger: config.ledger,
+        ...(config.reserveBytes === undefined ? {} : { limits: { reserveBytes: config.reserveBytes } }),
+      },
+      {
+        ...shared,
+        logger: shared.logger.child({ node: config.name }),
+        metrics: createMetrics(),
+        store,
+        fileSystem: nodeFileSystem,
+        ledgerClient: new LedgerClient(config.ledger, { clock: systemClock, scheduler: systemScheduler }),
+        clock: systemClock,
+        scheduler: systemScheduler,
+        rng: systemRng,
+      },
+    );
+    undo.push(() => node.close());
+    const server = await serveHttp(node.handler, { ...config.listen, logger: shared.logger });
+    undo.push(() => server.close(CLOSE_GRACE_MS));
+    return { url: server.url, close: undo.unwind };
+  } catch (error) {
+    await undo.unwind();
+    throw error;
+  }
+}

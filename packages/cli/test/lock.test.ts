@@ -1,0 +1,56 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { lockDirectory, lockHolder } from '../src/dev/lock.ts';
+
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'floe-lock-'));
+});
+afterEach(async () => {
+  await rm(directory, { recursive: true });
+});
+
+describe('the lock of a directory', () => {
+  it('is refused to a second holder, naming the first', async () => {
+    const release = await lockDirectory(directory);
+    await expect(lockDirectory(directory)).rejects.toMatchObject({
+      code: 'DIRECTORY_IN_USE',
+      data: { pid: process.pid },
+    });
+    expect(await lockHolder(directory)).toBe(process.pid);
+    await release();
+    await release();
+    expect(await lockHolder(directory)).toBeUndefined();
+  });
+
+  it('goes to the next one after it was given back', async () => {
+    await (
+      await lockDirectory(directory)
+    )();
+    const release = await lockDirectory(directory);
+    await release();
+  });
+
+  it('is taken over from a process that is gone', async () => {
+    const child = spawn(process.execPath, ['-e', '']);
+    await new Promise((resolve) => child.once('exit', resolve));
+    await writeFile(join(directory, 'lock'), JSON.stringify({ pid: child.pid, started: '1' }));
+    const release = await lockDirectory(directory);
+    await release();
+  });
+
+  it('is taken over when the process id now belongs to another process', async () => {
+    await writeFile(join(directory, 'lock'), JSON.stringify({ pid: process.pid, started: 'another start' }));
+    const release = await lockDirectory(directory);
+    await release();
+  });
+
+  it('is taken over when the file is damaged', async () => {
+    await writeFile(join(directory, 'lock'), '{"pi');
+    const release = await lockDirectory(directory);
+    await release();
+  });
+});
