@@ -15,7 +15,7 @@ export const MAX_STEP_COLUMNS = 64;
 export const MAX_INLINE_JOBS = 1024;
 
 /** Jobs that wait for a worker before the pool refuses more: each holds its input, so this bounds memory too. */
-export const DEFAULT_MAX_QUEUED = 64;
+export const DEFAULT_MAX_QUEUED = 256;
 
 /** Worker threads of a pool when not told: beyond a few, memory bandwidth and the cores of other work set the limit. */
 export const MAX_DEFAULT_WORKERS = 4;

@@ -27,7 +27,7 @@ export interface WebCodecOptions {
  */
 export function createWebCodec(options: WebCodecOptions = {}): Codec {
   const modules = { pause: yieldToEventLoop };
-  if (typeof Worker === 'undefined') return createInlineCodec(modules);
+  if (options.createWorker === undefined && typeof Worker === 'undefined') return createInlineCodec(modules);
   const create = options.createWorker ?? defaultWorker;
   const pool = new WorkerPool(
     { workers: options.workers ?? 2, maxQueued: options.maxQueued ?? DEFAULT_MAX_QUEUED },
@@ -65,7 +65,7 @@ function workerHandle(worker: Worker): WorkerHandle {
         if (reported) return;
         reported = true;
         worker.terminate();
-        listener(event instanceof ErrorEvent && event.message !== '' ? event.message : 'it could not be started');
+        listener('message' in event && event.message !== '' ? event.message : 'it could not be started');
       };
       worker.addEventListener('error', report);
       worker.addEventListener('messageerror', report);
