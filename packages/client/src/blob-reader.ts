@@ -8,7 +8,7 @@
  * most two windows of rows.
  */
 import { assert, isFloeError } from '@floe/platform';
-import { type Sliver, type SliverIndex, sourceSymbols, type VerifiedMetadata } from '@floe/protocol';
+import { type Sliver, type SliverIndex, sliverSize, sourceSymbols, type VerifiedMetadata } from '@floe/protocol';
 import { redstuffErrors } from '@floe/redstuff';
 import { abortScope, withDeadline } from './abort.ts';
 import type { BlobView } from './blob-view.ts';
@@ -72,11 +72,8 @@ export class BlobReader {
     const whole = range.start === 0 && range.end === this.sizeBytes;
     if (options.consistency === 'strict' || whole) return (await this.#whole(options)).subarray(range.start, range.end);
     const rows = rowsOf(this.#view.verified, range);
-    const slivers = await this.#gatherRows(rows, options);
-    if (slivers === undefined) return (await this.#bySecondary(options)).slice(range.start, range.end);
-    if (rows.some((row) => !slivers.has(row))) {
-      return (await this.#decode([...slivers.values()], options)).slice(range.start, range.end);
-    }
+    const slivers = await this.#slivers(rows, options);
+    if (!holdsRows(rows, slivers)) return (await this.#decode(slivers, options)).slice(range.start, range.end);
     const parts = new Uint8Array(range.end - range.start);
     this.#copyRows(rows, slivers, range, parts);
     return parts;
@@ -111,6 +108,23 @@ export class BlobReader {
     }
   }
 
+  /** Verified secondary slivers, in the order asked for; undefined when they can be neither fetched nor rebuilt. */
+  async columns(
+    indices: readonly SliverIndex[],
+    options: BlobReadOptions & { signal: AbortSignal },
+  ): Promise<Sliver[] | undefined> {
+    const { geometry, symbolSize } = this.#view.verified;
+    this.#checkBufferable(indices.length * sliverSize(geometry, 'secondary', symbolSize));
+    try {
+      const slivers = await this.#gather('secondary', indices, options);
+      return indices.map((index) => slivers.get(index) as Sliver);
+    } catch (error) {
+      if (isFloeError(error, 'INCONSISTENT_SLIVER')) throw this.#inconsistent(error);
+      if (!isFloeError(error, 'SLIVERS_UNAVAILABLE')) throw error;
+      return undefined;
+    }
+  }
+
   /** One row first, so that the first byte is early; then twice as much each time, up to the window. */
   #windows({ start, end }: ResolvedRange): ResolvedRange[] {
     const size = rowSize(this.#view.verified);
@@ -129,14 +143,11 @@ export class BlobReader {
     if (this.#decoded !== undefined) return [...this.#partsOf(this.#decoded, range)];
     return await this.#withDeadline(options.signal, async (signal) => {
       const rows = rowsOf(this.#view.verified, range);
-      const slivers = await this.#gatherRows(rows, { ...options, signal });
-      if (slivers !== undefined && rows.every((row) => slivers.has(row))) {
+      const slivers = await this.#slivers(rows, { ...options, signal });
+      if (holdsRows(rows, slivers)) {
         return rows.map((row) => rowPart(this.#view.verified, row, (slivers.get(row) as Sliver).data, range));
       }
-      this.#decoded =
-        slivers === undefined
-          ? await this.#bySecondary({ ...options, signal })
-          : await this.#decode([...slivers.values()], { ...options, signal });
+      this.#decoded = await this.#decode(slivers, { ...options, signal });
       return [...this.#partsOf(this.#decoded, range)];
     });
   }
@@ -156,40 +167,43 @@ export class BlobReader {
     const { verified } = this.#view;
     const range = { start: 0, end: this.sizeBytes };
     const rows = rowsOf(verified, range);
-    const slivers = await this.#gatherRows(rows, options);
-    if (slivers === undefined) return this.#bySecondary(options);
-    if (rows.some((row) => !slivers.has(row))) return this.#decode([...slivers.values()], options);
+    const slivers = await this.#slivers(rows, options);
+    if (!holdsRows(rows, slivers)) return this.#decode(slivers, options);
     const blob = new Uint8Array(this.sizeBytes);
     this.#copyRows(rows, slivers, range, blob);
     await this.#check(blob, this.#checkedRows(rows, slivers), options);
     return blob;
   }
 
-  /** Verified rows, or as many primary slivers as decode them; undefined when there are too few of either. */
-  async #gatherRows(
+  /**
+   * The verified rows, or enough slivers of one axis to decode the blob. Columns are the last resort, for when primary
+   * slivers are lost on more shards than the code allows.
+   */
+  async #slivers(
     rows: readonly SliverIndex[],
     options: BlobReadOptions & { signal: AbortSignal },
-  ): Promise<Map<SliverIndex, Sliver> | undefined> {
+  ): Promise<ReadonlyMap<SliverIndex, Sliver>> {
     if (rows.length === 0) return new Map();
     try {
       return await this.#gather('primary', rows, options);
     } catch (error) {
-      if (isFloeError(error, 'INCONSISTENT_SLIVER')) {
-        const { blobId } = this.#view.verified;
-        throw redstuffErrors.INCONSISTENT_BLOB({
-          blobId,
-          expected: 'slivers that belong together',
-          came: error.message,
-        });
-      }
-      if (!isFloeError(error, 'SLIVERS_UNAVAILABLE')) throw error;
-      return undefined;
+      if (isFloeError(error, 'INCONSISTENT_SLIVER')) throw this.#inconsistent(error);
+      if (!isFloeError(error, 'SLIVERS_UNAVAILABLE') && !isFloeError(error, 'BLOB_NOT_FOUND')) throw error;
+      const progress = { found: this.#found, needed: this.#needed };
+      return await this.#gather('secondary', undefined, options).catch((second: unknown) => {
+        options.signal.throwIfAborted();
+        if (isFloeError(second, 'BLOB_FORBIDDEN')) throw second;
+        this.#found = progress.found;
+        this.#needed = progress.needed;
+        throw error;
+      });
     }
   }
 
-  /** The last resort, when primary slivers are lost on more shards than the code allows: the columns. */
-  async #bySecondary(options: BlobReadOptions & { signal: AbortSignal }): Promise<Uint8Array> {
-    return this.#decode([...(await this.#gather('secondary', undefined, options)).values()], options);
+  #inconsistent(cause: Error): Error {
+    const { blobId } = this.#view.verified;
+    const expected = 'slivers that belong together';
+    return redstuffErrors.INCONSISTENT_BLOB({ blobId, expected, came: cause.message }, cause);
   }
 
   #gather(
@@ -202,7 +216,8 @@ export class BlobReader {
         view: this.#view,
         axis,
         wanted,
-        allowDecode: true,
+        // Wanted columns are of use only themselves: what could decode them could give the whole blob.
+        allowDecode: axis === 'primary' || wanted === undefined,
         prefer: options.prefer ?? 'systematic',
         signal: options.signal,
         onProgress: (found, needed) => {
@@ -215,9 +230,13 @@ export class BlobReader {
     );
   }
 
-  async #decode(slivers: readonly Sliver[], options: BlobReadOptions & { signal: AbortSignal }): Promise<Uint8Array> {
+  async #decode(
+    gathered: ReadonlyMap<SliverIndex, Sliver>,
+    options: BlobReadOptions & { signal: AbortSignal },
+  ): Promise<Uint8Array> {
     this.#checkBufferable(this.sizeBytes);
     const { verified } = this.#view;
+    const slivers = [...gathered.values()];
     const axis = slivers[0]?.axis;
     assert(axis !== undefined, 'a decode begins with slivers');
     options.onProgress?.({ stage: 'decoding', slivers: this.#found, sliversNeeded: this.#needed });
@@ -280,4 +299,8 @@ export class BlobReader {
     const onTimeout = () => clientErrors.READ_TIMEOUT({ blobId, timeoutMs, found: this.#found, needed: this.#needed });
     return withDeadline({ scheduler, timeoutMs, parent, onTimeout }, work);
   }
+}
+
+function holdsRows(rows: readonly SliverIndex[], slivers: ReadonlyMap<SliverIndex, Sliver>): boolean {
+  return rows.every((row) => slivers.get(row)?.axis === 'primary');
 }

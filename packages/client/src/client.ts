@@ -21,7 +21,7 @@ import {
   type SuiAddress,
   type VerifiedMetadata,
 } from '@floe/protocol';
-import type { Codec } from '@floe/redstuff';
+import type { Codec, QuiltPatch, QuiltPatchInput } from '@floe/redstuff';
 import { abortScope, withDeadline } from './abort.ts';
 import { deleteBlobs, extendBlob, type ExtendResult, type SignedCallOptions, writeAttributes } from './blob-objects.ts';
 import type { BlobReader, BlobReadOptions } from './blob-reader.ts';
@@ -32,6 +32,16 @@ import { clientErrors } from './errors.ts';
 import type { LedgerPort } from './ledger-port.ts';
 import { type ClientLimits, DEFAULT_LIMITS } from './limits.ts';
 import { NodePool } from './node-pool.ts';
+import {
+  type PatchContents,
+  quiltOfPatch,
+  readPatchById,
+  readPatches,
+  readQuiltIndex,
+  type StoredPatch,
+  storeQuilt,
+  type StoreQuiltResult,
+} from './quilts.ts';
 import { storeBlob, type StoreModules, type StoreOptions, type StoreResult } from './store.ts';
 import { TailKeeper } from './upload-tails.ts';
 
@@ -66,6 +76,8 @@ export interface NodeReport {
 export interface FloeClient {
   /** Stores a blob; do not change its bytes before {@link FloeClient.close} or until the result, whichever is later. */
   store(blob: Uint8Array, options: StoreOptions): Promise<StoreResult>;
+  /** Stores many files as one blob, each readable alone. */
+  storeQuilt(patches: readonly QuiltPatchInput[], options: StoreOptions): Promise<StoreQuiltResult>;
   /** What storing that many bytes costs, without gas. */
   quote(sizeBytes: number, epochs: number, options?: CallOptions): Promise<StoreCost & { encodedLength: number }>;
   /** @throws BLOB_NOT_FOUND, BLOB_FORBIDDEN, BLOB_MARKED_INVALID, SLIVERS_UNAVAILABLE, READ_TIMEOUT, INVALID_RANGE */
@@ -75,6 +87,14 @@ export interface FloeClient {
   metadata(blobId: BlobId, options?: CallOptions): Promise<VerifiedMetadata>;
   /** What the nodes agree on. @throws NO_STATUS_AGREEMENT */
   status(blobId: BlobId, options?: CallOptions): Promise<BlobStatus>;
+
+  /** What a quilt holds. @throws INVALID_QUILT when the blob is none */
+  quiltPatches(quiltId: BlobId, options?: CallOptions): Promise<StoredPatch[]>;
+  /** @throws INVALID_QUILT_PATCH_ID, QUILT_PATCH_NOT_FOUND */
+  readPatch(patchId: string, options?: CallOptions): Promise<PatchContents>;
+  /** @throws QUILT_PATCH_NOT_FOUND */
+  readPatchByIdentifier(quiltId: BlobId, identifier: string, options?: CallOptions): Promise<PatchContents>;
+  readPatchesByTag(quiltId: BlobId, tag: string, value: string, options?: CallOptions): Promise<PatchContents[]>;
 
   /** Blob objects of an address, expired ones included. */
   listBlobs(owner: SuiAddress, options?: CallOptions): AsyncIterable<BlobObject>;
@@ -146,6 +166,11 @@ class Client implements FloeClient {
     return result;
   }
 
+  async storeQuilt(patches: readonly QuiltPatchInput[], options: StoreOptions): Promise<StoreQuiltResult> {
+    const { current } = await this.#source.committees({ signal: options.signal });
+    return await storeQuilt(patches, current, options, (blob, withMark) => this.store(blob, withMark));
+  }
+
   async quote(
     sizeBytes: number,
     epochs: number,
@@ -188,6 +213,31 @@ class Client implements FloeClient {
     const { current } = await this.#source.committees(options);
     const nodes = rankedNodes(current, pool.clientOf);
     return await agreeOnStatus(blobId, current, nodes, { scheduler, limits, signal: options.signal });
+  }
+
+  async quiltPatches(quiltId: BlobId, options: CallOptions = {}): Promise<StoredPatch[]> {
+    return await this.#read(quiltId, options, readQuiltIndex);
+  }
+
+  async readPatch(patchId: string, options: CallOptions = {}): Promise<PatchContents> {
+    return await this.#read(quiltOfPatch(patchId), options, (reader, signal) => readPatchById(reader, patchId, signal));
+  }
+
+  async readPatchByIdentifier(quiltId: BlobId, identifier: string, options: CallOptions = {}): Promise<PatchContents> {
+    const accept = (patch: QuiltPatch) => patch.identifier === identifier;
+    const [patch] = await this.#read(quiltId, options, (reader, signal) => readPatches(reader, accept, signal));
+    if (patch === undefined) throw clientErrors.QUILT_PATCH_NOT_FOUND({ quiltId, patch: identifier });
+    return patch;
+  }
+
+  async readPatchesByTag(
+    quiltId: BlobId,
+    tag: string,
+    value: string,
+    options: CallOptions = {},
+  ): Promise<PatchContents[]> {
+    const accept = ({ tags }: QuiltPatch) => Object.hasOwn(tags, tag) && tags[tag] === value;
+    return await this.#read(quiltId, options, (reader, signal) => readPatches(reader, accept, signal));
   }
 
   listBlobs(owner: SuiAddress, options: CallOptions = {}): AsyncIterable<BlobObject> {

@@ -16,6 +16,7 @@ export {
 export { clientErrors } from './errors.ts';
 export type { LedgerPort, Signer } from './ledger-port.ts';
 export { type ClientLimits, DEFAULT_LIMITS } from './limits.ts';
+export { type PatchContents, QUILT_ATTRIBUTE, type StoredPatch, type StoreQuiltResult } from './quilts.ts';
 export type { ResourceOperation } from './registration.ts';
 export type {
   AlreadyCertified,
