@@ -1,6 +1,6 @@
 /** WebAssembly binaries embedded as base64: instantiated synchronously, on first use, wherever JavaScript runs. */
 
-// The ES library types know nothing of WebAssembly outside the DOM library, which is what these come from.
+// Compiled once per process; instances, and so their memory, belong to whoever asked.
 const modules = new Map<string, WebAssembly.Module>();
 
 /** Instantiates an embedded binary; it is compiled once per process. */
