@@ -14,6 +14,7 @@ export { createGenesis, type CreatedGenesis, type GenesisConfig, type GenesisNod
 export { type CheckpointSigner, Ledger, type LedgerModules, type LedgerOptions } from './ledger.ts';
 export * as LEDGER_LIMITS from './limits.ts';
 export { encodeObject } from './object-codec.ts';
+export { replayJournal } from './replay.ts';
 export * from './rpc/index.ts';
 export { type SignatureVerifier } from './signatures.ts';
 export { summaryMessage } from './checkpoint-codec.ts';

@@ -1,0 +1,61 @@
+/** A call context for testing built-in functions on their own: aborts become text, signatures all verify. */
+import { abortCode, packageAddresses } from '@floe/contracts';
+import type { ObjectId } from '@floe/protocol';
+import type { Call, FieldPlace, FieldRef } from '../../src/execution/call.ts';
+import { ExecutionFailure, fail } from '../../src/execution/failure.ts';
+
+export function nativeCall(options: { fields?: Map<string, unknown> } = {}): Call & { events: unknown[] } {
+  const addresses = packageAddresses({
+    walrus: `0x${'a'.repeat(64)}` as ObjectId,
+    wal: `0x${'b'.repeat(64)}` as ObjectId,
+  });
+  const fields = options.fields ?? new Map<string, unknown>();
+  const events: unknown[] = [];
+  let ids = 0;
+  return {
+    events,
+    sender: `0x${'c'.repeat(64)}` as ObjectId,
+    timestampMs: 0n,
+    addresses,
+    typeArguments: [],
+    certificates: { verify: () => true },
+    freshId() {
+      ids += 1;
+      return `0x${ids.toString(16).padStart(64, '0')}` as ObjectId;
+    },
+    deleteId() {},
+    transfer() {},
+    emit: (event) => events.push(event),
+    field: <T>(place: FieldPlace): FieldRef<T> => ({
+      get value() {
+        return fields.get(place.fieldId) as T | undefined;
+      },
+      set value(value) {
+        fields.set(place.fieldId, value);
+      },
+    }),
+    abort(module, constant, framework) {
+      const location = {
+        package: addresses[framework ?? 'walrus'],
+        module,
+        functionIndex: 0,
+        instruction: 0,
+        functionName: undefined,
+      };
+      return fail({ kind: 'MoveAbort', location, code: abortCode(module, constant, framework !== undefined) });
+    },
+    work() {},
+  };
+}
+
+/** What a call gave: its value, or `module::code`, or `ARITHMETIC_ERROR`. */
+export function outcomeOf<T>(run: () => T): { value: T } | { abort: string } {
+  try {
+    return { value: run() };
+  } catch (error) {
+    if (!(error instanceof ExecutionFailure)) throw error;
+    const { failure } = error;
+    if (failure.kind === 'MoveAbort') return { abort: `${failure.location.module}::${failure.code}` };
+    return { abort: failure.kind === 'MovePrimitiveRuntimeError' ? 'ARITHMETIC_ERROR' : failure.kind };
+  }
+}
