@@ -33,7 +33,8 @@ export function createFaucetHandler(
   modules: { readonly ledger: LedgerApi; readonly signer: Signer; readonly logger?: Logger },
 ): HttpHandler {
   const logger = modules.logger ?? silentLogger;
-  const faucet = new Faucet({ ...faucetDefaults, ...options }, { ...modules, logger });
+  const amounts = { sui: options.sui ?? faucetDefaults.sui, wal: options.wal ?? faucetDefaults.wal };
+  const faucet = new Faucet(amounts, { ...modules, logger });
   return async (request) => {
     switch (request.method) {
       case 'OPTIONS':
