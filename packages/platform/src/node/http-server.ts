@@ -46,6 +46,7 @@ export async function serveHttp(handler: HttpHandler, options: ServeOptions): Pr
   const listener = requestListener(handler, options);
   server.on('request', (incoming, outgoing) => void listener(incoming, outgoing));
   watchIdleSockets(server, options.idleTimeoutMs ?? LIMITS.serverIdleTimeoutMs);
+  const silent = silentSockets(server);
   await listen(server, options);
   const { port } = server.address() as AddressInfo;
   let closing: Promise<void> | undefined;
@@ -53,7 +54,7 @@ export async function serveHttp(handler: HttpHandler, options: ServeOptions): Pr
     url: `http://${reachableHost(options.host)}:${port}`,
     port,
     async close(graceMs = 5_000) {
-      closing ??= closeServer(server, graceMs);
+      closing ??= closeServer(server, silent, graceMs);
       await closing;
     },
   };
@@ -202,7 +203,21 @@ function listen(server: Server, { host, port }: ServeOptions): Promise<void> {
   });
 }
 
-function closeServer(server: Server, graceMs: number): Promise<void> {
+/**
+ * Connections that have not sent a whole request yet. Node's http waits for their first request also while it closes, and
+ * clients such as undici open connections in advance.
+ */
+function silentSockets(server: Server): ReadonlySet<Socket> {
+  const silent = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    silent.add(socket);
+    socket.once('close', () => silent.delete(socket));
+  });
+  server.on('request', (incoming: IncomingMessage) => silent.delete(incoming.socket));
+  return silent;
+}
+
+function closeServer(server: Server, silent: ReadonlySet<Socket>, graceMs: number): Promise<void> {
   return new Promise((resolve) => {
     const cut = setTimeout(() => server.closeAllConnections(), graceMs);
     server.close(() => {
@@ -210,6 +225,7 @@ function closeServer(server: Server, graceMs: number): Promise<void> {
       resolve();
     });
     server.closeIdleConnections();
+    for (const socket of silent) socket.destroy();
   });
 }
 
