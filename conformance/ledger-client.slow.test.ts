@@ -249,14 +249,15 @@ describe('one key', () => {
   it('used by two clients at once wins in turns', async () => {
     const { walType } = system;
     const clients = [connect(), connect()];
-    const sent = clients.flatMap((client) =>
-      Array.from({ length: 5 }, () => {
-        const transaction = new Transaction();
-        sendCoin(transaction, { coinType: walType, amount: 1n, to: parseObjectId('0xbeef') });
-        return client.execute(transaction, signer);
-      }),
-    );
+    const to = addressOf(new Ed25519Keypair());
+    const amounts = Array.from({ length: 10 }, (_, i) => BigInt(i + 1));
+    const sent = amounts.map((amount, i) => {
+      const transaction = new Transaction();
+      sendCoin(transaction, { coinType: walType, amount, to });
+      return (clients[i % 2] as LedgerClient).execute(transaction, signer);
+    });
     expect(new Set((await Promise.all(sent)).map(({ digest }) => digest)).size).toBe(10);
+    expect((await ledger.balances(to)).wal).toBe(55n);
   });
 });
 
