@@ -297,6 +297,21 @@ describe('simulating', () => {
     expect(network.ledger.getCheckpoint('latest')?.sequence).toBe(height);
   });
 
+  it('refuses a gas price whose cost would not fit, also without checks', async () => {
+    const client = network.client();
+    const transaction = new Transaction();
+    transaction.setSender(recipient(92));
+    transaction.setGasPrice(1n << 63n);
+    transaction.setGasBudget(1);
+    transaction.setGasPayment([]);
+    transaction.splitCoins(transaction.gas, [1]);
+    const call = client.simulateTransaction({ transaction, checksEnabled: false });
+    expect(await rpcErrorOf(call)).toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringContaining('price'),
+    });
+  });
+
   it('says that there is too little SUI', async () => {
     const client = network.client();
     const transaction = new Transaction();

@@ -40,8 +40,7 @@ beforeAll(async () => {
     pay,
   ];
   transactions = [];
-  for (const composing of composed) {
-    const transaction = await composing;
+  for (const transaction of composed) {
     transaction.setSender(owner);
     transactions.push(await transaction.build({ client }));
   }
