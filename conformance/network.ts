@@ -5,6 +5,7 @@
  */
 import type { LedgerConfig } from '@floe/contracts';
 import { connectFloe, type FloeConnection } from '@floe/client/node';
+import { equalBytes } from '@floe/platform';
 import { parseObjectId } from '@floe/protocol';
 import { type DevProcess, startDev, temporaryDirectory } from '@floe/testkit';
 import { SuiGrpcClient } from '@mysten/sui/grpc';
@@ -81,4 +82,9 @@ export function sampleBytes(size: number, seed: number): Uint8Array {
     bytes[i] = state;
   }
   return bytes;
+}
+
+/** Whether both hold the same bytes; the matchers compare arrays item by item, which takes seconds for megabytes. */
+export function same(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  return a !== undefined && b !== undefined && equalBytes(a, b);
 }
