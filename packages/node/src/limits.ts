@@ -91,7 +91,8 @@ export const defaultLimits: NodeLimits = {
 
   retryAfterSeconds: 1,
   longPollMs: 5000,
-  longPolls: 1000,
+  // Fewer than small requests at once, so that those who wait leave room for the others.
+  longPolls: 128,
 
   // The pending caches of a Walrus node.
   pendingSlivers: 20_480,

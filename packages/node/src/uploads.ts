@@ -6,7 +6,7 @@
  * - Metadata is stored only for a registered blob, a sliver only after it matched that metadata.
  * - `stored` means that it survives a crash from now on.
  */
-import type { FloeError, Logger } from '@floe/platform';
+import { type FloeError, isFloeError, type Logger } from '@floe/platform';
 import {
   type Axis,
   type BlobId,
@@ -125,7 +125,7 @@ export class Uploads {
       }
     }
     const slivers = checked.map(({ sliver }) => sliver);
-    const verdicts = slivers.length === 0 ? [] : await this.#modules.codec.verifySlivers(verified, slivers, { signal });
+    const verdicts = await this.#verify(verified, slivers, signal);
     await Promise.all(
       checked.map(async (sliver, index) => {
         const verdict = verdicts[index] as 'ok' | FloeError;
@@ -186,6 +186,22 @@ export class Uploads {
     const { shard } = checked.key;
     if (!committees.takesWrites(shard)) throw nodeErrors.SHARD_NOT_ASSIGNED({ shard, epoch: committees.epoch });
     return slivers.has(checked.key) ? 'existing' : checked;
+  }
+
+  /** Each sliver's verdict; a codec that is too busy refuses each of them. */
+  async #verify(
+    verified: VerifiedMetadata,
+    slivers: readonly Sliver[],
+    signal: AbortSignal,
+  ): Promise<('ok' | FloeError)[]> {
+    if (slivers.length === 0) return [];
+    try {
+      return await this.#modules.codec.verifySlivers(verified, slivers, { signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isFloeError(error)) throw error;
+      return slivers.map(() => error);
+    }
   }
 
   async #keep({ key, bytes }: CheckedSliver): Promise<UploadOutcome> {

@@ -222,8 +222,17 @@ export async function startNode(options: HarnessOptions = {}): Promise<Harness> 
       limits: { reserveBytes: 0, ...options.limits },
     },
     {
-      ...{ store, fileSystem, ledgerClient: ledger, codec: options.codec ?? codec, bls, denyList },
-      ...{ clock: time, scheduler: time, rng: seededRng('node'), logger: silentLogger, metrics: noMetrics },
+      store,
+      fileSystem,
+      ledgerClient: ledger,
+      codec: options.codec ?? codec,
+      bls,
+      denyList,
+      clock: time,
+      scheduler: time,
+      rng: seededRng('node'),
+      logger: silentLogger,
+      metrics: noMetrics,
     },
   );
   const call: Harness['call'] = async (route, body, init = {}) => {
@@ -285,4 +294,36 @@ export async function bytesOf(answering: Promise<Response> | Response): Promise<
   const response = await answering;
   if (response.status !== 200) throw new Error(`${response.status}: ${await response.text()}`);
   return new Uint8Array(await response.arrayBuffer());
+}
+
+export function foreignPair(of: Blob): SliverPairIndex {
+  return pairsOf(of, [2 as ShardIndex])[0] as SliverPairIndex;
+}
+
+export function put(of: Blob, pair: number, axis: 'primary' | 'secondary', pending = false): NodeRoute {
+  return { name: 'putSliver', blobId: of.id, pair: pair as SliverPairIndex, axis, pending };
+}
+
+export function get(of: Blob, pair: number, axis: 'primary' | 'secondary'): NodeRoute {
+  return { name: 'getSliver', blobId: of.id, pair: pair as SliverPairIndex, axis };
+}
+
+export function confirmation(
+  of: Blob,
+  options: { deletable?: boolean; wait?: boolean; waitMs?: number } = {},
+): NodeRoute {
+  return {
+    name: 'getConfirmation',
+    blobId: of.id,
+    persistence: options.deletable === true ? { kind: 'deletable', objectId: of.objectId } : { kind: 'permanent' },
+    waitForRegistration: options.wait ?? false,
+    waitMs: options.waitMs,
+  };
+}
+
+export async function storedBlob(blob: Blob): Promise<Harness> {
+  const harness = await startNode();
+  await harness.ledger.emit(registered(blob));
+  await harness.upload(blob);
+  return harness;
 }

@@ -202,8 +202,16 @@ describe('a storage node and its ledger', () => {
       StorageNode.open(
         { directory: '/late', nodeId: NODE_ID, blsSecretKey: SECRET_KEY, ledger: { systemObjectId: SYSTEM_ID } },
         {
-          ...{ store: createMemoryStore(), fileSystem: createMemoryFileSystem(), ledgerClient: ledger, codec, bls },
-          ...{ clock: time, scheduler: time, rng: seededRng('late'), logger: silentLogger, metrics: noMetrics },
+          store: createMemoryStore(),
+          fileSystem: createMemoryFileSystem(),
+          ledgerClient: ledger,
+          codec,
+          bls,
+          clock: time,
+          scheduler: time,
+          rng: seededRng('late'),
+          logger: silentLogger,
+          metrics: noMetrics,
         },
       ),
     );

@@ -62,6 +62,7 @@ interface PendingRecord {
   readonly key: SliverKey;
   readonly endEpoch: Epoch;
   readonly payload: Uint8Array;
+  readonly payloadCrc: number;
   /** For a removal because of damage: where the damaged record is. */
   readonly damaged?: IndexEntry;
   readonly settle: (error?: unknown) => void;
@@ -217,7 +218,9 @@ export class SegmentLog implements SliverStore {
     if (this.#closed !== undefined) throw errors.STORE_CLOSED({ store: 'the sliver store' });
   }
 
-  #enqueue(record: Omit<PendingRecord, 'settle'>): Promise<void> {
+  #enqueue(record: Omit<PendingRecord, 'settle' | 'payloadCrc'>): Promise<void> {
+    // Here and not in the batch, whose checksums together would keep the event loop busy for long.
+    const payloadCrc = crc32c(record.payload);
     return new Promise((resolve, reject) => {
       this.#queuedBytes += record.payload.length;
       const settle = (error?: unknown): void => {
@@ -225,7 +228,7 @@ export class SegmentLog implements SliverStore {
         if (error === undefined) resolve();
         else reject(error as Error);
       };
-      this.#queue.push({ ...record, settle });
+      this.#queue.push({ ...record, payloadCrc, settle });
       this.#loop ??= this.#run();
     });
   }
@@ -274,8 +277,8 @@ export class SegmentLog implements SliverStore {
   async #commitBucket(bucket: Epoch, records: readonly OrderedRecord[]): Promise<void> {
     const parts: Uint8Array[] = [];
     const headers: RecordHeader[] = [];
-    for (const { kind, key, endEpoch, payload, sequence } of records) {
-      const header = { kind, key, endEpoch, payloadSize: payload.length, payloadCrc: crc32c(payload), sequence };
+    for (const { kind, key, endEpoch, payload, payloadCrc, sequence } of records) {
+      const header = { kind, key, endEpoch, payloadSize: payload.length, payloadCrc, sequence };
       headers.push(header);
       parts.push(encodeRecordHeader(header, this.#options.storeTag), payload);
     }
