@@ -49,11 +49,13 @@ async function install() {
   say('installing packages (npm ci)');
   const started = Date.now();
   // Everything on the command line that a user's or a machine's npmrc could have set otherwise.
-  const flags = ['--include=dev', '--include=optional', '--include=peer', '--no-global', '--package-lock'];
+  const extent = ['--include=dev', '--include=optional', '--include=peer', '--no-global', '--package-lock'];
+  // Some packages say that they want Node.js 22; what Floe uses of them runs on 20, and the tests show it.
+  const manner = ['--no-engine-strict', '--no-legacy-peer-deps', '--install-strategy=hoisted', '--no-dry-run'];
   const quiet = ['--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error'];
   const npm = process.env.npm_execpath;
   const [command, first] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []];
-  await run(command, [...first, 'ci', ...flags, ...quiet], 'npm ci');
+  await run(command, [...first, 'ci', ...extent, ...manner, ...quiet], 'npm ci');
   writeFileSync(installStamp, digest([readFileSync(join(root, 'package-lock.json')), process.platform, process.arch]));
   say(`installed in ${seconds(started)}`);
 }
