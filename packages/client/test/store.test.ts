@@ -208,7 +208,7 @@ describe('faulty nodes', () => {
         expect(net.time.monotonicMs() - startMs).toBeLessThan(5_000);
         expect(await net.run(net.client.read(blobId))).toEqual(blob);
       }),
-      { numRuns: 30 },
+      { numRuns: 12 },
     );
   }, 60_000);
 
