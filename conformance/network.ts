@@ -13,7 +13,10 @@ import { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
 import { walrus } from '@mysten/walrus';
 
 export interface ConformanceNetwork {
+  /** The process that runs now. */
   readonly dev: DevProcess;
+  /** Ends the process with that signal and starts it again on the same directory. */
+  restart(signal: NodeJS.Signals): Promise<void>;
   /** A new client of the official SDK: it caches the network's state for its whole life. */
   sdk(options?: { readonly format?: 'text' | 'binary' }): OfficialClient;
   /** Our client, one for all tests. */
@@ -27,7 +30,7 @@ export type OfficialClient = ReturnType<typeof officialClient>;
 
 export async function startNetwork(args: readonly string[] = []): Promise<ConformanceNetwork> {
   const directory = await temporaryDirectory('conformance');
-  const dev = await startDev(directory.path, args);
+  let dev = await startDev(directory.path, args);
   const { ledger } = dev.network;
   const config: LedgerConfig = {
     url: ledger.url,
@@ -36,7 +39,13 @@ export async function startNetwork(args: readonly string[] = []): Promise<Confor
   };
   const floe = await connectFloe({ ledger: config, nodeUrlScheme: 'http', workers: 1 });
   return {
-    dev,
+    get dev() {
+      return dev;
+    },
+    restart: async (signal) => {
+      await dev.stop(signal);
+      dev = await startDev(directory.path, args);
+    },
     floe,
     sdk: ({ format } = {}) => officialClient(config, format),
     fundedKey: async () => {
