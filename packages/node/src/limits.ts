@@ -12,7 +12,7 @@ export interface NodeLimits {
   readonly segmentBytes: number;
   /** Bytes written with one gathered write and one sync. Bounds the memory of a batch. */
   readonly commitBatchBytes: number;
-  /** Bytes accepted and not yet on disk; past it stores are refused with 429. */
+  /** Bytes handed to the disk and not yet on it; past it stores wait their turn. */
   readonly commitQueueBytes: number;
   /** Segments kept open for reading. */
   readonly openReadSegments: number;

@@ -6,7 +6,7 @@
  * - Metadata is stored only for a registered blob, a sliver only after it matched that metadata.
  * - `stored` means that it survives a crash from now on.
  */
-import { type FloeError, isFloeError, type Logger } from '@floe/platform';
+import { type FloeError, isFloeError, type Logger, mapConcurrent } from '@floe/platform';
 import {
   type Axis,
   type BlobId,
@@ -28,6 +28,9 @@ import type { NodeMetrics } from './node-metrics.ts';
 import type { PendingSliver, PendingUploads } from './pending-uploads.ts';
 import type { BlobRegistry } from './registry/blob-registry.ts';
 import type { SliverKey, SliverStore } from './sliver-store.ts';
+
+/** Slivers of a flush that wait for the store at once: enough to share its syncs. */
+const FLUSHED_AT_ONCE = 32;
 
 /** `new`: not held before, now stored, or buffered when only its upload is ahead of the registration. */
 export type UploadOutcome = 'new' | 'existing';
@@ -106,7 +109,7 @@ export class Uploads {
   /**
    * Verifies and stores slivers of one blob together; the outcome of each stands at its place.
    * Outcomes: INVALID_BCS, INDEX_OUT_OF_RANGE, SLIVER_INDEX_MISMATCH, SHARD_NOT_ASSIGNED, INVALID_SLIVER, CACHE_SATURATED,
-   * INSUFFICIENT_STORAGE, STORE_QUEUE_FULL.
+   * INSUFFICIENT_STORAGE.
    */
   async putSlivers(
     verified: VerifiedMetadata,
@@ -242,9 +245,7 @@ export class Uploads {
       if (committees.takesWrites(key.shard)) await this.#storeSliver(key, payload);
       pending.settle(key);
     };
-    const stored = await Promise.allSettled(waiting.slivers.map(store));
-    const failed = stored.find((outcome) => outcome.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
+    await mapConcurrent(waiting.slivers, FLUSHED_AT_ONCE, store);
     // Those that came meanwhile found the metadata stored and went past the buffer, or are still in it.
     if (pending.peek(blobId)?.slivers.length === 0) pending.drop(blobId);
     else await this.#flush(blobId);

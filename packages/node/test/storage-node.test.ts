@@ -1,6 +1,15 @@
-import { deferred, FloeError, noMetrics, silentLogger } from '@floe/platform';
+import { concurrencyErrors, deferred, FloeError, iterateStream, noMetrics, silentLogger } from '@floe/platform';
 import { createMemoryFileSystem, createMemoryStore, createVirtualTime, seededRng } from '@floe/platform/memory';
-import { AXES, type Epoch, type NodeId, type NodeRoute, parseObjectId, type SliverPairIndex } from '@floe/protocol';
+import {
+  AXES,
+  decodeBatch,
+  encodeBatch,
+  type Epoch,
+  type NodeId,
+  type NodeRoute,
+  parseObjectId,
+  type SliverPairIndex,
+} from '@floe/protocol';
 import type { Codec } from '@floe/redstuff';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { NODE_LIMITS, StorageNode } from '../src/index.ts';
@@ -342,5 +351,40 @@ describe('a storage node under load', () => {
     expect(harness.node.status().activeRequests).toBe(0);
     expect((await bytesOf(harness.node.handler(request('GET', target)))).length).toBeGreaterThan(100_000);
     expect(harness.node.status().activeRequests).toBe(0);
+  });
+
+  it('answers each sliver of a batch when its codec is too busy, and cuts nothing off', async () => {
+    const busy: Codec = {
+      ...codec,
+      verifySlivers: () => Promise.reject(concurrencyErrors.QUEUE_FULL({ queue: 'codec jobs', limit: 1 })),
+    };
+    const harness = await startNode({ codec: busy });
+    await harness.ledger.emit(registered(blob));
+    await harness.call({ name: 'putMetadata', blobId: blob.id, pending: false }, metadataBytes(blob));
+    const frames = pairsOf(blob).map((pair) => {
+      return {
+        kind: 'sliver' as const,
+        axis: 'primary' as const,
+        pair,
+        sliverData: sliverBytes(blob, pair, 'primary'),
+      };
+    });
+    const route: NodeRoute = { name: 'putSliverBatch', blobId: blob.id, pending: false };
+    const response = await harness.call(route, encodeBatch(frames));
+    const limits = { maxSliverBytes: 1, maxFrames: 10 };
+    const outcomes: unknown[] = [];
+    for await (const frame of decodeBatch(iterateStream(response.body as ReadableStream<Uint8Array>), limits)) {
+      outcomes.push(frame);
+    }
+    expect(outcomes).toMatchObject(frames.map(() => ({ kind: 'outcome', httpStatus: 503, reason: 'UNAVAILABLE' })));
+    expect(await outcomeOf(send(harness, 0))).toEqual([503, 'UNAVAILABLE', 'UNAVAILABLE']);
+  });
+
+  it('stores what was buffered also when it is more than may be queued for the disk at once', async () => {
+    const harness = await startNode({ limits: { commitQueueBytes: 1 << 20, commitBatchBytes: 1 << 18 } });
+    const large = await makeBlob(1_500_000, 14);
+    await harness.upload(large, true);
+    await harness.ledger.emit(registered(large));
+    expect((await harness.call(confirm(large))).status).toBe(200);
   });
 });

@@ -13,6 +13,7 @@
 import { crc32c } from '@floe/kernels';
 import {
   type Counter,
+  deferred,
   type FileSystem,
   isFloeError,
   type KeyValueStore,
@@ -89,6 +90,8 @@ export class SegmentLog implements SliverStore {
   readonly #settingAside = new Set<string>();
   readonly #queue: PendingRecord[] = [];
   #queuedBytes = 0;
+  /** Resolves when a batch has left the queue. */
+  #room: ReturnType<typeof deferred<void>> | undefined;
   #nextSequence: number;
   #loop: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
@@ -153,12 +156,7 @@ export class SegmentLog implements SliverStore {
       await first;
       return 'existing';
     }
-    const { commitQueueBytes: maxBytes } = this.#options.limits;
-    // A put that finds the queue empty is taken whatever its size.
-    if (this.#queuedBytes > 0 && this.#queuedBytes + payload.length > maxBytes) {
-      throw errors.STORE_QUEUE_FULL({ queuedBytes: this.#queuedBytes, maxBytes });
-    }
-    const done = this.#enqueue({ kind: 'sliver', key, endEpoch, payload });
+    const done = this.#whenRoom({ kind: 'sliver', key, endEpoch, payload });
     this.#underWay.set(text, done);
     try {
       await done;
@@ -218,6 +216,17 @@ export class SegmentLog implements SliverStore {
     if (this.#closed !== undefined) throw errors.STORE_CLOSED({ store: 'the sliver store' });
   }
 
+  /** Queues the record as soon as what waits before it leaves room. One that finds the queue empty is taken whatever its size. */
+  async #whenRoom(record: Omit<PendingRecord, 'settle' | 'payloadCrc'>): Promise<void> {
+    const { commitQueueBytes } = this.#options.limits;
+    while (this.#queuedBytes > 0 && this.#queuedBytes + record.payload.length > commitQueueBytes) {
+      this.#room ??= deferred();
+      await this.#room.promise;
+      this.#checkOpen();
+    }
+    await this.#enqueue(record);
+  }
+
   #enqueue(record: Omit<PendingRecord, 'settle' | 'payloadCrc'>): Promise<void> {
     // Here and not in the batch, whose checksums together would keep the event loop busy for long.
     const payloadCrc = crc32c(record.payload);
@@ -236,7 +245,11 @@ export class SegmentLog implements SliverStore {
   async #run(): Promise<void> {
     // Let the callers of this tick queue theirs too: they share the first sync.
     await Promise.resolve();
-    while (this.#queue.length > 0) await this.#commit(this.#takeBatch());
+    while (this.#queue.length > 0) {
+      await this.#commit(this.#takeBatch());
+      this.#room?.resolve();
+      this.#room = undefined;
+    }
     this.#loop = undefined;
   }
 
