@@ -86,6 +86,21 @@ describe('a response from a source', () => {
     expect(returned).toBe(true);
   });
 
+  it('returns its source when the reader cancels before it read anything', async () => {
+    let returned = false;
+    const source = {
+      [Symbol.asyncIterator]: () => ({
+        next: () => Promise.reject(new Error('nobody reads')),
+        return: async () => {
+          returned = true;
+          return { done: true as const, value: undefined };
+        },
+      }),
+    };
+    await streamResponse(source).body?.cancel();
+    expect(returned).toBe(true);
+  });
+
   it("is nobody else's response", () => {
     expect(responseSource(new Response('x'))).toBeUndefined();
   });

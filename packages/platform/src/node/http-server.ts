@@ -136,6 +136,7 @@ async function writeStream(
   // An iterator that waits for something of its own hears here that nobody waits for it any more.
   const leave = (): void => void Promise.resolve(iterator.return?.()).catch(() => undefined);
   outgoing.once('close', leave);
+  if (outgoing.destroyed) leave();
   try {
     for (;;) {
       const next = await iterator.next();
@@ -180,12 +181,13 @@ function watchIdleSockets(server: Server, idleTimeoutMs: number): void {
   });
   server.on('timeout', (socket: Socket) => {
     const exchange = exchanges.get(socket);
+    // A body that waits here to be read, its client can do nothing about.
+    const owesBody = exchange?.incoming.complete === false && exchange.incoming.readableLength === 0;
     const clientsTurn =
-      exchange === undefined ||
-      exchange.outgoing.writableFinished ||
-      !exchange.incoming.complete ||
-      exchange.outgoing.writableNeedDrain;
+      exchange === undefined || exchange.outgoing.writableFinished || owesBody || exchange.outgoing.writableNeedDrain;
     if (clientsTurn) socket.destroy();
+    // Its turn may come while nothing moves, and a timeout is told only once.
+    else socket.setTimeout(idleTimeoutMs);
   });
 }
 
