@@ -25,6 +25,7 @@ export interface NodeLimits {
   readonly dataRequestsWaiting: number;
   /** Other requests (metadata, status, confirmations, health) at once. */
   readonly smallRequests: number;
+  /** Such requests that may wait for their turn; past it 503 with Retry-After. */
   readonly smallRequestsWaiting: number;
   /** recoverySymbols and decodingSymbols requests at once; past it 503 at once, before any read. */
   readonly symbolRequests: number;
@@ -50,11 +51,15 @@ export interface NodeLimits {
   /** Confirmations that wait at once; past it they are answered at once. */
   readonly longPolls: number;
 
+  /** Slivers buffered until their blobs are registered. */
   readonly pendingSlivers: number;
+  /** Bytes of those. */
   readonly pendingSliverBytes: number;
+  /** Largest sliver that is buffered. */
   readonly pendingSliverItemBytes: number;
+  /** Blobs whose metadata is buffered until they are registered. */
   readonly pendingMetadata: number;
-  /** 0 turns uploads before registration off. */
+  /** How long what is buffered waits after the blob's last upload; 0 turns buffering off. */
   readonly pendingTtlMs: number;
 
   /** Verified metadata kept in memory; 64 bytes per shard and blob. */
