@@ -46,7 +46,7 @@ it('loses no certified blob when the power fails', { timeout: 3_600_000 }, async
 });
 
 async function crashRounds(name: string, prepare: (directory: string) => Promise<Place>): Promise<void> {
-  const suite = slowSuite(name);
+  const suite = slowSuite(name, 1 / 2);
   const home = await temporaryDirectory('crash');
   const place = await prepare(home.path);
   await mkdir(place.directory, { recursive: true });
