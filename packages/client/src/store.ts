@@ -26,6 +26,7 @@ import {
   type EventId,
   type Frost,
   isCertified,
+  isQuorum,
   metadataRoot,
   type ObjectId,
   type Persistence,
@@ -126,7 +127,7 @@ export interface StoreModules {
 }
 
 /**
- * @throws INVALID_EPOCHS, BLOB_TOO_LARGE, BLOB_MARKED_INVALID, INSUFFICIENT_WAL, INSUFFICIENT_SUI,
+ * @throws INVALID_EPOCHS, BLOB_TOO_LARGE, BLOB_MARKED_INVALID, NOT_ENOUGH_NODES, INSUFFICIENT_WAL, INSUFFICIENT_SUI,
  * NOT_ENOUGH_CONFIRMATIONS, EPOCH_CHANGED, STORE_TIMEOUT, and what the ledger reports
  */
 export async function storeBlob(blob: Uint8Array, options: StoreOptions, modules: StoreModules): Promise<StoreResult> {
@@ -196,10 +197,15 @@ class Store {
     if (this.#options.force === true) return { status: undefined, plan: this.#plan(encoded, system, []) };
     const nodes = rankedNodes(committee, pool.clientOf);
     const [status, owned] = await Promise.all([
-      // Not knowing costs an upload that was not needed, or a registration that the signer's own objects rule out.
       agreeOnStatus(blobId, committee, nodes, { scheduler, limits, signal }).catch((error: unknown) => {
-        if (isFloeError(error, 'NO_STATUS_AGREEMENT')) return undefined;
-        throw error;
+        if (!isFloeError(error, 'NO_STATUS_AGREEMENT')) throw error;
+        const { geometry } = committee;
+        const answered = Number(error.data['answered']);
+        const need = geometry.nShards - geometry.maxFaulty;
+        // Who does not answer now will not confirm either; better to learn it before paying.
+        if (!isQuorum(geometry, answered)) throw clientErrors.NOT_ENOUGH_NODES({ blobId, answered, need }, error);
+        // Not knowing costs an upload that was not needed, or a registration that the signer's own objects rule out.
+        return undefined;
       }),
       this.#ownedObjects(blobId, signal),
     ]);

@@ -169,6 +169,17 @@ describe('what is refused before anything is paid', () => {
     expect(net.ledger.executed).toEqual([]);
   });
 
+  test('any blob while too few nodes answer to confirm it', async () => {
+    const net = await createTestNetwork({ nShards: 10, nodes: 10 });
+    net.kill(net.nodes.slice(0, 2));
+    for (const node of net.nodes.slice(2, 4)) node.faults.blackHole = true;
+    const startMs = net.time.monotonicMs();
+    const refused = { code: 'NOT_ENOUGH_NODES', kind: 'unavailable', data: { answered: 6, need: 7 } };
+    await expect(store(net, bytes(5))).rejects.toMatchObject(refused);
+    expect(net.time.monotonicMs() - startMs).toBeLessThan(10_100);
+    expect(net.ledger.executed).toEqual([]);
+  });
+
   test('a blob that the signer cannot pay for', async () => {
     const net = await createTestNetwork();
     net.ledger.wal = 5n;
