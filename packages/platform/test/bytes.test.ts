@@ -7,6 +7,7 @@ import {
   fromBase64,
   fromBase64Url,
   fromHex,
+  joinBytes,
   toBase64,
   toBase64Url,
   toHex,
@@ -50,6 +51,12 @@ describe('text forms of bytes', () => {
 });
 
 describe('arrays of bytes', () => {
+  it('join however many there are', () => {
+    const parts = Array.from({ length: 300_000 }, (_, index) => new Uint8Array([index & 255]));
+    const whole = joinBytes(parts);
+    expect([whole.length, whole[299_999]]).toEqual([300_000, 299_999 & 255]);
+  });
+
   it('compare as unsigned, shorter first', () => {
     fc.assert(
       fc.property(bytes, bytes, (a, b) => {

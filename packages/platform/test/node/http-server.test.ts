@@ -197,7 +197,8 @@ describe('the HTTP server', () => {
     });
     const answer = everything(await raw(server, 'GET / HTTP/1.1\r\nhost: x\r\n\r\n'));
     await started.promise;
-    const closed = server.close();
+    // The grace is longer than the test may take: closing must not wait for it.
+    const closed = server.close(600_000);
     const late = connect(server.port, '127.0.0.1');
     expect(((await once(late, 'error')) as [NodeJS.ErrnoException])[0].code).toBe('ECONNREFUSED');
     release.resolve();
