@@ -219,11 +219,17 @@ function silentSockets(server: Server): ReadonlySet<Socket> {
   return silent;
 }
 
+/** How often a closing server looks for connections that became idle. */
+const SWEEP_MS = 10;
+
 function closeServer(server: Server, silent: ReadonlySet<Socket>, graceMs: number): Promise<void> {
   return new Promise((resolve) => {
     const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+    // A kept-alive connection becomes idle only after its response ended.
+    const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
     server.close(() => {
       clearTimeout(cut);
+      clearInterval(sweep);
       resolve();
     });
     server.closeIdleConnections();
