@@ -77,7 +77,7 @@ function encodeSummary(summary: CheckpointSummary, contentDigest: Digest): Uint8
 }
 
 /** @throws INVALID_BCS */
-export function decodeSummary(bytes: Uint8Array): CheckpointSummary & { contentDigest: Digest } {
+function decodeSummary(bytes: Uint8Array): CheckpointSummary & { contentDigest: Digest } {
   const reader = new BcsReader(bytes, 'checkpoint summary');
   const [epoch, sequence, totalTransactions] = [reader.u64(), reader.u64(), reader.u64()];
   const contentDigest = readDigest(reader);

@@ -2,7 +2,15 @@ import { layouts, metadataFieldId, parseContractEvent } from '@floe/contracts';
 import type { ObjectId } from '@floe/protocol';
 import { deriveDynamicFieldID } from '@mysten/sui/utils';
 import { expect, test } from 'vitest';
-import { blobOf, certificateFor, certify, createdBlob, nobleForTests, register, registerBlob } from './support/blobs.ts';
+import {
+  blobOf,
+  certificateFor,
+  certify,
+  createdBlob,
+  nobleForTests,
+  register,
+  registerBlob,
+} from './support/blobs.ts';
 import {
   addressOf,
   coinIdOf,
@@ -27,7 +35,9 @@ test('a blob lives: registered, certified by the committee, extended, given attr
   const blob = createdBlob(world, registered);
   const id = blob.id as ObjectId;
   expect(blob).toMatchObject({ registeredEpoch: 1, certifiedEpoch: null, storage: { startEpoch: 1, endEpoch: 4 } });
-  expect(eventsOf(registered)).toEqual([expect.objectContaining({ kind: 'BlobRegistered', blobId: blob.blobId, objectId: id })]);
+  expect(eventsOf(registered)).toEqual([
+    expect.objectContaining({ kind: 'BlobRegistered', blobId: blob.blobId, objectId: id }),
+  ]);
   expect(world.ledger.getObject(id)?.type).toBe(`${world.genesis.walrusPackageId}::blob::Blob`);
   // The storage exists inside the blob only.
   expect(world.ledger.getObject(blob.storage.id as ObjectId)).toBeUndefined();
@@ -39,7 +49,9 @@ test('a blob lives: registered, certified by the committee, extended, given attr
 
   const certified = await succeed(world, alice, (p) => certify(p, id, certificateFor(world, blob)));
   expect(blobOf(world, id).certifiedEpoch).toBe(1);
-  expect(eventsOf(certified)).toEqual([expect.objectContaining({ kind: 'BlobCertified', epoch: 1, isExtension: false })]);
+  expect(eventsOf(certified)).toEqual([
+    expect.objectContaining({ kind: 'BlobCertified', epoch: 1, isExtension: false }),
+  ]);
 
   const extended = await succeed(world, alice, (p) => {
     const coin = p.owned(coinIdOf(world, addressOf(alice), world.walType));
@@ -81,7 +93,8 @@ test('certificates need real signatures of enough shards', async () => {
   const blob = createdBlob(world, await registerBlob(world, alice, { root: 6n }));
   const id = blob.id as ObjectId;
   const good = certificateFor(world, blob);
-  const attempt = async (certificate: typeof good) => failureText(await send(world, alice, (p) => certify(p, id, certificate)));
+  const attempt = async (certificate: typeof good) =>
+    failureText(await send(world, alice, (p) => certify(p, id, certificate)));
   expect(await attempt(certificateFor(world, blob, 2))).toBe('bls_aggregate::2');
   expect(await attempt({ ...good, bitmap: Uint8Array.of(0b0111) })).toBe('bls_aggregate::1');
   expect(await attempt({ ...good, signature: new Uint8Array(96) })).toBe('bls_aggregate::1');

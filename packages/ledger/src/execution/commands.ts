@@ -13,7 +13,7 @@ import type { ObjectId, SuiAddress } from '@floe/protocol';
 import type { CommandResult, MoveLocation, TypeName } from '../api.ts';
 import type { Argument, Command, MoveCall } from '../transaction-data.ts';
 import { coinOf, coinTypeName } from '../type-constants.ts';
-import { Arena, resultSlot, type Slot } from './arena.ts';
+import { type Arena, resultSlot, type Slot } from './arena.ts';
 import type { Call, CertificateVerifier, Native } from './call.ts';
 import type { Datatype, Datatypes } from './datatypes.ts';
 import { ExecutionFailure, fail, failArgument } from './failure.ts';

@@ -9,13 +9,7 @@ import { toBase58 } from '@mysten/bcs';
 import type { ChainInfo, LedgerObject, ObjectRef } from '../api.ts';
 import { coinValue } from '../coin-value.ts';
 import { errors } from '../errors.ts';
-import {
-  MAX_GAS_BUDGET,
-  MAX_GAS_PAYMENTS,
-  MAX_GAS_PRICE,
-  MAX_PURE_BYTES,
-  REFERENCE_GAS_PRICE,
-} from '../limits.ts';
+import { MAX_GAS_BUDGET, MAX_GAS_PAYMENTS, MAX_GAS_PRICE, MAX_PURE_BYTES, REFERENCE_GAS_PRICE } from '../limits.ts';
 import { PACKAGE_TYPE } from '../object-codec.ts';
 import { describeOwner, type ObjectReader } from '../object-store.ts';
 import type { CallArg, Command, TransactionData } from '../transaction-data.ts';

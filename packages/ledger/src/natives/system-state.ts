@@ -9,12 +9,15 @@ export type System = layouts.System;
 export type SystemState = layouts.SystemStateInnerV1;
 
 /** Version of the contracts that this ledger runs. */
-export const CONTRACTS_VERSION = 4n;
+const CONTRACTS_VERSION = 4n;
 
 const places = new BoundedCache<string, FieldPlace>(16);
 
 /** Where the inner state of a `System` object stands. */
-export function systemStatePlace(system: Pick<System, 'id' | 'version'>, walrus: Call['addresses']['walrus']): FieldPlace {
+export function systemStatePlace(
+  system: Pick<System, 'id' | 'version'>,
+  walrus: Call['addresses']['walrus'],
+): FieldPlace {
   const key = `${system.id} ${system.version} ${walrus}`;
   let place = places.get(key);
   if (place === undefined) {

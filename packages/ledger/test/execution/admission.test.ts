@@ -42,7 +42,10 @@ test('transactions that cannot be executed are refused before, each for its reas
   const world = await openWorld();
   const walId = coinIdOf(world, addressOf(alice), world.walType);
   const bobCoin = coinIdOf(world, addressOf(bob), world.walType);
-  const withGas = (gas: Partial<TransactionData['gas']>) => (t: TransactionData) => ({ ...t, gas: { ...t.gas, ...gas } });
+  const withGas = (gas: Partial<TransactionData['gas']>) => (t: TransactionData) => ({
+    ...t,
+    gas: { ...t.gas, ...gas },
+  });
   const useOwned = (id: ObjectId) => (p: Program) => p.transfer(addressOf(bob), p.owned(id));
   const same = (t: TransactionData) => t;
 
@@ -51,7 +54,9 @@ test('transactions that cannot be executed are refused before, each for its reas
   expect(await refusal(world, withGas({ budget: 999_999n }))).toBe('INVALID_GAS');
   expect(await refusal(world, withGas({ budget: 50_000_000_001n }))).toBe('INVALID_GAS');
   expect(await refusal(world, withGas({ payment: [] }))).toBe('INVALID_GAS');
-  expect(await refusal(world, (t) => ({ ...t, gas: { ...t.gas, payment: [...t.gas.payment, ...t.gas.payment] } }))).toBe('DUPLICATE_OBJECT');
+  expect(
+    await refusal(world, (t) => ({ ...t, gas: { ...t.gas, payment: [...t.gas.payment, ...t.gas.payment] } })),
+  ).toBe('DUPLICATE_OBJECT');
   const walRef = world.ledger.getObject(walId)!;
   expect(await refusal(world, withGas({ payment: [walRef] }))).toBe('INVALID_GAS');
   expect(await refusal(world, same, useOwned(bobCoin))).toBe('OBJECT_NOT_OWNED');
@@ -63,23 +68,50 @@ test('transactions that cannot be executed are refused before, each for its reas
     await refusal(world, (t) => ({ ...t, inputs: [...t.inputs, { kind: 'owned', ref: t.gas.payment[0]! }] })),
   ).toBe('DUPLICATE_OBJECT');
   expect(
-    await refusal(world, (t) => ({ ...t, inputs: [...t.inputs, { kind: 'shared', id: walId, initialVersion: 1n, mutable: true }] })),
+    await refusal(world, (t) => ({
+      ...t,
+      inputs: [...t.inputs, { kind: 'shared', id: walId, initialVersion: 1n, mutable: true }],
+    })),
   ).toBe('INVALID_OBJECT_INPUT');
   expect(
-    await refusal(world, (t) => ({ ...t, inputs: [...t.inputs, { kind: 'shared', id: world.genesis.systemObjectId, initialVersion: 2n, mutable: true }] })),
+    await refusal(world, (t) => ({
+      ...t,
+      inputs: [...t.inputs, { kind: 'shared', id: world.genesis.systemObjectId, initialVersion: 2n, mutable: true }],
+    })),
   ).toBe('INVALID_OBJECT_INPUT');
   expect(
-    await refusal(world, (t) => ({ ...t, inputs: [...t.inputs, { kind: 'shared', id: `0x${'6'.padStart(64, '0')}` as ObjectId, initialVersion: 1n, mutable: true }] })),
+    await refusal(world, (t) => ({
+      ...t,
+      inputs: [
+        ...t.inputs,
+        { kind: 'shared', id: `0x${'6'.padStart(64, '0')}` as ObjectId, initialVersion: 1n, mutable: true },
+      ],
+    })),
   ).toBe('INVALID_OBJECT_INPUT');
   expect(
-    await refusal(world, (t) => ({ ...t, inputs: [...t.inputs, { kind: 'owned', ref: { ...walRef, id: `0x${'7'.repeat(64)}` as ObjectId } }] })),
+    await refusal(world, (t) => ({
+      ...t,
+      inputs: [...t.inputs, { kind: 'owned', ref: { ...walRef, id: `0x${'7'.repeat(64)}` as ObjectId } }],
+    })),
   ).toBe('OBJECT_NOT_FOUND');
-  expect(await refusal(world, (t) => ({ ...t, inputs: [...t.inputs, { kind: 'receiving', ref: walRef }] }))).toBe('UNSUPPORTED_TRANSACTION');
+  expect(await refusal(world, (t) => ({ ...t, inputs: [...t.inputs, { kind: 'receiving', ref: walRef }] }))).toBe(
+    'UNSUPPORTED_TRANSACTION',
+  );
   expect(
-    await refusal(world, (t) => ({ ...t, inputs: [...t.inputs, { kind: 'owned', ref: { ...walRef, digest: new Uint8Array(32) } }] })),
+    await refusal(world, (t) => ({
+      ...t,
+      inputs: [...t.inputs, { kind: 'owned', ref: { ...walRef, digest: new Uint8Array(32) } }],
+    })),
   ).toBe('OBJECT_DIGEST_MISMATCH');
-  expect(await refusal(world, (t) => ({ ...t, inputs: [{ kind: 'pure', bytes: new Uint8Array(20_000) }, ...t.inputs] }))).toBe('LIMIT_EXCEEDED');
-  expect(await refusal(world, (t) => ({ ...t, commands: [{ kind: 'merge-coins', destination: { kind: 'gas' }, sources: [] }] }))).toBe('INVALID_TRANSACTION');
+  expect(
+    await refusal(world, (t) => ({ ...t, inputs: [{ kind: 'pure', bytes: new Uint8Array(20_000) }, ...t.inputs] })),
+  ).toBe('LIMIT_EXCEEDED');
+  expect(
+    await refusal(world, (t) => ({
+      ...t,
+      commands: [{ kind: 'merge-coins', destination: { kind: 'gas' }, sources: [] }],
+    })),
+  ).toBe('INVALID_TRANSACTION');
   expect(await refusal(world, same, (p) => void p.call(`0x${'8'.repeat(64)}::a::b`))).toBe('OBJECT_NOT_FOUND');
   await world.ledger.close();
 });
@@ -96,10 +128,16 @@ test('expiration names the chain and the time in which a transaction counts', as
     nonce: 1,
   };
   const now = BigInt(world.time.nowMs());
-  expect(await refusal(world, (t) => ({ ...t, expiration: { ...during, chain: new Uint8Array(32) } }))).toBe('WRONG_CHAIN');
+  expect(await refusal(world, (t) => ({ ...t, expiration: { ...during, chain: new Uint8Array(32) } }))).toBe(
+    'WRONG_CHAIN',
+  );
   expect(await refusal(world, (t) => ({ ...t, expiration: { ...during, minEpoch: 1n } }))).toBe('TRANSACTION_EXPIRED');
-  expect(await refusal(world, (t) => ({ ...t, expiration: { ...during, maxTimestamp: now - 1n } }))).toBe('TRANSACTION_EXPIRED');
-  expect(await refusal(world, (t) => ({ ...t, expiration: { ...during, minTimestamp: now + 1n } }))).toBe('TRANSACTION_EXPIRED');
+  expect(await refusal(world, (t) => ({ ...t, expiration: { ...during, maxTimestamp: now - 1n } }))).toBe(
+    'TRANSACTION_EXPIRED',
+  );
+  expect(await refusal(world, (t) => ({ ...t, expiration: { ...during, minTimestamp: now + 1n } }))).toBe(
+    'TRANSACTION_EXPIRED',
+  );
   expect(await refusal(world, (t) => ({ ...t, expiration: during }))).toBe('success');
   expect(await refusal(world, (t) => ({ ...t, expiration: { kind: 'epoch', epoch: 0n } }))).toBe('success');
   await world.ledger.close();
@@ -155,9 +193,13 @@ test('a sponsor pays with its own coin and signs too', async () => {
   const record = await succeed(world, alice, (p) => p.transfer(addressOf(bob), p.owned(wal)), { sponsor: bob });
   expect(record.signatures).toHaveLength(2);
   expect(world.ledger.balance(addressOf(alice), SUI_COIN_TYPE).balance).toBe(had);
-  expect(record.balanceChanges).toContainEqual(expect.objectContaining({ address: addressOf(bob), coinType: SUI_COIN_TYPE }));
+  expect(record.balanceChanges).toContainEqual(
+    expect.objectContaining({ address: addressOf(bob), coinType: SUI_COIN_TYPE }),
+  );
   const bytes = transactionOf(world, alice, pay, { sponsor: bob });
-  await expect(world.ledger.execute(bytes, await sign(bytes, alice))).rejects.toMatchObject({ code: 'INVALID_SIGNATURE' });
+  await expect(world.ledger.execute(bytes, await sign(bytes, alice))).rejects.toMatchObject({
+    code: 'INVALID_SIGNATURE',
+  });
   // The sponsor's coins pay; they do not become the sender's to use as inputs.
   const bobWal = coinIdOf(world, addressOf(bob), world.walType);
   await expect(

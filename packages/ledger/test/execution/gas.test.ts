@@ -26,7 +26,9 @@ const alice = keypair(2);
 const bob = keypair(3);
 
 function everyObject(world: World): LedgerObject[] {
-  return [...world.store.entries(TABLES.objects)].map(([key, value]) => decodeStoredObject(objectIdFromBytes(key), value));
+  return [...world.store.entries(TABLES.objects)].map(([key, value]) =>
+    decodeStoredObject(objectIdFromBytes(key), value),
+  );
 }
 
 /** All SUI: in coins and kept in objects. */
@@ -59,7 +61,9 @@ test('what is charged is what the schedule says', async () => {
 test('all gas coins are merged into the first, also when the transaction fails', async () => {
   for (const isFailing of [false, true]) {
     const world = await openWorld();
-    const split = await succeed(world, alice, (p) => p.transfer(addressOf(alice), ...p.split(p.gas, 10n ** 9n, 10n ** 9n)));
+    const split = await succeed(world, alice, (p) =>
+      p.transfer(addressOf(alice), ...p.split(p.gas, 10n ** 9n, 10n ** 9n)),
+    );
     const payment = world.ledger
       .gasCoins(addressOf(alice), new Set(), 10)
       .map(({ id }) => id)
@@ -107,7 +111,9 @@ test('no SUI appears or vanishes: coins, what objects keep, and what was paid ad
         else p.transfer(to, p.split(p.owned(coinIdOf(world, addressOf(sender), world.walType)), BigInt(amount))[0]!);
       };
       const payment =
-        kind === 1 || kind === 2 ? world.ledger.gasCoins(addressOf(sender), new Set(), 5).map(({ id }) => id) : undefined;
+        kind === 1 || kind === 2
+          ? world.ledger.gasCoins(addressOf(sender), new Set(), 5).map(({ id }) => id)
+          : undefined;
       const outcome: TransactionRecord | { code: string } = await send(world, sender, build, {
         budget: BigInt(budget),
         payment,

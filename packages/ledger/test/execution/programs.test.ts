@@ -39,7 +39,7 @@ describe('commands', () => {
       program.transfer(bob, a, d);
     });
     const got = created(world, record, 'WAL>').map(balanceOf);
-    expect(got.sort()).toEqual([1n, 12n]);
+    expect(got.sort((a, b) => Number(a - b))).toEqual([1n, 12n]);
     expect(record.balanceChanges).toContainEqual({ address: bob, coinType: world.walType, amount: 13n });
     await world.ledger.close();
   });
@@ -104,30 +104,67 @@ describe('commands', () => {
       },
       'CannotMoveBorrowedValue@1',
     ],
-    ['the gas coin taken by a function', (p) => void p.call('0x2::coin::into_balance', [p.gas], [SUI_COIN_TYPE]), 'InvalidGasCoinUsage@0'],
+    [
+      'the gas coin taken by a function',
+      (p) => void p.call('0x2::coin::into_balance', [p.gas], [SUI_COIN_TYPE]),
+      'InvalidGasCoinUsage@0',
+    ],
     ['the gas coin merged away', (p, w) => p.merge(coinOf(p, w), p.gas), 'TypeMismatch@1'],
     ['pure bytes where an object is needed', (p) => p.merge(p.gas, p.u64(1n)), 'InvalidUsageOfPureArg@1'],
-    ['pure bytes of another length', (p) => void p.call('0x2::coin::zero', [], [SUI_COIN_TYPE, SUI_COIN_TYPE]), 'TypeArityMismatch'],
+    [
+      'pure bytes of another length',
+      (p) => void p.call('0x2::coin::zero', [], [SUI_COIN_TYPE, SUI_COIN_TYPE]),
+      'TypeArityMismatch',
+    ],
     [
       'bytes that are no such value',
       (p) => void p.call('walrus::encoding::encoded_blob_length', [p.u8(1), p.u8(1), p.u16(10)]),
       'InvalidBCSBytes@0',
     ],
     ['an unknown function', (p) => void p.call('0x2::coin::mint'), 'FunctionNotFound'],
-    ['a function of a later version', (p, w) => void p.call('walrus::staking::stake_with_pool', [p.shared(w.genesis.stakingObjectId, true), coinOf(p, w), p.address(bob)]), 'FunctionNotFound'],
+    [
+      'a function of a later version',
+      (p, w) =>
+        void p.call('walrus::staking::stake_with_pool', [
+          p.shared(w.genesis.stakingObjectId, true),
+          coinOf(p, w),
+          p.address(bob),
+        ]),
+      'FunctionNotFound',
+    ],
     ['too few arguments', (p) => void p.call('0x2::coin::value', [], [SUI_COIN_TYPE]), 'ArityMismatch'],
-    ['a type argument that does not exist', (p) => void p.call('0x2::coin::zero', [], ['0x5::a::B']), 'TypeArgumentError'],
-    ['a type argument without the abilities', (p) => void p.call('0x2::transfer::public_transfer', [p.u64(1n), p.address(bob)], ['u64']), 'TypeArgumentError'],
+    [
+      'a type argument that does not exist',
+      (p) => void p.call('0x2::coin::zero', [], ['0x5::a::B']),
+      'TypeArgumentError',
+    ],
+    [
+      'a type argument without the abilities',
+      (p) => void p.call('0x2::transfer::public_transfer', [p.u64(1n), p.address(bob)], ['u64']),
+      'TypeArgumentError',
+    ],
     ['a coin of another type', (p, w) => p.merge(p.gas, coinOf(p, w)), 'TypeMismatch@1'],
-    ['a reference as result', (p, w) => void p.call('walrus::blob::storage', [coinOf(p, w)]), 'InvalidPublicFunctionReturnType'],
-    ['a value that is no object transferred', (p) => p.transfer(bob, p.call('walrus::metadata::new')), 'InvalidTransferObject@0'],
+    [
+      'a reference as result',
+      (p, w) => void p.call('walrus::blob::storage', [coinOf(p, w)]),
+      'InvalidPublicFunctionReturnType',
+    ],
+    [
+      'a value that is no object transferred',
+      (p) => p.transfer(bob, p.call('walrus::metadata::new')),
+      'InvalidTransferObject@0',
+    ],
     ['a shared object transferred', (p) => p.transfer(bob, p.system()), 'InvalidTransferObject@0'],
     [
       'a read-only shared object written',
       (p, w) => void p.call('walrus::system::reserve_space', [p.system(false), p.u64(1n), p.u32(1), coinOf(p, w)]),
       'InvalidObjectByMutRef@0',
     ],
-    ['a vector of pure values without a type', (p) => void p.vector(undefined, p.u64(1n)), 'InvalidMakeMoveVecNonObjectArgument@0'],
+    [
+      'a vector of pure values without a type',
+      (p) => void p.vector(undefined, p.u64(1n)),
+      'InvalidMakeMoveVecNonObjectArgument@0',
+    ],
   ])('%s fails, with the error that Sui gives', async (_name, build, expected) => {
     expect(await resultOf(build)).toBe(expected);
   });
@@ -148,7 +185,11 @@ describe('commands', () => {
     const world = await openWorld();
     const record = await succeed(world, alice, (program) => {
       const coin = program.split(coinOf(program, world), 5n)[0]!;
-      program.call('0x2::transfer::public_freeze_object', [coin], [`0x2::coin::Coin<${world.walType}>`.replace('0x2', `0x${'2'.padStart(64, '0')}`)]);
+      program.call(
+        '0x2::transfer::public_freeze_object',
+        [coin],
+        [`0x2::coin::Coin<${world.walType}>`.replace('0x2', `0x${'2'.padStart(64, '0')}`)],
+      );
     });
     const frozen = created(world, record, 'WAL>')[0]!.id;
     const other = keypair(3);
@@ -176,13 +217,17 @@ describe('versions and effects', () => {
     });
     expect(record.effects.lamportVersion).toBe(before.version + 1n);
     for (const id of [systemId, walId]) {
-      expect(world.ledger.getObject(id)).toMatchObject({ version: record.effects.lamportVersion, previousTransaction: record.digest });
+      expect(world.ledger.getObject(id)).toMatchObject({
+        version: record.effects.lamportVersion,
+        previousTransaction: record.digest,
+      });
     }
     expect(world.ledger.getObject(systemId)!.contents).toEqual(before.contents);
     const ids = record.effects.changedObjects.map(({ id }) => id);
     expect(ids).toEqual([...ids].sort());
     expect(record.effects.changedObjects[record.effects.gasObjectIndex!]?.id).toBe(
-      world.ledger.listOwned({ owner: addressOf(alice), type: `0x2::coin::Coin<${SUI_COIN_TYPE}>`, limit: 5 }).items[0]?.id,
+      world.ledger.listOwned({ owner: addressOf(alice), type: `0x2::coin::Coin<${SUI_COIN_TYPE}>`, limit: 5 }).items[0]
+        ?.id,
     );
     await world.ledger.close();
   });
@@ -219,9 +264,13 @@ describe('versions and effects', () => {
 
   test('the clock holds the time of the checkpoint, and reading it does not change it', async () => {
     const world = await openWorld();
-    world.time.advance(5000);
+    await world.time.advance(5000);
     const clock = `0x${'6'.padStart(64, '0')}` as ObjectId;
-    const record = await succeed(world, alice, (p) => void p.call('0x2::clock::timestamp_ms', [p.shared(clock, false)]));
+    const record = await succeed(
+      world,
+      alice,
+      (p) => void p.call('0x2::clock::timestamp_ms', [p.shared(clock, false)]),
+    );
     const { contents } = world.ledger.getObject(clock)!;
     expect(new DataView(contents.buffer, contents.byteOffset).getBigUint64(32, true)).toBe(BigInt(record.timestampMs));
     expect(record.effects.changedObjects.map(({ id }) => id)).not.toContain(clock);

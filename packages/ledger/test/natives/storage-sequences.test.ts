@@ -141,7 +141,13 @@ class Replay {
     switch (action.op) {
       case 'reserve_space':
         this.storages.push(
-          this.run('system::reserve_space', system, amount('storage_amount'), action['epochs_ahead'], this.payer) as never,
+          this.run(
+            'system::reserve_space',
+            system,
+            amount('storage_amount'),
+            action['epochs_ahead'],
+            this.payer,
+          ) as never,
         );
         return true;
       case 'reserve_space_for_epochs':
@@ -158,16 +164,28 @@ class Replay {
         return true;
       case 'split_by_size':
         this.storages.push(
-          this.run('storage_resource::split_by_size', this.storage(action['storage_index']), amount('split_size')) as never,
+          this.run(
+            'storage_resource::split_by_size',
+            this.storage(action['storage_index']),
+            amount('split_size'),
+          ) as never,
         );
         return true;
       case 'split_by_epoch':
         this.storages.push(
-          this.run('storage_resource::split_by_epoch', this.storage(action['storage_index']), action['split_epoch']) as never,
+          this.run(
+            'storage_resource::split_by_epoch',
+            this.storage(action['storage_index']),
+            action['split_epoch'],
+          ) as never,
         );
         return true;
       case 'fuse':
-        this.run('storage_resource::fuse', this.storage(action['storage_index']), this.take(action['consumed_storage_index']));
+        this.run(
+          'storage_resource::fuse',
+          this.storage(action['storage_index']),
+          this.take(action['consumed_storage_index']),
+        );
         return true;
       case 'register_blob':
         this.#register(action, system);

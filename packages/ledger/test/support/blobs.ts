@@ -22,7 +22,12 @@ export function register(program: Program, world: World, sender: Ed25519Keypair,
   const { root, size = 1n, epochs = 2, deletable = true, space = 6940n } = request;
   const system = program.system();
   const coin = program.owned(coinIdOf(world, addressOf(sender), world.walType));
-  const storage = program.call('walrus::system::reserve_space', [system, program.u64(space), program.u32(epochs), coin]);
+  const storage = program.call('walrus::system::reserve_space', [
+    system,
+    program.u64(space),
+    program.u32(epochs),
+    coin,
+  ]);
   const blob = program.call('walrus::system::register_blob', [
     system,
     storage,
@@ -37,7 +42,11 @@ export function register(program: Program, world: World, sender: Ed25519Keypair,
 }
 
 /** Registers a blob for its sender. */
-export async function registerBlob(world: World, sender: Ed25519Keypair, request: BlobRequest): Promise<TransactionRecord> {
+export async function registerBlob(
+  world: World,
+  sender: Ed25519Keypair,
+  request: BlobRequest,
+): Promise<TransactionRecord> {
   return send(world, sender, (program) => {
     program.transfer(addressOf(sender), register(program, world, sender, request).blob);
   });
