@@ -1,6 +1,7 @@
 /** Asking many nodes the same. */
 import { createVirtualTime, type VirtualTime } from '@floe/platform/memory';
 import { describe, expect, test } from 'vitest';
+import { pause } from '../src/abort.ts';
 import { fanOut, type Verdict } from '../src/fan-out.ts';
 import type { NodeClient } from '../src/node-client.ts';
 
@@ -37,7 +38,7 @@ async function answer(
 ): Promise<void> {
   asked.push({ index, atMs: time.monotonicMs() });
   const behaviour = behaviours[index] as Behaviour;
-  await time.sleep(behaviour === 'silent' ? 1e9 : behaviour.afterMs, signal);
+  await pause(time, behaviour === 'silent' ? 1e9 : behaviour.afterMs, signal);
   if (behaviour !== 'silent' && behaviour.fails === true) throw new Error('refused');
 }
 
