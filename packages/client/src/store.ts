@@ -76,6 +76,11 @@ export interface StoreOptions {
   /** Register anew even if the blob is stored or registered already. */
   readonly force?: boolean;
   /**
+   * Whether blob objects that the signer owns already may be used; default: yes. Without, every store makes an object of
+   * its own, unless a certified permanent one is there: for signers that pay for many, or own too many to look through.
+   */
+  readonly reuse?: boolean;
+  /**
    * What becomes of uploads that the certificate did not wait for: `background` goes on for a bounded time after the
    * result, `wait` for the same time before it, `cancel` ends them. Default: background.
    */
@@ -215,10 +220,15 @@ class Store {
 
   async #ownedObjects(blobId: BlobId, signal: AbortSignal): Promise<BlobObject[]> {
     const { ledger, limits } = this.#modules;
+    const { owner, reuse, signer } = this.#options;
     const matches: BlobObject[] = [];
+    if (reuse === false) return matches;
+    const isForOther = owner !== undefined && owner !== signerAddress(signer);
     let scanned = 0;
-    for await (const object of ledger.ownedBlobs(signerAddress(this.#options.signer), { signal })) {
-      if (object.blobId === blobId) matches.push(object);
+    for await (const object of ledger.ownedBlobs(signerAddress(signer), { signal })) {
+      // A certified one was stored for the signer itself; only what an interrupted store left behind goes to others.
+      const isFree = !isForOther || object.certifiedEpoch === undefined;
+      if (object.blobId === blobId && isFree) matches.push(object);
       scanned += 1;
       if (scanned >= limits.maxOwnedBlobsScanned) break;
     }

@@ -101,6 +101,24 @@ describe('a blob that is known already', () => {
     expect(net.ledger.wal).toBe(before);
   });
 
+  test('deletable and owned by the signer, but wanted for another: a new object is made and given away', async () => {
+    const net = await createTestNetwork();
+    const owner = parseObjectId('0xfeed');
+    const first = await storeNew(net, bytes(500), { deletable: true });
+    const second = await storeNew(net, bytes(500), { deletable: true, owner });
+    expect(second.objectId).not.toBe(first.objectId);
+    expect(net.ledger.objects.get(second.objectId)?.owner).toBe(owner);
+    expect(net.ledger.objects.get(first.objectId)?.owner).not.toBe(owner);
+  });
+
+  test('deletable, when the signer does not want its objects used: a new object is made', async () => {
+    const net = await createTestNetwork();
+    const first = await storeNew(net, bytes(500), { deletable: true });
+    const second = await storeNew(net, bytes(500), { deletable: true, reuse: false });
+    expect(second.objectId).not.toBe(first.objectId);
+    expect(second.operation.kind).toBe('registerFromScratch');
+  });
+
   test('deletable and owned by the signer: nothing is paid, and the object proves it', async () => {
     const net = await createTestNetwork();
     const first = await storeNew(net, bytes(500), { deletable: true });
