@@ -84,6 +84,8 @@ const SPECIAL: Readonly<Record<string, Special>> = {
   BLOB_TOO_LARGE: TOO_LARGE,
   QUILT_TOO_LARGE: TOO_LARGE,
   NOT_ENOUGH_CONFIRMATIONS: { ...TIMED_OUT, reason: 'INSUFFICIENT_CONFIRMATIONS' },
+  /** Nothing was paid yet, and it may be different in a moment. */
+  NOT_ENOUGH_NODES: { reason: 'INSUFFICIENT_CONFIRMATIONS' },
   STORE_TIMEOUT: TIMED_OUT,
   INSUFFICIENT_WAL: TRY_AGAIN,
   INSUFFICIENT_SUI: TRY_AGAIN,

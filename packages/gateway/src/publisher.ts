@@ -27,6 +27,7 @@ const STORE_QUERY = {
   deletable: flag,
   permanent: flag,
   force: flag,
+  reuse_resources: flag,
   send_object_to: parsed(parseObjectId),
 } as const;
 
@@ -95,6 +96,8 @@ function storeOptions(request: Request, query: StoreQuery, { payer }: PublisherM
     signer: payer.signer,
     owner: query.send_object_to,
     force: query.force === true,
+    // The wallet is everyone's: what one request left behind is not for the next, unless it says so.
+    reuse: query.reuse_resources === true,
     signal: request.signal,
   };
 }

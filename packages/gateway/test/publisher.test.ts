@@ -58,17 +58,23 @@ describe('PUT of a blob', () => {
         cost: 132_300,
       },
     });
-    expect(stored).toMatchObject([{ bytes: 'hello', options: { epochs: 1, deletable: true, force: false } }]);
+    expect(stored).toMatchObject([
+      { bytes: 'hello', options: { epochs: 1, deletable: true, force: false, reuse: false } },
+    ]);
     expect(stored[0]?.options.owner).toBeUndefined();
   });
 
   it('passes parameters on', async () => {
     const { client, stored } = recording();
-    await put(client, '/v1/blobs?epochs=7&permanent=true&force&send_object_to=0xabc&encoding_type=RS2');
+    await put(
+      client,
+      '/v1/blobs?epochs=7&permanent=true&force&reuse_resources=true&send_object_to=0xabc&encoding_type=RS2',
+    );
     expect(stored[0]?.options).toMatchObject({
       epochs: 7,
       deletable: false,
       force: true,
+      reuse: true,
       owner: parseObjectId('0xabc'),
     });
   });
