@@ -158,8 +158,14 @@ export class Ledger implements LedgerApi {
   coinInfo(coinType: string): CoinInfo | undefined {
     const type = canonicalType(coinType);
     if (type === SUI_COIN_TYPE) {
-      const totalSupply = 10_000_000_000n * 1_000_000_000n;
-      return { coinType: type, decimals: 9, symbol: 'SUI', name: 'Sui', description: 'Pays for gas', totalSupply };
+      return {
+        coinType: type,
+        decimals: 9,
+        symbol: 'SUI',
+        name: 'Sui',
+        description: 'Pays for gas',
+        totalSupply: undefined,
+      };
     }
     if (type !== `${this.chain.addresses.wal}::wal::WAL`) return undefined;
     return {
