@@ -213,6 +213,9 @@ async function startNodes(
   await mapConcurrent(configs, NODES_STARTING_AT_ONCE, async (config) => {
     const node = await startNode(config, shared);
     undo.push(() => node.close());
+    node.finished.catch((error: unknown) => {
+      logger.error('a storage node stopped', { node: config.name, error: String(error) });
+    });
   });
   return {
     act: (action) => Promise.reject(cliErrors.NOT_ISOLATED({ action })),
