@@ -63,7 +63,7 @@ export async function startNode(config: NodeConfig, shared: SharedModules): Prom
     undo.push(() => node.close());
     const server = await serveHttp(node.handler, { ...config.listen, logger: shared.logger });
     undo.push(() => server.close(CLOSE_GRACE_MS));
-    return { url: server.url, finished: node.finished, close: undo.unwind };
+    return { url: server.url, finished: node.finished, close: () => undo.unwind() };
   } catch (error) {
     await undo.unwind();
     throw error;

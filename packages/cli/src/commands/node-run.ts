@@ -26,7 +26,11 @@ export async function runNode(
     process.stdout.write(`${NODE_READY_LINE}\n`);
     const ends = [untilAborted(signal), node.finished];
     if (options.withParent === true) ends.push(inputClosed());
-    await Promise.race(ends).finally(() => node.close());
+    try {
+      await Promise.race(ends);
+    } finally {
+      await node.close();
+    }
   } finally {
     await codec.close();
     await unlock();

@@ -81,7 +81,7 @@ export async function startDevNetwork(
     await fundWallet(directory, description);
     const control = await serveControl(directory, (action, node) => nodes.act(action, node));
     undo.push(() => control.close());
-    return { description, state, close: undo.unwind };
+    return { description, state, close: () => undo.unwind() };
   } catch (error) {
     await undo.unwind().catch(() => undefined);
     throw error;
