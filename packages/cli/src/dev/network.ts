@@ -232,9 +232,11 @@ async function startGateway(
   const signer = await ensureKeypair(devPaths(directory).key('gateway'));
   const connection = await connectFloe({ ledger: description.ledger, nodeUrlScheme: 'http' });
   modules.undo.push(() => connection.close());
-  await fillUp(connection.ledgerClient, description, parseObjectId(signer.toSuiAddress()));
+  const address = parseObjectId(signer.toSuiAddress());
+  await fillUp(connection.ledgerClient, description, address);
   const logger = modules.logger.child({ part: 'gateway' });
-  const { handler } = createGateway({}, { client: connection.client, signer, logger });
+  const refill = (): Promise<void> => requestFunds(description, address);
+  const { handler } = createGateway({}, { client: connection.client, signer, refill, logger });
   await serve(handler, state.ports.gateway, modules);
 }
 
