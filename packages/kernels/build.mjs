@@ -10,7 +10,11 @@ import { fileURLToPath } from 'node:url';
 import { generateBlake2b } from './codegen/blake2b.mjs';
 
 const home = fileURLToPath(new URL('.', import.meta.url));
-const BINARIES = ['hash', 'code'];
+
+/** Memory of the codes is made by the caller, because threads may share it; the loader takes that word out elsewhere. */
+const SHARED = ['--importMemory', '--sharedMemory', '--maximumMemory', '65536', '--enable', 'threads'];
+/** Constants only: what is zero is left out, so that an instance may be made on a memory in use. */
+const BINARIES = { hash: [], code: [...SHARED, '--zeroFilledMemory'] };
 
 const FLAGS = [
   '--runtime',
@@ -46,7 +50,7 @@ async function compile(name, hash) {
   const asc = await import('assemblyscript/asc');
   let binary;
   const { error, stderr } = await asc.main(
-    [`assembly/${name}.ts`, '--outFile', `${name}.wasm`, '--baseDir', home, ...FLAGS],
+    [`assembly/${name}.ts`, '--outFile', `${name}.wasm`, '--baseDir', home, ...FLAGS, ...BINARIES[name]],
     {
       writeFile: (file, contents) => {
         if (file === `${name}.wasm`) binary = contents;
@@ -63,8 +67,8 @@ async function compile(name, hash) {
 const hash = await inputHash();
 await mkdir(`${home}src/generated`, { recursive: true });
 await mkdir(`${home}assembly/generated`, { recursive: true });
-const current = await Promise.all(BINARIES.map((name) => isCurrent(name, hash)));
+const current = await Promise.all(Object.keys(BINARIES).map((name) => isCurrent(name, hash)));
 if (!current.every(Boolean)) {
   await writeFile(`${home}assembly/generated/blake2b.ts`, generateBlake2b());
-  for (const name of BINARIES) await compile(name, hash);
+  for (const name of Object.keys(BINARIES)) await compile(name, hash);
 }

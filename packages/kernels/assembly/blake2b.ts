@@ -35,8 +35,19 @@ export function finish(data: usize, size: usize, out: usize): void {
 
 /** Messages that are put in padded blocks before any of them is hashed, so that the stores have left the pipeline. */
 const STAGED: usize = 16;
-const STAGE: usize = memory.data(16 * 128, 16);
-const PAIR_STATE: usize = memory.data(128, 16);
+const PAIR_STATE_OFFSET: usize = 16 * 128;
+/** Bytes that {@link useScratch} needs. */
+export const SCRATCH_SIZE: usize = 16 * 128 + 128;
+const OWN_SCRATCH: usize = memory.data(16 * 128 + 128, 16);
+// Globals belong to an instance, memory may be shared by several: each of those gets a scratch of its own.
+let stage: usize = OWN_SCRATCH;
+let pairState: usize = OWN_SCRATCH + PAIR_STATE_OFFSET;
+
+/** Puts intermediate values at `address`, 16-byte aligned, instead of where all instances on a memory do. */
+export function useScratch(address: usize): void {
+  stage = address;
+  pairState = address + PAIR_STATE_OFFSET;
+}
 
 /** Copies `size` <= 128 bytes with overlapping wide moves; a call to memory.copy costs more than the move. */
 // @ts-ignore: decorator
@@ -61,7 +72,7 @@ function copyShort(to: usize, from: usize, size: usize): void {
  * have the 0x00 prefix.
  */
 export function beginLeaves(): void {
-  memory.fill(STAGE, 0, STAGED * 128);
+  memory.fill(stage, 0, STAGED * 128);
 }
 
 /**
@@ -77,9 +88,9 @@ function hashShortRow(data: usize, step: usize, size: usize, count: usize, out: 
   const total = <u64>size + 1;
   while (count > 0) {
     const batch = min(count, STAGED);
-    for (let i: usize = 0; i < batch; i += 1) copyShort(STAGE + 1 + (i << 7), data + i * step, size);
+    for (let i: usize = 0; i < batch; i += 1) copyShort(stage + 1 + (i << 7), data + i * step, size);
     for (let i: usize = 0; i < batch; i += 2) {
-      const a = STAGE + (i << 7);
+      const a = stage + (i << 7);
       const outA = out + (i << 5);
       const single = i + 1 == batch;
       const b = single ? a : a + 128;
@@ -103,15 +114,15 @@ function hashLongRow(data: usize, step: usize, size: usize, count: usize, out: u
     const single = i + 1 == count;
     const a = data + i * step - 1;
     const b = single ? a : a + step;
-    copyShort(STAGE, a + (full << 7), rest);
-    copyShort(STAGE + 128, b + (full << 7), rest);
-    memory.copy(PAIR_STATE, INITIAL2, 128);
+    copyShort(stage, a + (full << 7), rest);
+    copyShort(stage + 128, b + (full << 7), rest);
+    memory.copy(pairState, INITIAL2, 128);
     let keep = i64x2.splat(-256);
     for (let block: usize = 0; block < full; block += 1) {
-      compressPair(PAIR_STATE, a + (block << 7), b + (block << 7), keep, <u64>(block + 1) << 7, 0);
+      compressPair(pairState, a + (block << 7), b + (block << 7), keep, <u64>(block + 1) << 7, 0);
       keep = all;
     }
-    compressPair(PAIR_STATE, STAGE, STAGE + 128, all, <u64>size + 1, ~(<u64>0));
+    compressPair(pairState, stage, stage + 128, all, <u64>size + 1, ~(<u64>0));
     storeDigest(out + (i << 5), 0);
     if (!single) storeDigest(out + (i << 5) + 32, 8);
   }
@@ -120,5 +131,15 @@ function hashLongRow(data: usize, step: usize, size: usize, count: usize, out: u
 // @ts-ignore: decorator
 @inline
 function storeDigest(out: usize, lane: usize): void {
-  for (let i: usize = 0; i < 4; i += 1) store<u64>(out + (i << 3), load<u64>(PAIR_STATE + (i << 4) + lane));
+  for (let i: usize = 0; i < 4; i += 1) store<u64>(out + (i << 3), load<u64>(pairState + (i << 4) + lane));
+}
+
+/** Leaf hashes of all 65,536 symbols of two bytes, in order, 2 MiB to `table`. */
+export function fillLeafTable(table: usize): void {
+  beginLeaves();
+  const symbols = pairState; // 32 of its bytes: free, because messages of two bytes have no state beyond a block
+  for (let first: u32 = 0; first < 65536; first += STAGED) {
+    for (let i: u32 = 0; i < STAGED; i += 1) store<u16>(symbols + (i << 1), <u16>(first + i));
+    hashShortRow(symbols, 2, 2, STAGED, table + (<usize>first << 5));
+  }
 }

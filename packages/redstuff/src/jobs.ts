@@ -7,12 +7,15 @@ import { type Axis, geometryOf } from '@floe/protocol';
 import { decodeSliver, decodeSteps } from './decode.ts';
 import { type EncodedParts, encodeSteps, pairHashSteps } from './encode.ts';
 import { type ExpandedSliver, expandSliver, rootSteps } from './expand.ts';
+import type { SliverMemory } from './sliver-memory.ts';
 import type { Steps } from './steps.ts';
 
 export interface EncodeJob {
   readonly kind: 'encode';
   readonly nShards: number;
   readonly blob: Uint8Array;
+  /** Where the slivers go; new memory when missing. */
+  readonly into?: SliverMemory | undefined;
 }
 
 export interface PairHashesJob {
@@ -91,7 +94,7 @@ function steps(kernel: CodeKernel, job: Job): Steps<JobResults[keyof JobResults]
   const geometry = geometryOf(job.nShards);
   switch (job.kind) {
     case 'encode':
-      return encodeSteps(kernel, geometry, job.blob);
+      return encodeSteps(kernel, geometry, job.blob, job.into);
     case 'pairHashes':
       return pairHashSteps(kernel, geometry, job.blob);
     case 'decode':

@@ -8,8 +8,14 @@ const MIB = 1024 * 1024;
  */
 export const STEP_SIZE_BYTES = 4 * MIB;
 
-/** Columns in one step of an encode, a power of two. More would only make the step's hashes larger than the cache. */
+/** Codewords in one step of a job. More would only make the step's hashes larger than the cache. */
 export const MAX_STEP_COLUMNS = 64;
+
+/** Bytes of symbols in a block of columns: source, results and hashes of a block then share a second-level cache. */
+export const BLOCK_SIZE_BYTES = MIB;
+
+/** Columns in a block, a power of two: at 1,000 shards their leaf hashes take 1 MiB. */
+export const MAX_BLOCK_COLUMNS = 32;
 
 /** Jobs that an inline codec has under way at once before it refuses more. */
 export const MAX_INLINE_JOBS = 1024;
