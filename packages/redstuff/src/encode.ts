@@ -24,7 +24,7 @@ import {
 } from './column-block.ts';
 import { MAX_STEP_COLUMNS, STEP_SIZE_BYTES } from './limits.ts';
 import { type PaddingHashes, paddingHashes } from './padding.ts';
-import { repairPrimaryOf, type SliverMemory } from './sliver-memory.ts';
+import { copySystematicRows, repairPrimaryOf, type SliverMemory } from './sliver-memory.ts';
 import { allocate, perStep, type Steps } from './steps.ts';
 
 /** What encoding adds to the blob itself, which holds the systematic primary slivers. */
@@ -35,6 +35,8 @@ export interface EncodedParts {
   readonly repairPrimary: Uint8Array;
   /** Secondary slivers 0..n-1, one after another. */
   readonly secondary: Uint8Array;
+  /** Ends the use of slivers that were lent. */
+  readonly release?: () => void;
 }
 
 /** What one encode works on. */
@@ -71,7 +73,10 @@ export function* encodeSteps(
     into === undefined ? allocate((nShards - rows) * layout.rowSize, 'primary slivers') : repairPrimaryOf(layout, into);
   const secondary = into?.secondary ?? allocate(nShards * layout.columnSize, 'secondary slivers');
   const plan = makePlan(kernel, layout, blob, { repairPrimary, secondary, firstColumn: 0 });
-  if (into !== undefined) copySystematic(layout, blob, into);
+  if (into !== undefined) {
+    copySystematicRows(layout, blob, into);
+    secondary.fill(0, layout.usedColumns * layout.columnSize, geometry.columns * layout.columnSize);
+  }
   yield* phases(plan);
   return { pairHashes: plan.pairHashes, repairPrimary, secondary };
 }
@@ -106,13 +111,6 @@ function makePlan(
     pairHashes: allocate(n * PAIR_HASHES_SIZE_BYTES, 'sliver hashes'),
     padding: paddingHashes(n, layout.symbolSize),
   };
-}
-
-/** The systematic primary slivers, and what of the systematic secondary ones is padding. */
-function copySystematic(layout: BlobLayout, blob: Uint8Array, { primary, secondary }: SliverMemory): void {
-  primary.set(blob);
-  primary.fill(0, blob.length, layout.geometry.rows * layout.rowSize);
-  secondary.fill(0, layout.usedColumns * layout.columnSize, layout.geometry.columns * layout.columnSize);
 }
 
 /** Shares of the work: rows of the expanded matrix's upper half against the whole of it and its hashes. */

@@ -20,11 +20,12 @@ import {
   symbolSizeOf,
   symbolsPerSliver,
 } from '@floe/protocol';
-import type { Codec, CodecOptions, EncodedBlob } from './codec.ts';
+import type { Codec, CodecOptions, EncodedBlob, EncodeOptions } from './codec.ts';
 import { encodedBlob, systematicPrimaries } from './encoded-blob.ts';
 import { errors } from './errors.ts';
 import type { ExpandedSliver } from './expand.ts';
 import type { JobRunner } from './jobs.ts';
+import { checkSliverMemory, deliver } from './sliver-memory.ts';
 
 /** A codec whose computations `runner` does. Closing the codec closes the runner. */
 export function createJobCodec(runner: JobRunner): Codec {
@@ -38,10 +39,14 @@ class JobCodec implements Codec {
     this.#runner = runner;
   }
 
-  async encode(geometry: Geometry, blob: Uint8Array, options: CodecOptions = {}): Promise<EncodedBlob> {
+  async encode(geometry: Geometry, blob: Uint8Array, options: EncodeOptions = {}): Promise<EncodedBlob> {
     symbolSizeOf(geometry, blob.length); // refuses a blob that is too large before any job is made of it
-    const parts = await this.#runner.run({ kind: 'encode', nShards: geometry.nShards, blob }, options);
-    return encodedBlob(geometry, blob, parts);
+    const { into, lend } = options;
+    if (into !== undefined) checkSliverMemory(geometry, blob.length, into);
+    const parts = await this.#runner.run({ kind: 'encode', nShards: geometry.nShards, blob, into, lend }, options);
+    if (into === undefined) return encodedBlob(geometry, blob.length, blob, parts);
+    const delivered = deliver(geometry, blob, parts, into);
+    return encodedBlob(geometry, blob.length, into.primary.subarray(0, into.primary.length - delivered.repairPrimary.length), delivered);
   }
 
   async computeMetadata(geometry: Geometry, blob: Uint8Array, options: CodecOptions = {}): Promise<VerifiedMetadata> {

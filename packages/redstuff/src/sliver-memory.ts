@@ -1,7 +1,8 @@
 /** Memory of the caller's for slivers: encoding into the same again saves making and touching new memory each time. */
 import { assert } from '@floe/platform';
 import { type Geometry, symbolSizeOf } from '@floe/protocol';
-import type { BlobLayout } from './blob-layout.ts';
+import { type BlobLayout, blobLayout } from './blob-layout.ts';
+import type { EncodedParts } from './encode.ts';
 import { errors } from './errors.ts';
 import { allocate } from './steps.ts';
 
@@ -51,4 +52,27 @@ export function checkSliverMemory(geometry: Geometry, blobSize: number, memory: 
 /** The part of the primary slivers that the blob does not hold itself. */
 export function repairPrimaryOf({ geometry, rowSize }: BlobLayout, { primary }: SliverMemory): Uint8Array {
   return primary.subarray(geometry.rows * rowSize);
+}
+
+/** Slivers in the caller's memory, copied there unless they were made there. */
+export function deliver(
+  geometry: Geometry,
+  blob: Uint8Array,
+  parts: EncodedParts,
+  into: SliverMemory,
+): EncodedParts {
+  const layout = blobLayout(geometry, blob.length);
+  const repairPrimary = repairPrimaryOf(layout, into);
+  if (parts.secondary !== into.secondary) {
+    copySystematicRows(layout, blob, into);
+    repairPrimary.set(parts.repairPrimary);
+    into.secondary.set(parts.secondary);
+  }
+  return { pairHashes: parts.pairHashes, repairPrimary, secondary: into.secondary };
+}
+
+/** The blob with its padding, which is the systematic primary slivers. */
+export function copySystematicRows({ geometry, rowSize }: BlobLayout, blob: Uint8Array, { primary }: SliverMemory): void {
+  primary.set(blob);
+  primary.fill(0, blob.length, geometry.rows * rowSize);
 }
