@@ -26,6 +26,7 @@ const FLAGS = [
   '--shrinkLevel',
   '0',
   '--noAssert',
+  ...(process.env.FLOE_KERNEL_NAMES ? ['--debug'] : []),
   '--initialMemory',
   '16',
   '--use',

@@ -5,18 +5,28 @@
  * puts recovery symbols at points 0.. and source symbol i at K + i, with K = pow2(r); "low rate" puts source symbols at
  * 0.. and recovery symbol j at K + j, with K = pow2(k).
  */
-import { beginLeaves, fillLeafTable, hashLeafRow } from './blake2b';
+import { SCRATCH_SIZE, beginLeaves, fillLeafTable, hashLeafRow, useScratch } from './blake2b';
 import { LIFT, PRODUCTS, addTo, finishTables, scale } from './field';
 import { innerPair } from './generated/blake2b';
-import { loadBlocks, loadTails, storeBlocks, storeTails } from './symbols';
+import { TAIL_ROWS_SIZE, loadBlocks, loadTails, storeBlocks, storeTails, useTailRows } from './symbols';
 import { forward, inverse } from './transform';
-export { useScratch } from './blake2b';
 export { copySymbols } from './symbols';
 export { finishTables };
 
 /** First address that is the caller's to use. */
 export function heapBase(): usize {
   return __heap_base;
+}
+
+/** Bytes that an instance on shared memory needs for {@link useOwn}. */
+export function ownSize(): usize {
+  return SCRATCH_SIZE + TAIL_ROWS_SIZE;
+}
+
+/** Puts what an instance keeps in memory while it computes at `address`, 16-byte aligned. */
+export function useOwn(address: usize): void {
+  useScratch(address);
+  useTailRows(address + SCRATCH_SIZE);
 }
 
 /** Where the caller writes the products of subfield elements (8 KiB). */

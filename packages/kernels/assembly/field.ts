@@ -89,6 +89,36 @@ export function changeForm(from: usize, to: usize, groups: usize): void {
   }
 }
 
+/** Puts rows of low and of high bytes of Cantor-form elements together as groups in tower form. */
+export function joinRows(lows: usize, highs: usize, to: usize, groups: usize): void {
+  const mask = lowNibbles();
+  const low = v128.load(LIFT_NIBBLES, 0);
+  const high = v128.load(LIFT_NIBBLES, 16);
+  for (const end = to + (groups << 6); to < end; lows += 32, highs += 32, to += 64) {
+    const hi0 = v128.load(highs, 0);
+    const hi1 = v128.load(highs, 16);
+    v128.store(to, v128.xor(v128.load(lows, 0), times(low, high, mask, hi0)), 0);
+    v128.store(to, v128.xor(v128.load(lows, 16), times(low, high, mask, hi1)), 16);
+    v128.store(to, hi0, 32);
+    v128.store(to, hi1, 48);
+  }
+}
+
+/** The inverse of {@link joinRows}. */
+export function splitRows(from: usize, lows: usize, highs: usize, groups: usize): void {
+  const mask = lowNibbles();
+  const low = v128.load(LIFT_NIBBLES, 0);
+  const high = v128.load(LIFT_NIBBLES, 16);
+  for (const end = from + (groups << 6); from < end; from += 64, lows += 32, highs += 32) {
+    const hi0 = v128.load(from, 32);
+    const hi1 = v128.load(from, 48);
+    v128.store(lows, v128.xor(v128.load(from, 0), times(low, high, mask, hi0)), 0);
+    v128.store(lows, v128.xor(v128.load(from, 16), times(low, high, mask, hi1)), 16);
+    v128.store(highs, hi0, 0);
+    v128.store(highs, hi1, 16);
+  }
+}
+
 /** Multiplies groups in place by any Cantor-form constant. */
 export function scale(data: usize, bytes: usize, constant: u32): void {
   const mask = lowNibbles();

@@ -52,7 +52,8 @@ interface CodeExports {
     sameTo: number,
     same: number,
   ): void;
-  useScratch(address: number): void;
+  ownSize(): number;
+  useOwn(address: number): void;
   makeLeafTable(table: number): void;
   useLeafTable(table: number): void;
   copySymbols(
@@ -84,8 +85,8 @@ export interface SymbolShape {
 const PAGE_SIZE = 65_536;
 /** Areas keep this far apart: kernels may read a byte before an area, and cache lines are not shared. */
 const AREA_GAP = 64;
-/** What hashing keeps while it runs: sixteen padded blocks and two states. */
-const SCRATCH_SIZE = 16 * 128 + 128;
+/** What kernels keep in memory while they run: padded blocks and states of hashes, tails of symbols. */
+const OWN_SIZE = 8 * 1024;
 
 interface Instance {
   readonly wasm: CodeExports;
@@ -126,7 +127,7 @@ export const KERNEL_CONSTANTS_SIZE = 32 * 1024;
 
 /** Bytes that a kernel on shared memory needs of its own for these codes. */
 export function kernelAreaSize(...codes: readonly LineCode[]): number {
-  return align(SCRATCH_SIZE) + align(Math.max(0, ...codes.map(workSize)) + AREA_GAP);
+  return OWN_SIZE + align(Math.max(0, ...codes.map(workSize)) + AREA_GAP);
 }
 
 export class CodeKernel {
@@ -145,9 +146,11 @@ export class CodeKernel {
   constructor(place?: SharedPlace, ...codes: readonly LineCode[]) {
     this.#place = place;
     if (place === undefined) return;
-    this.#work = place.area + align(SCRATCH_SIZE);
+    this.#work = place.area + OWN_SIZE;
     this.#workSize = Math.max(0, ...codes.map(workSize));
-    this.#live().wasm.useScratch(place.area);
+    const { wasm } = this.#live();
+    if (wasm.ownSize() > OWN_SIZE) throw new RangeError('OWN_SIZE is too small');
+    wasm.useOwn(place.area);
   }
 
   /** Bytes of WebAssembly memory held now. */

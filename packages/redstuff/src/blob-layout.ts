@@ -1,7 +1,7 @@
 /** Sizes of one blob's matrix and how its encoding is cut (Walrus encoding rules: message matrix). */
 import type { LineCode } from '@floe/kernels';
 import { type Geometry, symbolSizeOf } from '@floe/protocol';
-import { BLOCK_SIZE_BYTES, MAX_BLOCK_COLUMNS } from './limits.ts';
+import { BLOCK_SIZE_BYTES, MAX_BLOCK_COLUMNS, STRIP_RUN_SIZE_BYTES } from './limits.ts';
 import { lineCode } from './line-code.ts';
 
 export interface BlobLayout {
@@ -21,6 +21,8 @@ export interface BlobLayout {
   readonly blockColumns: number;
   /** How many blocks of columns there are. */
   readonly blocks: number;
+  /** Blocks whose rows are copied between memories in one piece. */
+  readonly blocksPerStrip: number;
 }
 
 /** @throws BLOB_TOO_LARGE */
@@ -42,6 +44,7 @@ export function blobLayout(geometry: Geometry, blobSize: number): BlobLayout {
     usedColumns: usedRows <= 1 ? Math.ceil(blobSize / symbolSize) : columns,
     blockColumns,
     blocks: Math.ceil(nShards / blockColumns),
+    blocksPerStrip: Math.max(1, Math.floor(STRIP_RUN_SIZE_BYTES / (blockColumns * symbolSize))),
   };
 }
 

@@ -16,6 +16,7 @@ import { type BlobLayout, blobLayout, isPaddingBlock, wantsLeafTable } from './b
 import {
   finishRows,
   hashBlock,
+  type HashPlace,
   leavesSize,
   nodesSize,
   primaryHashAt,
@@ -126,11 +127,10 @@ function* phases(plan: Plan): Steps<void> {
     encodeRows(plan, row, Math.min(rowsPerStep, layout.usedRows - row));
     yield ROW_SHARE * Math.min(1, (row + rowsPerStep) / layout.usedRows);
   }
-  for (let block = 0; block < layout.blocks; block += 1) {
-    const column = block * layout.blockColumns;
-    if (isPaddingBlock(layout, block)) clearRepairRows(plan, column, layout.blockColumns);
-    else encodeColumns(plan, column, Math.min(layout.blockColumns, nShards - column));
-    yield ROW_SHARE + (COLUMN_SHARE * (block + 1)) / layout.blocks;
+  const { blocksPerStrip } = layout;
+  for (let block = 0; block < layout.blocks; block += blocksPerStrip) {
+    encodeStrip(plan, block, Math.min(blocksPerStrip, layout.blocks - block));
+    yield ROW_SHARE + COLUMN_SHARE * Math.min(1, (block + blocksPerStrip) / layout.blocks);
   }
   finishRowTrees(plan);
 }
@@ -162,64 +162,103 @@ function encodeRows(plan: Plan, firstRow: number, rows: number): void {
   }
 }
 
-/** Extends a block of columns to n symbols, stores what is wanted of them and hashes them all. */
-function encodeColumns(plan: Plan, firstColumn: number, count: number): void {
-  const { kernel, layout, rowNodes, pairHashes } = plan;
-  const { geometry, symbolSize, columnSize, columnCode, usedRows, blockColumns } = layout;
-  const { nShards: n } = geometry;
-  const systematic = Math.max(0, Math.min(count, geometry.columns - firstColumn));
-  const runSize = count * symbolSize;
-  const [stage, source, target, leaves, nodes, padding] = kernel.layout(
+/** Addresses in kernel memory of one strip's data. */
+interface StripPlace extends HashPlace {
+  /** The strip's part of the matrix, (row, column); then of the rows that the column code makes. */
+  readonly matrix: number;
+  readonly repair: number;
+  /** The columns of one block, one after another. */
+  readonly source: number;
+  /** Bytes from a row of the strip to the next. */
+  readonly rowStep: number;
+}
+
+/** Several blocks, because copying rows between memories costs by the piece: short runs are gathered into longer ones. */
+function encodeStrip(plan: Plan, firstBlock: number, blocks: number): void {
+  const { kernel, layout } = plan;
+  const { geometry, symbolSize, blockColumns, columnSize, columnCode, usedRows } = layout;
+  const first = firstBlock * blockColumns;
+  const columns = Math.min(blocks * blockColumns, geometry.nShards - first);
+  const systematic = Math.max(0, Math.min(columns, geometry.columns - first));
+  const count = Math.min(blockColumns, columns);
+  const rowStep = columns * symbolSize;
+  const [matrix, repair, source, leaves, nodes, padding] = kernel.layout(
     [
-      usedRows * systematic * symbolSize,
+      usedRows * rowStep,
+      columnCode.recoveryCount * rowStep,
       count * columnSize,
-      columnCode.recoveryCount * runSize,
       leavesSize(layout, count),
       nodesSize(layout, count),
       plan.padding.nodes.length,
     ],
     columnCode,
   ) as [number, number, number, number, number, number];
-  if (systematic > 0) gatherColumns(plan, firstColumn, systematic, stage, source);
-  if (systematic < count) gatherRepairColumns(plan, firstColumn + systematic, count - systematic, source, systematic);
+  const place = { matrix, repair, source, leaves, nodes, padding, rowStep };
   kernel.bytes.set(plan.padding.nodes, padding);
+  loadRows(plan, first, systematic, place);
+  for (let block = firstBlock; block < firstBlock + blocks; block += 1) {
+    if (isPaddingBlock(layout, block)) clearBlock(plan, block * blockColumns - first, place);
+    else encodeBlock(plan, block, block * blockColumns - first, place);
+  }
+  if (plan.repairPrimary.length > 0) storeRepairRows(plan, first, systematic, place);
+}
+
+/** Extends a block of columns to n symbols and hashes them all. `offset` is the block's first column in the strip. */
+function encodeBlock(plan: Plan, block: number, offset: number, place: StripPlace): void {
+  const { kernel, layout, rowNodes, pairHashes } = plan;
+  const { geometry, symbolSize, columnSize, columnCode, usedRows, blockColumns } = layout;
+  const { nShards: n } = geometry;
+  const { source, leaves, rowStep } = place;
+  const first = block * blockColumns;
+  const count = Math.min(blockColumns, n - first);
+  const systematic = Math.max(0, Math.min(count, geometry.columns - first));
+  if (systematic > 0) gatherColumns(plan, first, systematic, offset, place);
+  if (systematic < count) gatherRepairColumns(plan, first + systematic, count - systematic, source, systematic);
   const shape = { symbolSize, slots: count };
   const sources = { address: source, laneStep: symbolSize, slotStep: columnSize };
-  const targets = { address: target, laneStep: runSize, slotStep: symbolSize };
+  const targets = { address: place.repair + offset * symbolSize, laneStep: rowStep, slotStep: symbolSize };
   kernel.encode(columnCode, shape, usedRows, sources, targets);
-  if (plan.repairPrimary.length > 0) storeRepairRows(plan, firstColumn, systematic, target, runSize);
-  const from = hashBlock(kernel, layout, count, sources, targets, { leaves, nodes, padding });
+  const from = hashBlock(kernel, layout, count, sources, targets, place);
   const size = n * HASH_SIZE_BYTES;
-  rowNodes.set(kernel.bytes.subarray(from, from + size), (firstColumn / blockColumns) * size);
+  rowNodes.set(kernel.bytes.subarray(from, from + size), block * size);
   for (let slot = 0; slot < count; slot += 1) {
     const root = kernel.bytes.subarray(leaves + slot * HASH_SIZE_BYTES, leaves + (slot + 1) * HASH_SIZE_BYTES);
-    pairHashes.set(root, secondaryHashAt(layout, firstColumn + slot));
+    pairHashes.set(root, secondaryHashAt(layout, first + slot));
   }
 }
 
-/** Brings systematic columns of the matrix from the blob to `source`, one whole column after another. */
-function gatherColumns(plan: Plan, firstColumn: number, count: number, stage: number, source: number): void {
-  const { kernel, blob, layout } = plan;
-  const { symbolSize, rowSize, columnSize, usedRows } = layout;
+/** Brings the rows of a strip from the blob. */
+function loadRows({ kernel, blob, layout }: Plan, first: number, systematic: number, place: StripPlace): void {
+  if (systematic === 0) return;
+  const { symbolSize, rowSize, usedRows } = layout;
   const { bytes } = kernel;
-  const runSize = count * symbolSize;
+  const runSize = systematic * symbolSize;
   for (let row = 0; row < usedRows; row += 1) {
-    const from = row * rowSize + firstColumn * symbolSize;
+    const from = row * rowSize + first * symbolSize;
     const run = blob.subarray(from, from + runSize);
-    const at = stage + row * runSize;
+    const at = place.matrix + row * place.rowStep;
     bytes.set(run, at);
     if (run.length < runSize) bytes.fill(0, at + run.length, at + runSize);
   }
-  if (usedRows < layout.geometry.rows) bytes.fill(0, source, source + count * columnSize);
+}
+
+/** Puts systematic columns one after another, which makes them secondary slivers. */
+function gatherColumns(plan: Plan, first: number, count: number, offset: number, place: StripPlace): void {
+  const { kernel, layout } = plan;
+  const { symbolSize, columnSize, usedRows, geometry } = layout;
+  const { source } = place;
+  const { bytes } = kernel;
+  const unused = (geometry.rows - usedRows) * symbolSize;
+  for (let end = source + columnSize; unused > 0 && end <= source + count * columnSize; end += columnSize) {
+    bytes.fill(0, end - unused, end);
+  }
   kernel.copySymbols(
     { symbolSize, slots: count },
     usedRows,
-    { address: stage, laneStep: runSize, slotStep: symbolSize },
+    { address: place.matrix + offset * symbolSize, laneStep: place.rowStep, slotStep: symbolSize },
     { address: source, laneStep: symbolSize, slotStep: columnSize },
   );
-  if (plan.firstColumn === 0) {
-    plan.secondary.set(bytes.subarray(source, source + count * columnSize), firstColumn * columnSize);
-  }
+  if (plan.firstColumn === 0) plan.secondary.set(bytes.subarray(source, source + count * columnSize), first * columnSize);
 }
 
 /** Brings repair columns, of which the row phase has written the rows that are not padding. */
@@ -237,23 +276,23 @@ function gatherRepairColumns(plan: Plan, firstColumn: number, count: number, sou
 }
 
 /** The rows that the column code made are the repair primary slivers, as far as their columns are systematic. */
-function storeRepairRows(plan: Plan, firstColumn: number, systematic: number, target: number, runSize: number): void {
+function storeRepairRows(plan: Plan, first: number, systematic: number, place: StripPlace): void {
   const { kernel, repairPrimary, layout } = plan;
   if (systematic === 0) return;
   const { bytes } = kernel;
   const { symbolSize, rowSize, columnCode } = layout;
   for (let j = 0; j < columnCode.recoveryCount; j += 1) {
-    const from = target + j * runSize;
-    repairPrimary.set(bytes.subarray(from, from + systematic * symbolSize), j * rowSize + firstColumn * symbolSize);
+    const from = place.repair + j * place.rowStep;
+    repairPrimary.set(bytes.subarray(from, from + systematic * symbolSize), j * rowSize + first * symbolSize);
   }
 }
 
-/** What {@link storeRepairRows} would store of columns of padding. */
-function clearRepairRows({ repairPrimary, layout }: Plan, firstColumn: number, count: number): void {
-  const { symbolSize, rowSize } = layout;
-  const from = firstColumn * symbolSize;
-  for (let row = 0; row < repairPrimary.length; row += rowSize) {
-    repairPrimary.fill(0, row + from, row + from + count * symbolSize);
+/** What encoding a block of padding would give. */
+function clearBlock({ kernel, layout }: Plan, offset: number, { repair, rowStep }: StripPlace): void {
+  const { symbolSize, columnCode, blockColumns } = layout;
+  for (let j = 0; j < columnCode.recoveryCount; j += 1) {
+    const from = repair + j * rowStep + offset * symbolSize;
+    kernel.bytes.fill(0, from, from + blockColumns * symbolSize);
   }
 }
 

@@ -14,6 +14,9 @@ export const MAX_STEP_COLUMNS = 64;
 /** Bytes of symbols in a block of columns: source, results and hashes of a block then share a second-level cache. */
 export const BLOCK_SIZE_BYTES = MIB;
 
+/** Bytes of a row that are copied between memories in one piece: a call costs about as much as copying 1 KiB. */
+export const STRIP_RUN_SIZE_BYTES = 6 * 1024;
+
 /** Columns in a block, a power of two: at 1,000 shards their leaf hashes take 1 MiB. */
 export const MAX_BLOCK_COLUMNS = 32;
 
