@@ -10,6 +10,8 @@
  * Vectors lie in groups of 64 bytes: 32 low bytes, then the 32 high bytes of the same elements.
  */
 
+import { lookUp } from './swizzle';
+
 /** For each subfield element, its products with the 16 low nibbles and the 16 high nibbles. Filled by the caller. */
 export const PRODUCTS: usize = memory.data(256 * 32, 64);
 
@@ -41,8 +43,8 @@ export function lowNibbles(): v128 {
 @inline
 export function times(low: v128, high: v128, mask: v128, x: v128): v128 {
   return v128.xor(
-    i8x16.swizzle(low, v128.and(x, mask)),
-    i8x16.swizzle(high, v128.and(i16x8.shr_u(x, 4), mask)),
+    lookUp(low, v128.and(x, mask)),
+    lookUp(high, v128.and(i16x8.shr_u(x, 4), mask)),
   );
 }
 

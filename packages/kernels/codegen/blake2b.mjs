@@ -6,8 +6,8 @@
  * 128-bit vectors) and in how many leading message words can be non-zero: hashes of short messages skip the additions
  * of words that are always zero.
  *
- * Measured choices (V8 11.3 to 13): `(a + m) + b`, not `(a + b) + m`, takes the message off the critical path; the
- * rotation by 24 is a swizzle whose mask is loaded from memory, because V8 rebuilds vector constants at every use.
+ * Measured choices (V8 11.3 to 13): `(a + m) + b`, not `(a + b) + m`, takes the message off the critical path; rotations
+ * by 24 and 16 are swizzles, in the form that suits the engine (`assembly/swizzle.ts`).
  */
 
 const SIGMA = [
@@ -55,8 +55,8 @@ const vector = {
   xor: (a, b) => `v128.xor(${a}, ${b})`,
   rotate: {
     32: (x) => `i32x4.shuffle(${x}, ${x}, 1, 0, 3, 2)`,
-    24: (x) => `i8x16.swizzle(${x}, rot24)`,
-    16: (x) => `i8x16.shuffle(${x}, ${x}, 2, 3, 4, 5, 6, 7, 0, 1, 10, 11, 12, 13, 14, 15, 8, 9)`,
+    24: (x) => `rotate24(${x}, mask24)`,
+    16: (x) => `rotate16(${x}, mask16)`,
     63: (x) => `v128.or(i64x2.add(${x}, ${x}), i64x2.shr_u(${x}, 63))`,
   },
 };
@@ -131,7 +131,8 @@ function shortMessages(words) {
   return `/** Two messages of \`size\` <= ${8 * words} bytes, each zero-padded to ${16 * Math.ceil(words / 2)}; 32-byte digests to \`outA\`, \`outB\`. */
 export function hashPair${words}(blockA: usize, blockB: usize, size: u64, outA: usize, outB: usize): void {
 ${indent([
-  'const rot24 = v128.load(ROT24);',
+  'const mask24 = v128.load(ROTATE_24);',
+  'const mask16 = v128.load(ROTATE_16);',
   ...loadPairs(words, ['blockA', 'blockB']),
   ...range(8).map((i) => `let v${i} = v128.load(INITIAL2, ${16 * i});`),
   ...range(8).map((i) => `let v${i + 8} = v128.load(IV2, ${16 * i});`),
@@ -153,7 +154,8 @@ function innerNodes() {
   return `/** Two Merkle inner nodes at once: H(0x01 || left || right) of 32-byte children anywhere in memory. */
 export function innerPair(leftA: usize, rightA: usize, leftB: usize, rightB: usize, outA: usize, outB: usize): void {
 ${indent([
-  'const rot24 = v128.load(ROT24);',
+  'const mask24 = v128.load(ROTATE_24);',
+  'const mask16 = v128.load(ROTATE_16);',
   ...word('m0', 'left', 0),
   'm0 = v128.or(i64x2.shl(m0, 8), v128.load(ONE2));',
   ...word('m1', 'left', 7),
@@ -186,7 +188,8 @@ function longMessages() {
  */
 export function compressPair(state: usize, blockA: usize, blockB: usize, keep: v128, counter: u64, last: u64): void {
 ${indent([
-  'const rot24 = v128.load(ROT24);',
+  'const mask24 = v128.load(ROTATE_24);',
+  'const mask16 = v128.load(ROTATE_16);',
   ...loadPairs(16, ['blockA', 'blockB']).map((line) =>
     line.startsWith('const m0 ') ? line.replace(/= (.*);$/, '= v128.and(keep, $1);') : line,
   ),
@@ -207,7 +210,8 @@ ${indent([
 export function generateBlake2b() {
   return [
     '// Made by codegen/blake2b.mjs.',
-    "import { INITIAL2, IV, IV2, ONE2, ROT24, SIXTY_FIVE2 } from '../blake2b-constants';",
+    "import { INITIAL2, IV, IV2, ONE2, SIXTY_FIVE2 } from '../blake2b-constants';",
+    "import { ROTATE_16, ROTATE_24, rotate16, rotate24 } from '../swizzle';",
     scalarCompress(),
     ...[2, 5, 9, 16].map(shortMessages),
     innerNodes(),

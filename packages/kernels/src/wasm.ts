@@ -14,6 +14,27 @@ function moduleOf(kind: keyof typeof modules, base64: string): WebAssembly.Modul
   return module;
 }
 
+/**
+ * A function of one relaxed swizzle: (module (func (drop (i8x16.relaxed_swizzle (v128.const …) (v128.const …))))).
+ */
+const RELAXED_PROBE = Uint8Array.of(
+  ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0], // magic and version
+  ...[1, 4, 1, 0x60, 0, 0], // one type: no parameters, no results
+  ...[3, 2, 1, 0], // one function of it
+  ...[10, 44, 1, 42, 0], // its code
+  ...[0xfd, 0x0c, ...new Array<number>(16).fill(0)],
+  ...[0xfd, 0x0c, ...new Array<number>(16).fill(0)],
+  ...[0xfd, 0x80, 0x02, 0x1a, 0x0b],
+);
+
+let relaxed: boolean | undefined;
+
+/** The one of two binaries that suits the engine: made with relaxed SIMD or without. */
+export function suited(variants: { readonly plain: string; readonly relaxed: string }): string {
+  relaxed ??= WebAssembly.validate(RELAXED_PROBE);
+  return relaxed ? variants.relaxed : variants.plain;
+}
+
 function decodeBase64(base64: string): Uint8Array<ArrayBuffer> {
   const binary = atob(base64);
   const bytes = new Uint8Array(binary.length);
