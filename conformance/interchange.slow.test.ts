@@ -1,8 +1,9 @@
 /** What the official SDK writes our client reads, and the reverse: blobs, attributes, quilts, status, extension, deletion. */
 import { parseBlobId, parseObjectId } from '@floe/protocol';
 import type { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
+import { WalrusFile } from '@mysten/walrus';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { type ConformanceNetwork, sampleBytes, startNetwork } from './network.ts';
+import { type ConformanceNetwork, same, sampleBytes, startNetwork } from './network.ts';
 
 let network: ConformanceNetwork;
 let signer: Ed25519Keypair;
@@ -20,7 +21,7 @@ describe('what the SDK writes', () => {
   it.each(SIZES)('our client reads: %i bytes', async (size) => {
     const blob = sampleBytes(size, size);
     const { blobId } = await network.sdk().walrus.writeBlob({ blob, signer, epochs: 2, deletable: size % 2 === 0 });
-    expect(await network.floe.client.read(parseBlobId(blobId), { consistency: 'strict' })).toEqual(blob);
+    expect(same(await network.floe.client.read(parseBlobId(blobId), { consistency: 'strict' }), blob)).toBe(true);
   });
 
   it('our client lists, extends and deletes', async () => {
@@ -54,7 +55,7 @@ describe('what our client writes', () => {
   it.each([0, ...SIZES])('the SDK reads: %i bytes', async (size) => {
     const blob = sampleBytes(size, size + 1);
     const { blobId } = await network.floe.client.store(blob, { epochs: 2, deletable: true, signer, tail: 'wait' });
-    expect(await network.sdk().walrus.readBlob({ blobId })).toEqual(blob);
+    expect(same(await network.sdk().walrus.readBlob({ blobId }), blob)).toBe(true);
   });
 
   it('the SDK finds, with attributes and status', async () => {
@@ -97,5 +98,62 @@ describe('what our client writes', () => {
     const blob = sampleBytes(12_345, 4);
     const { blobId } = await network.floe.client.store(blob, { epochs: 1, deletable: true, signer });
     expect((await network.sdk().walrus.encodeBlob(blob)).blobId).toBe(blobId);
+  });
+});
+
+describe('quilts', () => {
+  const patches: readonly { identifier: string; contents: Uint8Array; tags: Record<string, string> }[] = [
+    { identifier: 'a.txt', contents: sampleBytes(12, 50), tags: { kind: 'small' } },
+    { identifier: 'b/large.bin', contents: sampleBytes(70_001, 51), tags: {} },
+    { identifier: 'ö', contents: sampleBytes(0, 52), tags: { x: '1', y: '' } },
+  ];
+
+  it('that the SDK writes our client reads, by id and by identifier', async () => {
+    const files = patches.map((patch) => WalrusFile.from(patch));
+    const written = await network.sdk().walrus.writeFiles({ files, signer, epochs: 1, deletable: true });
+    const quiltId = parseBlobId(written[0]?.blobId ?? '');
+    const { client } = network.floe;
+    const listed = await client.quiltPatches(quiltId);
+    expect(listed.map(({ patchId }) => patchId)).toEqual(written.map(({ id }) => id));
+    for (const { identifier, contents, tags } of patches) {
+      const byName = await client.readPatchByIdentifier(quiltId, identifier);
+      expect(byName).toMatchObject({ identifier, tags });
+      expect(same(byName.contents, contents)).toBe(true);
+      expect(same((await client.readPatch(byName.patchId)).contents, contents)).toBe(true);
+    }
+  });
+
+  it('that our client writes the SDK reads, with the same ids for the same files', async () => {
+    const { store, patches: stored } = await network.floe.client.storeQuilt(patches, {
+      epochs: 1,
+      deletable: true,
+      signer,
+      force: true,
+    });
+    const files = await network.sdk().walrus.getFiles({ ids: stored.map(({ patchId }) => patchId) });
+    for (const [i, { identifier, tags }] of stored.entries()) {
+      const file = files[i] as WalrusFile;
+      expect({ identifier: await file.getIdentifier(), tags: await file.getTags() }).toEqual({ identifier, tags });
+      expect(same(await file.bytes(), patches.find((patch) => patch.identifier === identifier)?.contents)).toBe(true);
+    }
+    const encoded = await network.sdk().walrus.encodeQuilt({ blobs: [...patches] });
+    expect((await network.sdk().walrus.encodeBlob(encoded.quilt)).blobId).toBe(store.blobId);
+  });
+});
+
+describe('the gateway', () => {
+  it('serves what the SDK wrote, and the SDK reads what the gateway stored', async () => {
+    const { aggregatorUrl, publisherUrl } = network.dev.network.gateway;
+    const blob = sampleBytes(30_000, 60);
+    const { blobId } = await network.sdk().walrus.writeBlob({ blob, signer, epochs: 1, deletable: true });
+    const served = await fetch(`${aggregatorUrl}/v1/blobs/${blobId}`);
+    expect(served.status).toBe(200);
+    expect(same(new Uint8Array(await served.arrayBuffer()), blob)).toBe(true);
+
+    const other = sampleBytes(30_001, 61) as Uint8Array<ArrayBuffer>;
+    const stored = await fetch(`${publisherUrl}/v1/blobs?epochs=1&deletable=true`, { method: 'PUT', body: other });
+    const answer = (await stored.json()) as { newlyCreated: { blobObject: { blobId: string } } };
+    const read = await network.sdk().walrus.readBlob({ blobId: answer.newlyCreated.blobObject.blobId });
+    expect(same(read, other)).toBe(true);
   });
 });

@@ -249,14 +249,15 @@ describe('one key', () => {
   it('used by two clients at once wins in turns', async () => {
     const { walType } = system;
     const clients = [connect(), connect()];
-    const sent = clients.flatMap((client) =>
-      Array.from({ length: 5 }, () => {
-        const transaction = new Transaction();
-        sendCoin(transaction, { coinType: walType, amount: 1n, to: parseObjectId('0xbeef') });
-        return client.execute(transaction, signer);
-      }),
-    );
+    const to = addressOf(new Ed25519Keypair());
+    const amounts = Array.from({ length: 10 }, (_, i) => BigInt(i + 1));
+    const sent = amounts.map((amount, i) => {
+      const transaction = new Transaction();
+      sendCoin(transaction, { coinType: walType, amount, to });
+      return (clients[i % 2] as LedgerClient).execute(transaction, signer);
+    });
     expect(new Set((await Promise.all(sent)).map(({ digest }) => digest)).size).toBe(10);
+    expect((await ledger.balances(to)).wal).toBe(55n);
   });
 });
 
@@ -274,10 +275,7 @@ describe('checkpoints', () => {
     for (const [i, record] of seen.entries()) {
       expect(record.timestampMs).toBeGreaterThanOrEqual(seen[i - 1]?.timestampMs ?? 0);
     }
-    const registered = seen
-      .flatMap(({ events }) => events)
-      .flatMap(({ event }) => (event.kind === 'BlobRegistered' ? [event.objectId] : []));
-    expect(registered.slice(-2)).toEqual(objectIds);
+    expect(seen.flatMap(registeredIn).slice(-2)).toEqual(objectIds);
     stop.abort();
   });
 
@@ -286,10 +284,38 @@ describe('checkpoints', () => {
     const stop = new AbortController();
     const following = ledger.followCheckpoints({ from: latestCheckpoint + 1n, signal: stop.signal });
     const made = register([registration()]);
-    for await (const { events } of following) {
-      const found = events.flatMap(({ event }) => (event.kind === 'BlobRegistered' ? [event.objectId] : []));
-      if (found.includes((await made)[0] as ObjectId)) break;
-    }
+    for await (const record of following) if (registeredIn(record).includes((await made)[0] as ObjectId)) break;
     stop.abort();
   });
+
+  it('go on where they were after the network was killed and started again', async () => {
+    const [before] = await register([registration()]);
+    const stop = new AbortController();
+    const seen: CheckpointRecord[] = [];
+    let wake: () => void = () => undefined;
+    const following = (async () => {
+      for await (const record of ledger.followCheckpoints({ from: 0n, signal: stop.signal })) {
+        seen.push(record);
+        wake();
+      }
+    })();
+    const until = async (objectId: ObjectId | undefined) => {
+      while (!seen.some((record) => registeredIn(record).includes(objectId as ObjectId))) {
+        await new Promise<void>((resolve) => (wake = resolve));
+      }
+    };
+    await until(before);
+    await network.restart('SIGKILL');
+    const [after] = await register([registration()]);
+    await until(after);
+    stop.abort(new Error('seen enough'));
+    await expect(following).rejects.toThrow('seen enough');
+    expect(seen.map(({ sequence }) => sequence)).toEqual(seen.map((_record, i) => BigInt(i)));
+    expect(await ledger.blobObject(before as ObjectId)).toBeDefined();
+  });
 });
+
+/** Ids of the blobs that a checkpoint registered. */
+function registeredIn({ events }: CheckpointRecord): ObjectId[] {
+  return events.flatMap(({ event }) => (event.kind === 'BlobRegistered' ? [event.objectId] : []));
+}

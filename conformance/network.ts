@@ -5,6 +5,7 @@
  */
 import type { LedgerConfig } from '@floe/contracts';
 import { connectFloe, type FloeConnection } from '@floe/client/node';
+import { equalBytes } from '@floe/platform';
 import { parseObjectId } from '@floe/protocol';
 import { type DevProcess, startDev, temporaryDirectory } from '@floe/testkit';
 import { SuiGrpcClient } from '@mysten/sui/grpc';
@@ -12,7 +13,10 @@ import { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
 import { walrus } from '@mysten/walrus';
 
 export interface ConformanceNetwork {
+  /** The process that runs now. */
   readonly dev: DevProcess;
+  /** Ends the process with that signal and starts it again on the same directory. */
+  restart(signal: NodeJS.Signals): Promise<void>;
   /** A new client of the official SDK: it caches the network's state for its whole life. */
   sdk(options?: { readonly format?: 'text' | 'binary' }): OfficialClient;
   /** Our client, one for all tests. */
@@ -26,7 +30,7 @@ export type OfficialClient = ReturnType<typeof officialClient>;
 
 export async function startNetwork(args: readonly string[] = []): Promise<ConformanceNetwork> {
   const directory = await temporaryDirectory('conformance');
-  const dev = await startDev(directory.path, args);
+  let dev = await startDev(directory.path, args);
   const { ledger } = dev.network;
   const config: LedgerConfig = {
     url: ledger.url,
@@ -35,7 +39,13 @@ export async function startNetwork(args: readonly string[] = []): Promise<Confor
   };
   const floe = await connectFloe({ ledger: config, nodeUrlScheme: 'http', workers: 1 });
   return {
-    dev,
+    get dev() {
+      return dev;
+    },
+    restart: async (signal) => {
+      await dev.stop(signal);
+      dev = await startDev(directory.path, args);
+    },
     floe,
     sdk: ({ format } = {}) => officialClient(config, format),
     fundedKey: async () => {
@@ -81,4 +91,9 @@ export function sampleBytes(size: number, seed: number): Uint8Array {
     bytes[i] = state;
   }
   return bytes;
+}
+
+/** Whether both hold the same bytes; the matchers compare arrays item by item, which takes seconds for megabytes. */
+export function same(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  return a !== undefined && b !== undefined && equalBytes(a, b);
 }

@@ -49,30 +49,40 @@ async function install() {
   say('installing packages (npm ci)');
   const started = Date.now();
   // Everything on the command line that a user's or a machine's npmrc could have set otherwise.
-  const flags = ['--include=dev', '--include=optional', '--include=peer', '--no-global', '--package-lock'];
+  const extent = ['--include=dev', '--include=optional', '--include=peer', '--no-global', '--package-lock'];
+  // Some packages say that they want Node.js 22; what Floe uses of them runs on 20, and the tests show it.
+  const manner = ['--no-engine-strict', '--no-legacy-peer-deps', '--install-strategy=hoisted', '--no-dry-run'];
   const quiet = ['--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error'];
   const npm = process.env.npm_execpath;
   const [command, first] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []];
-  await run(command, [...first, 'ci', ...flags, ...quiet], 'npm ci');
+  await run(command, [...first, 'ci', ...extent, ...manner, ...quiet], 'npm ci');
   writeFileSync(installStamp, digest([readFileSync(join(root, 'package-lock.json')), process.platform, process.arch]));
   say(`installed in ${seconds(started)}`);
 }
 
 function isBuilt() {
-  return readIfThere(buildStamp) === sourcesDigest();
+  const hasOutput = projects().every((project) => existsSync(join(root, project, 'dist', '.tsbuildinfo')));
+  return hasOutput && readIfThere(buildStamp) === sourcesDigest();
 }
 
 async function build() {
   say('building');
   const started = Date.now();
+  // Taken first: what is edited during the build is not in it.
+  const sources = sourcesDigest();
   const kernels = join(root, 'packages', 'kernels', 'build.mjs');
   if (existsSync(kernels)) await run(process.execPath, [kernels], 'the build of the kernels');
   await run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-b'], 'tsc -b');
-  writeFileSync(buildStamp, sourcesDigest());
+  writeFileSync(buildStamp, sources);
   say(`built in ${seconds(started)}`);
 }
 
-/** Changes with every source that is added, edited or removed, and when a build is removed. */
+/** The folders that `tsc -b` builds. */
+function projects() {
+  return JSON.parse(readFileSync(join(root, 'tsconfig.json'), 'utf8')).references.map(({ path }) => path);
+}
+
+/** Changes with every source that is added, edited or removed. */
 function sourcesDigest() {
   const parts = [];
   const add = (path) => {
@@ -89,10 +99,9 @@ function sourcesDigest() {
     }
   };
   for (const name of ['tsconfig.json', 'tsconfig.base.json', 'package-lock.json']) add(join(root, name));
-  for (const project of [...readdirSync(join(root, 'packages')).map((name) => join('packages', name)), 'testkit']) {
+  for (const project of projects()) {
     for (const name of ['package.json', 'tsconfig.json', 'build.mjs']) add(join(root, project, name));
     for (const name of ['src', 'assembly', 'codegen']) addTree(join(root, project, name));
-    parts.push(`${project} ${existsSync(join(root, project, 'dist', '.tsbuildinfo'))}\n`);
   }
   return digest(parts);
 }

@@ -15,16 +15,19 @@ export interface SlowSuite {
 /**
  * The seed is `FLOE_TEST_SEED` or a random one, printed either way; the budget `FLOE_TEST_BUDGET_S`, in seconds, or
  * none.
+ *
+ * @param share - the part of the budget that is this test's, where a file has several
  */
-export function slowSuite(name: string): SlowSuite {
+export function slowSuite(name: string, share = 1): SlowSuite {
   const seed = Number(process.env['FLOE_TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
-  const budgetSeconds = process.env['FLOE_TEST_BUDGET_S'];
+  const budget = process.env['FLOE_TEST_BUDGET_S'];
+  const budgetSeconds = budget === undefined ? undefined : Number(budget) * share;
   const startMs = performance.now();
   process.stdout.write(`${name}: FLOE_TEST_SEED=${seed}${budgetSeconds === undefined ? '' : `, ${budgetSeconds} s`}\n`);
   return {
     seed,
     rng: seededRng(seed),
     full: budgetSeconds === undefined,
-    spent: () => budgetSeconds !== undefined && performance.now() - startMs > Number(budgetSeconds) * 1000,
+    spent: () => budgetSeconds !== undefined && performance.now() - startMs > budgetSeconds * 1000,
   };
 }

@@ -4,11 +4,13 @@ import { codeOf, importsOf } from './source-text.mjs';
 
 const TIME = [/\bDate\.now\b/, /\bnew Date\(\s*\)/, /\bperformance\.now\b/];
 const CHANCE = [/\bMath\.random\b/, /\bcrypto\.(getRandomValues|randomUUID)\b/];
-const TIMERS = [/(?<![.\w#])(setTimeout|setInterval|setImmediate)\s*\(/, /\bAbortSignal\.timeout\b/];
+const TIMERS = [/(?<![.\w#])(setTimeout|setInterval)\s*\(/, /\bAbortSignal\.timeout\b/];
+/** Not time, but the event loop, which code that runs in browsers does not have under this name. */
+const TURNS = [/(?<![.\w#])setImmediate\s*\(/];
 const NETWORK = [/(?<![.\w#])fetch\s*\(/, /\bnew (WebSocket|XMLHttpRequest|EventSource)\b/];
 const PROCESS = [/(?<![.\w#])process\.(?!versions)/, /(?<![.\w#])console\./];
 const THREADS = [/\bnew (Worker|SharedWorker)\b/];
-const NODE_ONLY = [/(?<![.\w#])Buffer\b(?!\w)/];
+const NODE_ONLY = [/(?<![.\w#])Buffer\b(?!\w)/, ...TURNS];
 
 /**
  * Rules by path, each path under the first that matches. `forbidden` are things of the world that must come through a

@@ -11,7 +11,7 @@ import { MAX_NETWORK_FILE_BYTES, NETWORK_FETCH_TIMEOUT_MS } from './limits.ts';
 
 /** Where `floe dev` keeps its state unless told otherwise, and where every other command looks. */
 export const DEFAULT_DIRECTORY = '.floe';
-export const NETWORK_FILE = 'network.json';
+const NETWORK_FILE = 'network.json';
 
 const objectId = z.string().transform((text, context): ObjectId => {
   try {
@@ -86,7 +86,8 @@ async function fetchText(url: string): Promise<string> {
     if (text.length > MAX_NETWORK_FILE_BYTES) throw new Error(`larger than ${MAX_NETWORK_FILE_BYTES} bytes`);
     return text;
   } catch (error) {
-    throw cliErrors.NETWORK_NOT_FOUND({ looked: `${url} (${error instanceof Error ? error.message : error})` }, error);
+    const reason = error instanceof Error ? error.message : String(error);
+    throw cliErrors.NETWORK_NOT_FOUND({ looked: `${url} (${reason})` }, error);
   }
 }
 

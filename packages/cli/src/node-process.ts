@@ -28,6 +28,8 @@ export interface SharedModules {
 
 export interface RunningNode {
   readonly url: string;
+  /** Rejects when the node cannot go on, because it can no longer follow its ledger; resolves when it is closed. */
+  readonly finished: Promise<void>;
   close(): Promise<void>;
 }
 
@@ -61,7 +63,7 @@ export async function startNode(config: NodeConfig, shared: SharedModules): Prom
     undo.push(() => node.close());
     const server = await serveHttp(node.handler, { ...config.listen, logger: shared.logger });
     undo.push(() => server.close(CLOSE_GRACE_MS));
-    return { url: server.url, close: undo.unwind };
+    return { url: server.url, finished: node.finished, close: () => undo.unwind() };
   } catch (error) {
     await undo.unwind();
     throw error;

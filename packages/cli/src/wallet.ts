@@ -12,7 +12,7 @@ import { z } from 'zod';
 import { cliErrors, systemErrorCode } from './errors.ts';
 import type { FoundNetwork } from './network.ts';
 
-export const WALLET_FILE = 'wallet.json';
+const WALLET_FILE = 'wallet.json';
 const WALLET_FORMAT_VERSION = 1;
 
 const walletSchema = z.object({ version: z.literal(WALLET_FORMAT_VERSION), secretKey: z.string() });

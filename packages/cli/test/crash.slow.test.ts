@@ -41,12 +41,12 @@ it('loses no certified blob when everything is killed', { timeout: 3_600_000 }, 
 it('loses no certified blob when the power fails', { timeout: 3_600_000 }, async () => {
   await crashRounds('power lost', async (directory) => {
     const powerLoss = await createPowerLoss(directory);
-    return { directory: join(powerLoss.live, 'network'), env: powerLoss.env, fail: powerLoss.fail };
+    return { directory: join(powerLoss.live, 'network'), env: powerLoss.env, fail: () => powerLoss.fail() };
   });
 });
 
 async function crashRounds(name: string, prepare: (directory: string) => Promise<Place>): Promise<void> {
-  const suite = slowSuite(name);
+  const suite = slowSuite(name, 1 / 2);
   const home = await temporaryDirectory('crash');
   const place = await prepare(home.path);
   await mkdir(place.directory, { recursive: true });

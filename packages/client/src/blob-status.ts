@@ -73,6 +73,8 @@ async function askAll(
         ? 'enough'
         : 'continue';
     },
+    // Who is silent now will not be a quorum's missing part in the next second either: ask again, or say so.
+    impatient: true,
     ...modules,
   });
   return answers;

@@ -183,8 +183,13 @@ class Collection {
     }
     this.#open.delete(member);
     if (this.#settled) return;
-    this.#report();
-    this.#judge();
+    try {
+      this.#report();
+      this.#judge();
+    } catch (error) {
+      // A throwing `onProgress`, for one, ends the store; it is no fault of a node.
+      this.#finish({ error });
+    }
   }
 
   #checkMessage(member: CommitteeMember, signed: SignedMessage): void {

@@ -59,6 +59,11 @@ export const clientErrors = errorCatalogue({
   ),
 
   // Storing
+  NOT_ENOUGH_NODES: spec<{ blobId: string; answered: number; need: number }>(
+    'unavailable',
+    ({ blobId, answered, need }) =>
+      `storage nodes with ${answered} shards answered, ${need} are needed to store blob ${blobId}; nothing was paid`,
+  ),
   NOT_ENOUGH_CONFIRMATIONS: spec<{ blobId: string; got: number; need: number; reasons: readonly string[] }>(
     'unavailable',
     ({ blobId, got, need, reasons }) =>

@@ -6,7 +6,7 @@
  * a row of dead nodes costs a logarithm of rounds.
  */
 import type { Scheduler } from '@floe/platform';
-import { abortScope, onAbort } from './abort.ts';
+import { abortScope, onAbort, pause } from './abort.ts';
 import type { NodeClient } from './node-client.ts';
 
 /** After a reply: wait for the others, ask one node more, or stop. */
@@ -22,9 +22,14 @@ export interface FanOutOptions<Reply> {
   readonly ask: (node: NodeClient, signal: AbortSignal) => Promise<Reply>;
   readonly onReply: (node: NodeClient, reply: Reply) => Verdict;
   readonly onFailure?: (node: NodeClient, error: unknown) => Verdict;
+  /** There is another way to get what is asked for: give up once only silent nodes are left, not at their timeouts. */
+  readonly impatient?: boolean;
   readonly scheduler: Scheduler;
   readonly signal: AbortSignal;
 }
+
+/** Silent nodes get this many hedge delays more before an impatient caller turns elsewhere. */
+const LAST_CHANCE_DELAYS = 3;
 
 /** Resolves to whether the caller had enough; false when all nodes were asked and none is left. */
 export async function fanOut<Reply>(options: FanOutOptions<Reply>): Promise<boolean> {
@@ -38,6 +43,7 @@ class FanOut<Reply> {
   readonly #open = new Map<NodeClient, { overtaken: boolean }>();
   #next = 0;
   #failures = 0;
+  #givingUp = false;
   #settled = false;
   #finish!: (outcome: { enough: boolean } | { error: unknown }) => void;
 
@@ -49,6 +55,7 @@ class FanOut<Reply> {
   async run(): Promise<boolean> {
     const outcome = await new Promise<{ enough: boolean } | { error: unknown }>((resolve) => {
       this.#finish = (result) => {
+        if (this.#settled) return;
         this.#settled = true;
         resolve(result);
       };
@@ -97,6 +104,19 @@ class FanOut<Reply> {
     if (verdict === 'enough') this.#finish({ enough: true });
     else if (failed) this.#askMore((this.#failures += 1));
     else this.#askMore(verdict === 'more' || this.#open.size === 0 ? 1 : 0);
+    this.#giveUpIfSilent();
+  }
+
+  /** All were asked, and whoever has not answered should have long ago. */
+  #giveUpIfSilent(): void {
+    if (this.#options.impatient !== true || this.#givingUp || this.#settled) return;
+    if (this.#next < this.#options.nodes.length || [...this.#open.values()].some(({ overtaken }) => !overtaken)) return;
+    this.#givingUp = true;
+    const delayMs = LAST_CHANCE_DELAYS * this.#options.hedgeDelayMs();
+    pause(this.#options.scheduler, delayMs, this.#scope.signal).then(
+      () => this.#finish({ enough: false }),
+      () => undefined,
+    );
   }
 
   /** After silence, one node more: the open question goes on, but no longer holds others back. */
@@ -105,6 +125,7 @@ class FanOut<Reply> {
       () => {
         state.overtaken = true;
         this.#askMore(1);
+        this.#giveUpIfSilent();
       },
       () => undefined,
     );

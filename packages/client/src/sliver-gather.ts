@@ -17,7 +17,7 @@ import type { BlobView } from './blob-view.ts';
 import { clientErrors } from './errors.ts';
 import type { ClientLimits } from './limits.ts';
 import type { NodeClient } from './node-client.ts';
-import { rebuildSliver, rebuildSize } from './sliver-rebuild.ts';
+import { canRebuild, rebuildSliver, rebuildSize } from './sliver-rebuild.ts';
 
 export interface GatherOptions {
   readonly view: BlobView;
@@ -97,6 +97,7 @@ class SliverGather {
     try {
       await new Promise<void>((resolve, reject) => {
         this.#finish = (error) => {
+          if (this.#settled) return;
           this.#settled = true;
           if (error === undefined) resolve();
           else reject(error as Error);
@@ -112,9 +113,17 @@ class SliverGather {
     return this.#have;
   }
 
-  /** Decides what to do next; called after everything that happens. */
+  /** Decides what to do next; called after everything that happens. A throwing `onProgress` ends the gathering. */
   #advance(): void {
     if (this.#settled) return;
+    try {
+      this.#step();
+    } catch (error) {
+      this.#finish(error);
+    }
+  }
+
+  #step(): void {
     const missing = this.#options.wanted?.filter((index) => !this.#have.has(index));
     this.#options.onProgress?.(this.#have.size, this.#needed(missing));
     const decodable = this.#options.allowDecode && this.#have.size >= this.#threshold;
@@ -272,8 +281,9 @@ class SliverGather {
 
   #rebuildIsCheaper(slivers: number, needMore: number): boolean {
     if (this.#rebuildFailed || this.#options.wanted === undefined || this.#options.prefer === 'repair') return false;
-    const { verified } = this.#options.view;
-    return slivers * rebuildSize(verified, this.#options.axis) < needMore * this.#sliverBytes;
+    const { view, axis, allowDecode } = this.#options;
+    if (allowDecode && !canRebuild(view, axis)) return false;
+    return slivers * rebuildSize(view.verified, axis) < needMore * this.#sliverBytes;
   }
 
   #rebuild(indices: readonly SliverIndex[]): void {

@@ -32,6 +32,12 @@ export function rebuildSize({ geometry, symbolSize }: VerifiedMetadata, axis: Ax
   return symbolsPerSliver(geometry, axis) * (symbolSize + SYMBOL_OVERHEAD_BYTES + proofBytes);
 }
 
+/** Whether nodes in good standing hold enough slivers of the other axis; if not, trying costs time and finds nothing. */
+export function canRebuild(view: BlobView, axis: Axis): boolean {
+  const weight = view.nodes().reduce((sum, node) => sum + (node.isSuspect() ? 0 : node.weight), 0);
+  return weight >= symbolsPerSliver(view.verified.geometry, axis);
+}
+
 /**
  * @throws SYMBOLS_UNAVAILABLE when too few nodes answer; INCONSISTENT_SLIVER when good symbols give a wrong sliver.
  */
@@ -62,6 +68,7 @@ export async function rebuildSliver(
       if (symbols.size >= needed) return 'enough';
       return replies.length < node.weight ? 'more' : 'continue';
     },
+    impatient: true,
     scheduler: modules.scheduler,
     signal: modules.signal,
   });

@@ -26,6 +26,7 @@ import {
   type EventId,
   type Frost,
   isCertified,
+  isQuorum,
   metadataRoot,
   type ObjectId,
   type Persistence,
@@ -74,6 +75,11 @@ export interface StoreOptions {
   readonly attributes?: Readonly<Record<string, string>>;
   /** Register anew even if the blob is stored or registered already. */
   readonly force?: boolean;
+  /**
+   * Whether blob objects that the signer owns already may be used; default: yes. Without, every store makes an object of
+   * its own, unless a certified permanent one is there: for signers that pay for many, or own too many to look through.
+   */
+  readonly reuse?: boolean;
   /**
    * What becomes of uploads that the certificate did not wait for: `background` goes on for a bounded time after the
    * result, `wait` for the same time before it, `cancel` ends them. Default: background.
@@ -126,7 +132,7 @@ export interface StoreModules {
 }
 
 /**
- * @throws INVALID_EPOCHS, BLOB_TOO_LARGE, BLOB_MARKED_INVALID, INSUFFICIENT_WAL, INSUFFICIENT_SUI,
+ * @throws INVALID_EPOCHS, BLOB_TOO_LARGE, BLOB_MARKED_INVALID, NOT_ENOUGH_NODES, INSUFFICIENT_WAL, INSUFFICIENT_SUI,
  * NOT_ENOUGH_CONFIRMATIONS, EPOCH_CHANGED, STORE_TIMEOUT, and what the ledger reports
  */
 export async function storeBlob(blob: Uint8Array, options: StoreOptions, modules: StoreModules): Promise<StoreResult> {
@@ -196,10 +202,15 @@ class Store {
     if (this.#options.force === true) return { status: undefined, plan: this.#plan(encoded, system, []) };
     const nodes = rankedNodes(committee, pool.clientOf);
     const [status, owned] = await Promise.all([
-      // Not knowing costs an upload that was not needed, or a registration that the signer's own objects rule out.
       agreeOnStatus(blobId, committee, nodes, { scheduler, limits, signal }).catch((error: unknown) => {
-        if (isFloeError(error, 'NO_STATUS_AGREEMENT')) return undefined;
-        throw error;
+        if (!isFloeError(error, 'NO_STATUS_AGREEMENT')) throw error;
+        const { geometry } = committee;
+        const answered = Number(error.data['answered']);
+        const need = geometry.nShards - geometry.maxFaulty;
+        // Who does not answer now will not confirm either; better to learn it before paying.
+        if (!isQuorum(geometry, answered)) throw clientErrors.NOT_ENOUGH_NODES({ blobId, answered, need }, error);
+        // Not knowing costs an upload that was not needed, or a registration that the signer's own objects rule out.
+        return undefined;
       }),
       this.#ownedObjects(blobId, signal),
     ]);
@@ -209,10 +220,15 @@ class Store {
 
   async #ownedObjects(blobId: BlobId, signal: AbortSignal): Promise<BlobObject[]> {
     const { ledger, limits } = this.#modules;
+    const { owner, reuse, signer } = this.#options;
     const matches: BlobObject[] = [];
+    if (reuse === false) return matches;
+    const isForOther = owner !== undefined && owner !== signerAddress(signer);
     let scanned = 0;
-    for await (const object of ledger.ownedBlobs(signerAddress(this.#options.signer), { signal })) {
-      if (object.blobId === blobId) matches.push(object);
+    for await (const object of ledger.ownedBlobs(signerAddress(signer), { signal })) {
+      // A certified one was stored for the signer itself; only what an interrupted store left behind goes to others.
+      const isFree = !isForOther || object.certifiedEpoch === undefined;
+      if (object.blobId === blobId && isFree) matches.push(object);
       scanned += 1;
       if (scanned >= limits.maxOwnedBlobsScanned) break;
     }

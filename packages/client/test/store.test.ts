@@ -101,6 +101,24 @@ describe('a blob that is known already', () => {
     expect(net.ledger.wal).toBe(before);
   });
 
+  test('deletable and owned by the signer, but wanted for another: a new object is made and given away', async () => {
+    const net = await createTestNetwork();
+    const owner = parseObjectId('0xfeed');
+    const first = await storeNew(net, bytes(500), { deletable: true });
+    const second = await storeNew(net, bytes(500), { deletable: true, owner });
+    expect(second.objectId).not.toBe(first.objectId);
+    expect(net.ledger.objects.get(second.objectId)?.owner).toBe(owner);
+    expect(net.ledger.objects.get(first.objectId)?.owner).not.toBe(owner);
+  });
+
+  test('deletable, when the signer does not want its objects used: a new object is made', async () => {
+    const net = await createTestNetwork();
+    const first = await storeNew(net, bytes(500), { deletable: true });
+    const second = await storeNew(net, bytes(500), { deletable: true, reuse: false });
+    expect(second.objectId).not.toBe(first.objectId);
+    expect(second.operation.kind).toBe('registerFromScratch');
+  });
+
   test('deletable and owned by the signer: nothing is paid, and the object proves it', async () => {
     const net = await createTestNetwork();
     const first = await storeNew(net, bytes(500), { deletable: true });
@@ -169,6 +187,17 @@ describe('what is refused before anything is paid', () => {
     expect(net.ledger.executed).toEqual([]);
   });
 
+  test('any blob while too few nodes answer to confirm it', async () => {
+    const net = await createTestNetwork({ nShards: 10, nodes: 10 });
+    net.kill(net.nodes.slice(0, 2));
+    for (const node of net.nodes.slice(2, 4)) node.faults.blackHole = true;
+    const startMs = net.time.monotonicMs();
+    const refused = { code: 'NOT_ENOUGH_NODES', kind: 'unavailable', data: { answered: 6, need: 7 } };
+    await expect(store(net, bytes(5))).rejects.toMatchObject(refused);
+    expect(net.time.monotonicMs() - startMs).toBeLessThan(10_100);
+    expect(net.ledger.executed).toEqual([]);
+  });
+
   test('a blob that the signer cannot pay for', async () => {
     const net = await createTestNetwork();
     net.ledger.wal = 5n;
@@ -208,7 +237,7 @@ describe('faulty nodes', () => {
         expect(net.time.monotonicMs() - startMs).toBeLessThan(5_000);
         expect(await net.run(net.client.read(blobId))).toEqual(blob);
       }),
-      { numRuns: 30 },
+      { numRuns: 12 },
     );
   }, 60_000);
 

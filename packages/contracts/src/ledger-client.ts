@@ -104,7 +104,8 @@ export class LedgerClient {
 
   /**
    * Signs and executes a transaction, and waits until its effects are final. Transactions of one address run one after
-   * another; if an object changed under it, it is built again, up to a limit.
+   * another; if an object changed under it, it is built again, up to a limit. As on Sui, a transaction is what its bytes
+   * say: two clients with the same key that build the same one from the same objects at the same time make it once.
    *
    * @param source a transaction, or a function that makes it anew for each try
    * @throws MOVE_ABORT, INSUFFICIENT_WAL, INSUFFICIENT_SUI, STALE_OBJECT, TRANSACTION_FAILED, OUTCOME_UNKNOWN, LEDGER_*

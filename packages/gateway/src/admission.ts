@@ -1,5 +1,8 @@
-/** A bound on how many requests of a kind are under way; what comes past the waiting line is told to try again. */
-import { Semaphore } from '@floe/platform';
+/**
+ * A bound on the requests of one kind that are under way, by number and by the bytes they hold in memory. First come,
+ * first served: a large request is not overtaken for ever by small ones. What comes past the line is told to try again.
+ */
+import { concurrencyErrors } from '@floe/platform';
 
 export interface AdmissionOptions {
   readonly name: string;
@@ -7,49 +10,112 @@ export interface AdmissionOptions {
   readonly atOnce: number;
   /** In line for a place; past them `QUEUE_FULL`. */
   readonly waiting: number;
+  /** Bytes that those under way may declare together; a larger one takes them all. Default: not bounded. */
+  readonly bytesAtOnce?: number;
 }
 
 /** Gives the place back; calling it again does nothing. */
 export type Release = () => void;
 
+/** Keeps the place until a body made of these parts has been sent, or dropped. */
+export type Hold = (parts: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
+
+interface Waiter {
+  readonly bytes: number;
+  readonly grant: () => void;
+}
+
 export class Admission {
-  readonly #semaphore: Semaphore;
+  readonly #name: string;
+  readonly #maxWaiting: number;
+  readonly #maxBytes: number;
+  readonly #line: Waiter[] = [];
+  #free: number;
+  #freeBytes: number;
 
   constructor(options: AdmissionOptions) {
-    this.#semaphore = new Semaphore({ name: options.name, permits: options.atOnce, maxWaiting: options.waiting });
+    this.#name = options.name;
+    this.#maxWaiting = options.waiting;
+    this.#maxBytes = options.bytesAtOnce ?? Number.POSITIVE_INFINITY;
+    this.#free = options.atOnce;
+    this.#freeBytes = this.#maxBytes;
   }
 
   /**
-   * Runs `answer` in a place, which is given back when the answer is there, unless its body was made with
-   * {@link holding}: then when that has been sent or dropped.
+   * Runs `answer` in a place, which is given back when the answer is there, unless its body goes through the `hold`
+   * it is given: then when that has been sent or dropped.
    *
-   * @throws QUEUE_FULL
+   * @throws QUEUE_FULL, or the signal's reason while it waits
    */
   async run(
-    signal: AbortSignal,
-    answer: (hold: (parts: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>) => Promise<Response>,
+    request: { readonly signal: AbortSignal; readonly sizeBytes?: number },
+    answer: (hold: Hold) => Promise<Response>,
   ): Promise<Response> {
-    const release = await this.#semaphore.acquire(signal);
+    const release = await this.#enter(Math.min(request.sizeBytes ?? 0, this.#maxBytes), request.signal);
     let held = false;
     try {
-      return await answer((parts) => {
+      const response = await answer((parts) => {
         held = true;
         return holding(parts, release);
       });
+      if (!held) release();
+      return response;
     } catch (error) {
       release();
       throw error;
-    } finally {
-      if (!held) release();
+    }
+  }
+
+  async #enter(bytes: number, signal: AbortSignal): Promise<Release> {
+    signal.throwIfAborted();
+    if (this.#line.length === 0 && this.#fits(bytes)) return this.#take(bytes);
+    if (this.#line.length >= this.#maxWaiting) {
+      throw concurrencyErrors.QUEUE_FULL({ queue: this.#name, limit: this.#maxWaiting });
+    }
+    return new Promise<Release>((resolve, reject) => {
+      const leave = (): void => {
+        this.#line.splice(this.#line.indexOf(waiter), 1);
+        reject(signal.reason as Error);
+        // Whoever stood behind may need less.
+        this.#admit();
+      };
+      const grant = (): void => {
+        signal.removeEventListener('abort', leave);
+        resolve(this.#take(bytes));
+      };
+      const waiter: Waiter = { bytes, grant };
+      signal.addEventListener('abort', leave, { once: true });
+      this.#line.push(waiter);
+    });
+  }
+
+  #fits(bytes: number): boolean {
+    return this.#free > 0 && bytes <= this.#freeBytes;
+  }
+
+  #take(bytes: number): Release {
+    this.#free -= 1;
+    this.#freeBytes -= bytes;
+    let taken = true;
+    return () => {
+      if (!taken) return;
+      taken = false;
+      this.#free += 1;
+      this.#freeBytes += bytes;
+      this.#admit();
+    };
+  }
+
+  #admit(): void {
+    for (let first = this.#line[0]; first !== undefined && this.#fits(first.bytes); first = this.#line[0]) {
+      this.#line.shift();
+      first.grant();
     }
   }
 }
 
-/**
- * The same parts; `release` is called when they end, fail or are dropped. Written out, because a generator that is
- * dropped before its first part never runs its `finally`.
- */
-export function holding(parts: AsyncIterable<Uint8Array>, release: Release): AsyncIterable<Uint8Array> {
+/** Written out, because a generator that is dropped before its first part never runs its `finally`. */
+function holding(parts: AsyncIterable<Uint8Array>, release: Release): AsyncIterable<Uint8Array> {
   return {
     [Symbol.asyncIterator]: () => {
       const iterator = parts[Symbol.asyncIterator]();

@@ -1,16 +1,23 @@
 /**
  * The aggregator's routes: blobs by id and by object, patches of quilts. Every byte that leaves was verified by the
- * client; what is sent is immutable, so that any cache may keep it.
+ * client, and what a URL names never changes, so that any cache may keep it.
  */
-import type { BlobReadOptions, FloeClient, OpenBlob } from '@floe/client';
-import { streamResponse } from '@floe/platform';
-import { parseBlobId, parseObjectId, type BlobId } from '@floe/protocol';
+import type { Consistency, FloeClient, PatchContents } from '@floe/client';
+import { isFloeError } from '@floe/platform';
+import { type BlobId, type ObjectId, parseBlobId, parseObjectId } from '@floe/protocol';
 import { Hono } from 'hono';
-import type { Admission } from './admission.ts';
+import type { Admission, Hold } from './admission.ts';
 import { gatewayErrors } from './errors.ts';
-import { MAX_HEADER_VALUE_BYTES } from './limits.ts';
-import { flag, parseQuery, whole } from './parameters.ts';
-import { chooseRange, matchesEtag, rangeStillApplies } from './ranges.ts';
+import { flag, parseQuery, required, whole } from './parameters.ts';
+import { answerWith, sendBytes } from './representation.ts';
+import {
+  askedContentType,
+  cacheHeaders,
+  type Caching,
+  type HeaderRecord,
+  headersFrom,
+  isHeaderValue,
+} from './response-headers.ts';
 
 export interface AggregatorModules {
   readonly client: FloeClient;
@@ -22,20 +29,19 @@ export interface AggregatorModules {
 /** What can be asked of a blob route. */
 const BLOB_QUERY = { strict_consistency_check: flag, skip_consistency_check: flag } as const;
 
+const SLICE_QUERY = { start: whole(0, Number.MAX_SAFE_INTEGER), length: whole(0, Number.MAX_SAFE_INTEGER) } as const;
+
+/** Hono answers HEAD with the GET route and drops the body; {@link sendBytes} sees to it that none is fetched. */
 export function aggregatorRoutes(modules: AggregatorModules): Hono {
   const app = new Hono();
   const { client } = modules;
-  app.get('/v1/blobs/by-object-id/:objectId', async (context) => {
-    const objectId = parseObjectId(context.req.param('objectId'));
-    const { signal } = context.req.raw;
-    const blob = await client.blobObject(objectId, { signal });
-    if (blob === undefined) throw gatewayErrors.OBJECT_NOT_A_BLOB({ objectId });
-    const attributes = await client.attributes(objectId, { signal });
-    return serveBlob(context.req.raw, blob.blobId, modules, headersFrom(attributes, modules.allowedHeaders));
-  });
-  app.get('/v1/blobs/by-quilt-patch-id/:patchId', (context) =>
-    servePatch(context.req.raw, modules, (signal) => client.readPatch(context.req.param('patchId'), { signal })),
+  app.get('/v1/blobs/by-object-id/:objectId', (context) =>
+    serveObject(context.req.raw, parseObjectId(context.req.param('objectId')), modules),
   );
+  app.get('/v1/blobs/by-quilt-patch-id/:patchId', (context) => {
+    const patchId = context.req.param('patchId');
+    return servePatch(context.req.raw, modules, (signal) => client.readPatch(patchId, { signal }));
+  });
   app.get('/v1/blobs/by-quilt-id/:quiltId/:identifier', (context) => {
     const quiltId = parseBlobId(context.req.param('quiltId'));
     const identifier = context.req.param('identifier');
@@ -43,156 +49,142 @@ export function aggregatorRoutes(modules: AggregatorModules): Hono {
       client.readPatchByIdentifier(quiltId, identifier, { signal }),
     );
   });
-  app.get('/v1/quilts/:quiltId/patches', async (context) => {
-    parseQuery(new URL(context.req.url), {});
-    const quiltId = parseBlobId(context.req.param('quiltId'));
-    const patches = await client.listPatches(quiltId, { signal: context.req.raw.signal });
-    return context.json(
-      patches.map(({ identifier, patchId, tags }) => ({
-        identifier,
-        patch_id: patchId,
-        tags: Object.fromEntries(tags),
-      })),
-    );
-  });
+  app.get('/v1/quilts/:quiltId/patches', (context) =>
+    servePatchList(context.req.raw, parseBlobId(context.req.param('quiltId')), modules),
+  );
   app.get('/v1/blobs/:blobId/byte-range', (context) =>
-    serveSlice(context.req.raw, context.req.param('blobId'), modules),
+    serveSlice(context.req.raw, parseBlobId(context.req.param('blobId')), modules),
   );
   app.get('/v1/blobs/:blobId', (context) =>
-    serveBlob(context.req.raw, parseBlobId(context.req.param('blobId')), modules, {}),
+    serveBlob(context.req.raw, parseBlobId(context.req.param('blobId')), modules),
   );
   return app;
 }
 
-/** Hono answers HEAD with the GET route and drops the body: reading must not begin for it. */
-async function serveBlob(
-  request: Request,
-  blobId: BlobId,
-  modules: AggregatorModules,
-  extraHeaders: Readonly<Record<string, string>>,
-): Promise<Response> {
-  const query = parseQuery(new URL(request.url), BLOB_QUERY);
-  if (query.strict_consistency_check === true && query.skip_consistency_check === true) {
-    throw gatewayErrors.INVALID_CONSISTENCY_CHECK({});
+function serveBlob(request: Request, blobId: BlobId, modules: AggregatorModules): Promise<Response> {
+  const consistency = askedConsistency(request);
+  return modules.reads.run(request, (hold) =>
+    answerWithBlob(request, hold, modules.client, { blobId, consistency, caching: 'immutable', headers: {} }),
+  );
+}
+
+function serveObject(request: Request, objectId: ObjectId, modules: AggregatorModules): Promise<Response> {
+  const { client, allowedHeaders } = modules;
+  const consistency = askedConsistency(request);
+  return modules.reads.run(request, async (hold) => {
+    const { signal } = request;
+    const [blobId, attributes] = await Promise.all([
+      blobOfObject(client, objectId, signal),
+      client.attributes(objectId, { signal }),
+    ]);
+    const headers = headersFrom(attributes, allowedHeaders);
+    return answerWithBlob(request, hold, client, { blobId, consistency, caching: 'mutable', headers });
+  });
+}
+
+/** @throws OBJECT_NOT_A_BLOB */
+async function blobOfObject(client: FloeClient, objectId: ObjectId, signal: AbortSignal): Promise<BlobId> {
+  try {
+    const object = await client.blobObject(objectId, { signal });
+    if (object !== undefined) return object.blobId;
+  } catch (error) {
+    if (!isFloeError(error, 'WRONG_OBJECT_TYPE') || error.data['objectId'] !== objectId) throw error;
   }
-  const consistency = query.strict_consistency_check ? 'strict' : query.skip_consistency_check ? 'skip' : 'default';
-  return modules.reads.run(request.signal, async (hold) => {
-    const blob = await modules.client.open(blobId, { signal: request.signal });
-    const etag = `"${blobId}"`;
-    const headers = { ...immutableHeaders(etag), 'accept-ranges': 'bytes', ...contentType(request), ...extraHeaders };
-    if (matchesEtag(request.headers.get('if-none-match'), etag)) return new Response(null, { status: 304, headers });
-    const applies = rangeStillApplies(request.headers.get('if-range'), etag);
-    const range = chooseRange(applies ? request.headers.get('range') : null, blob.sizeBytes);
-    if (range.kind === 'unsatisfiable') throw gatewayErrors.INVALID_BYTE_RANGE({ sizeBytes: blob.sizeBytes });
-    const [start, end] = range.kind === 'part' ? [range.start, range.end + 1] : [0, blob.sizeBytes];
-    const part: Record<string, string> =
-      range.kind === 'part' ? { 'content-range': `bytes ${start}-${end - 1}/${blob.sizeBytes}` } : {};
-    const init = {
-      status: range.kind === 'part' ? 206 : 200,
-      headers: { ...headers, ...part, 'content-length': String(end - start) },
-    };
-    if (request.method === 'HEAD' || start === end) return new Response(null, init);
-    const parts = await begun(blob, { range: { start, end }, consistency, signal: request.signal });
-    return streamResponse(hold(parts), init);
+  throw gatewayErrors.OBJECT_NOT_A_BLOB({ objectId });
+}
+
+interface WantedBlob {
+  readonly blobId: BlobId;
+  readonly consistency: Consistency;
+  readonly caching: Caching;
+  /** Stronger than those that every blob has. */
+  readonly headers: HeaderRecord;
+}
+
+async function answerWithBlob(
+  request: Request,
+  hold: Hold,
+  client: FloeClient,
+  { blobId, consistency, caching, headers }: WantedBlob,
+): Promise<Response> {
+  const { signal } = request;
+  const blob = await client.open(blobId, { signal });
+  const etag = `"${blobId}"`;
+  return answerWith(request, hold, {
+    etag,
+    sizeBytes: blob.sizeBytes,
+    headers: { ...cacheHeaders(etag, caching), ...askedContentType(request), ...headers },
+    bytes: (start, end) => blob.stream({ range: { start, end }, consistency, signal }),
   });
 }
 
 /** `start` and `length` in the query, so that caches which ignore `Range` can keep slices; always 200. */
-async function serveSlice(request: Request, blobIdText: string, modules: AggregatorModules): Promise<Response> {
-  const blobId = parseBlobId(blobIdText);
-  const bound = whole(0, Number.MAX_SAFE_INTEGER);
-  const { start, length } = parseQuery(new URL(request.url), { start: bound, length: bound });
-  if (start === undefined || length === undefined) {
-    throw gatewayErrors.INVALID_PARAMETER({ parameter: 'start and length', expected: 'both', got: request.url });
-  }
-  return modules.reads.run(request.signal, async (hold) => {
-    const blob = await modules.client.open(blobId, { signal: request.signal });
-    const parts = await begun(blob, { range: { start, end: start + length }, signal: request.signal });
-    const headers = { ...immutableHeaders(`"${blobId}-${start}-${length}"`), ...contentType(request) };
-    return streamResponse(hold(parts), { headers: { ...headers, 'content-length': String(length) } });
+function serveSlice(request: Request, blobId: BlobId, modules: AggregatorModules): Promise<Response> {
+  const query = parseQuery(new URL(request.url), SLICE_QUERY);
+  const start = required(query.start, 'start', 'the first byte');
+  const length = required(query.length, 'length', 'how many bytes');
+  return modules.reads.run(request, async (hold) => {
+    const { signal } = request;
+    const blob = await modules.client.open(blobId, { signal });
+    const { sizeBytes } = blob;
+    const end = start + length;
+    if (length === 0 || end > sizeBytes) throw gatewayErrors.INVALID_SLICE({ start, length, sizeBytes });
+    const etag = `"${blobId}-${start}-${length}"`;
+    return sendBytes(request, hold, {
+      status: 200,
+      headers: { ...cacheHeaders(etag, 'immutable'), ...askedContentType(request) },
+      sizeBytes: length,
+      bytes: () => blob.stream({ range: { start, end }, signal }),
+    });
   });
 }
 
-/**
- * A stream whose first part is already there: whatever fails before it becomes an error response, not a cut
- * connection after the status line.
- */
-async function begun(blob: OpenBlob, options: BlobReadOptions): Promise<AsyncIterable<Uint8Array>> {
-  const parts = blob.stream(options)[Symbol.asyncIterator]();
-  let first: IteratorResult<Uint8Array> | undefined = await parts.next();
-  return {
-    [Symbol.asyncIterator]: () => ({
-      next: () => {
-        if (first === undefined) return parts.next();
-        const result = first;
-        first = undefined;
-        return Promise.resolve(result);
-      },
-      return: async () => {
-        await parts.return?.();
-        return { done: true, value: undefined };
-      },
-    }),
-  };
-}
-
-interface Patch {
-  readonly quiltId: BlobId;
-  readonly patchId: string;
-  readonly identifier: string;
-  readonly tags: ReadonlyMap<string, string>;
-  readonly contents: Uint8Array;
-}
-
-async function servePatch(
+/** A patch is read whole whatever is asked: its size stands in front of its bytes. */
+function servePatch(
   request: Request,
-  modules: AggregatorModules,
-  read: (signal: AbortSignal) => Promise<Patch>,
+  { reads, allowedHeaders }: AggregatorModules,
+  read: (signal: AbortSignal) => Promise<PatchContents>,
 ): Promise<Response> {
   parseQuery(new URL(request.url), {});
-  return modules.reads.run(request.signal, async () => {
-    const patch = await read(request.signal);
-    // The patch's own id, not the quilt's: patches of one quilt are different representations.
-    const etag = `"${patch.patchId}"`;
-    const headers: Record<string, string> = {
-      ...immutableHeaders(etag),
-      ...contentType(request),
-      ...headersFrom(patch.tags, modules.allowedHeaders),
-      'content-length': String(patch.contents.length),
-    };
-    if (isHeaderValue(patch.identifier)) headers['x-quilt-patch-identifier'] = patch.identifier;
-    if (matchesEtag(request.headers.get('if-none-match'), etag)) {
-      const { 'content-length': _length, ...rest } = headers;
-      return new Response(null, { status: 304, headers: rest });
-    }
-    return new Response(patch.contents as Uint8Array<ArrayBuffer>, { headers });
+  return reads.run(request, async (hold) => {
+    const { patchId, identifier, tags, contents } = await read(request.signal);
+    // Its own id, not the quilt's: the patches of one quilt are different representations.
+    const etag = `"${patchId}"`;
+    const name: HeaderRecord = isHeaderValue(identifier) ? { 'x-quilt-patch-identifier': identifier } : {};
+    return answerWith(request, hold, {
+      etag,
+      sizeBytes: contents.length,
+      headers: {
+        ...cacheHeaders(etag, 'immutable'),
+        ...askedContentType(request),
+        ...headersFrom(Object.entries(tags), allowedHeaders),
+        ...name,
+      },
+      bytes: (start, end) => once(contents.subarray(start, end)),
+    });
   });
 }
 
-function immutableHeaders(etag: string): Record<string, string> {
-  return {
-    etag,
-    'cache-control': 'public, max-age=31536000, immutable',
-    'x-content-type-options': 'nosniff',
-  };
+function servePatchList(request: Request, quiltId: BlobId, { client, reads }: AggregatorModules): Promise<Response> {
+  parseQuery(new URL(request.url), {});
+  return reads.run(request, async () => {
+    const patches = await client.quiltPatches(quiltId, { signal: request.signal });
+    const list = patches.map(({ identifier, patchId, tags }) => ({ identifier, patch_id: patchId, tags }));
+    return Response.json(list, { headers: cacheHeaders(`"${quiltId}-patches"`, 'immutable') });
+  });
 }
 
-/** A blob has no type of its own: what the reader asks for, when that is one type, else plain bytes. */
-function contentType(request: Request): Record<string, string> {
-  const accept = request.headers.get('accept') ?? '*/*';
-  const asked = /^[\w.+-]+\/[\w.+-]+$/.test(accept.trim()) ? accept.trim() : 'application/octet-stream';
-  return { 'content-type': asked };
+/** @throws INVALID_CONSISTENCY_CHECK, UNKNOWN_PARAMETER, INVALID_PARAMETER */
+function askedConsistency(request: Request): Consistency {
+  const { strict_consistency_check: strict, skip_consistency_check: skip } = parseQuery(
+    new URL(request.url),
+    BLOB_QUERY,
+  );
+  if (strict === true && skip === true) throw gatewayErrors.INVALID_CONSISTENCY_CHECK({});
+  if (strict === true) return 'strict';
+  return skip === true ? 'skip' : 'default';
 }
 
-/** Attributes or tags that may be headers. */
-function headersFrom(pairs: ReadonlyMap<string, string>, allowed: ReadonlySet<string>): Record<string, string> {
-  const headers: Record<string, string> = {};
-  for (const [key, value] of pairs) {
-    if (allowed.has(key.toLowerCase()) && isHeaderValue(value)) headers[key.toLowerCase()] = value;
-  }
-  return headers;
-}
-
-function isHeaderValue(text: string): boolean {
-  return text.length <= MAX_HEADER_VALUE_BYTES && /^[\x20-\x7E]*$/.test(text);
+async function* once(part: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  yield part;
 }

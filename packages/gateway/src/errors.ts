@@ -24,10 +24,15 @@ export const gatewayErrors = errorCatalogue({
     'invalid',
     ({ sizeBytes }) => `the range lies outside the blob of ${sizeBytes} bytes`,
   ),
+  INVALID_SLICE: spec<{ start: number; length: number; sizeBytes: number }>(
+    'invalid',
+    ({ start, length, sizeBytes }) =>
+      `${length} bytes from ${start} on must be at least one and within the blob's ${sizeBytes} bytes`,
+  ),
   OBJECT_NOT_A_BLOB: spec<{ objectId: string }>('not-found', ({ objectId }) => `there is no blob object ${objectId}`),
-  QUILT_PATCH_NOT_FOUND: spec<{ quiltId: string; identifier: string }>(
+  NO_SUCH_ROUTE: spec<{ method: string; path: string }>(
     'not-found',
-    ({ quiltId, identifier }) => `quilt ${quiltId} has no patch ${identifier}`,
+    ({ method, path }) => `this gateway does not answer ${method} ${path}`,
   ),
 });
 
@@ -47,17 +52,50 @@ const STATUS_OF_KIND: Readonly<Record<ErrorKind, HttpStatus>> = {
   internal: { code: 500, status: 'INTERNAL' },
 };
 
-/** Codes whose status is not the one of their kind, and codes that Walrus clients know by another reason. */
-const SPECIAL: Readonly<Record<string, Partial<HttpStatus> & { reason?: string }>> = {
-  BODY_TOO_LARGE: { code: 413, status: 'INVALID_ARGUMENT' },
-  BLOB_TOO_LARGE: { code: 413, status: 'INVALID_ARGUMENT' },
+interface Special extends Partial<HttpStatus> {
+  readonly reason?: string;
+}
+
+const UNAVAILABLE: Special = { reason: 'BLOB_UNAVAILABLE' };
+const TOO_LARGE: Special = { code: 413, status: 'INVALID_ARGUMENT' };
+const TIMED_OUT: Special = { code: 504, status: 'DEADLINE_EXCEEDED' };
+const TRY_AGAIN: Special = { code: 503, status: 'UNAVAILABLE' };
+/** The gateway's own transactions and configuration: nothing that its client could mend. */
+const OWN_FAULT: Special = { code: 500, status: 'INTERNAL' };
+
+/** Codes whose status is not the one of their kind, or that Walrus clients know by another reason. */
+const SPECIAL: Readonly<Record<string, Special>> = {
   INVALID_BYTE_RANGE: { code: 416, status: 'RANGE_NOT_SATISFIABLE' },
+  INVALID_SLICE: { reason: 'INVALID_BYTE_RANGE' },
   OBJECT_NOT_A_BLOB: { reason: 'BLOB_NOT_FOUND' },
+  BLOB_MARKED_INVALID: { code: 404, status: 'NOT_FOUND', reason: 'BLOB_NOT_FOUND' },
+  INVALID_QUILT: { code: 404, status: 'NOT_FOUND' },
   BLOB_FORBIDDEN: { code: 451, status: 'UNAVAILABLE_FOR_LEGAL_REASONS', reason: 'FORBIDDEN_BLOB' },
-  NOT_ENOUGH_CONFIRMATIONS: { code: 504, status: 'DEADLINE_EXCEEDED', reason: 'INSUFFICIENT_CONFIRMATIONS' },
-  NOT_ENOUGH_SLIVERS: { reason: 'BLOB_UNAVAILABLE' },
-  INSUFFICIENT_WAL: { code: 503, status: 'UNAVAILABLE' },
-  INSUFFICIENT_SUI: { code: 503, status: 'UNAVAILABLE' },
+  METADATA_UNAVAILABLE: UNAVAILABLE,
+  SLIVERS_UNAVAILABLE: UNAVAILABLE,
+  SYMBOLS_UNAVAILABLE: UNAVAILABLE,
+  READ_TIMEOUT: UNAVAILABLE,
+  NO_STATUS_AGREEMENT: UNAVAILABLE,
+  NOT_ENOUGH_SLIVERS: UNAVAILABLE,
+  NOT_ENOUGH_SYMBOLS: UNAVAILABLE,
+  /** Trying again does not help; asking for a range does. */
+  BLOB_TOO_LARGE_TO_BUFFER: { code: 403, status: 'SIZE_EXCEEDED', reason: 'BLOB_TOO_LARGE' },
+  BODY_TOO_LARGE: TOO_LARGE,
+  BLOB_TOO_LARGE: TOO_LARGE,
+  QUILT_TOO_LARGE: TOO_LARGE,
+  NOT_ENOUGH_CONFIRMATIONS: { ...TIMED_OUT, reason: 'INSUFFICIENT_CONFIRMATIONS' },
+  /** Nothing was paid yet, and it may be different in a moment. */
+  NOT_ENOUGH_NODES: { reason: 'INSUFFICIENT_CONFIRMATIONS' },
+  STORE_TIMEOUT: TIMED_OUT,
+  INSUFFICIENT_WAL: TRY_AGAIN,
+  INSUFFICIENT_SUI: TRY_AGAIN,
+  OUT_OF_MEMORY: TRY_AGAIN,
+  STALE_OBJECT: TRY_AGAIN,
+  MOVE_ABORT: OWN_FAULT,
+  TRANSACTION_FAILED: OWN_FAULT,
+  LEDGER_REJECTED: OWN_FAULT,
+  OBJECT_NOT_FOUND: OWN_FAULT,
+  WRONG_OBJECT_TYPE: OWN_FAULT,
 };
 
 const DOMAIN = 'daemon.walrus.space';
@@ -69,8 +107,8 @@ export function errorResponse(error: unknown): Response {
   }
   const special = SPECIAL[error.code];
   const status = { ...STATUS_OF_KIND[error.kind], ...special };
-  const headers: Record<string, string> =
-    status.code === 429 || status.code === 503 ? { 'retry-after': String(RETRY_AFTER_SECONDS) } : {};
+  const headers: Record<string, string> = {};
+  if (status.code === 429 || status.code === 503) headers['retry-after'] = String(RETRY_AFTER_SECONDS);
   if (error.code === 'INVALID_BYTE_RANGE') headers['content-range'] = `bytes */${String(error.data['sizeBytes'])}`;
   return envelope(status, error.message, special?.reason ?? error.code, headers, metadataOf(error));
 }
@@ -87,5 +125,7 @@ function envelope(
   metadata: Record<string, string> = {},
 ): Response {
   const details = [{ '@type': 'ErrorInfo', reason, domain: DOMAIN, metadata }];
-  return Response.json({ error: { status, code, message, details } }, { status: code, headers });
+  // A blob that is not there now may be there in a moment.
+  const init = { status: code, headers: { ...headers, 'cache-control': 'no-store' } };
+  return Response.json({ error: { status, code, message, details } }, init);
 }

@@ -1,22 +1,16 @@
 /**
  * The gateway: a Walrus aggregator and publisher on one port, as a web-standard handler. Reads hold a window of rows,
- * stores hold the blob; both are bounded in number.
+ * stores hold the blob; both are bounded in number, stores also in bytes.
  */
 import type { FloeClient, Signer } from '@floe/client';
-import { silentLogger, type HttpHandler, type Logger } from '@floe/platform';
+import { isFloeError, silentLogger, type HttpHandler, type Logger } from '@floe/platform';
 import { Hono } from 'hono';
-import { cors } from 'hono/cors';
 import { Admission } from './admission.ts';
 import { aggregatorRoutes } from './aggregator.ts';
-import { errorResponse } from './errors.ts';
-import {
-  DEFAULT_MAX_BLOB_BODY_BYTES,
-  DEFAULT_MAX_QUILT_BODY_BYTES,
-  DEFAULT_MAX_READS,
-  DEFAULT_MAX_STORES,
-  DEFAULT_MAX_WAITING_READS,
-  DEFAULT_MAX_WAITING_STORES,
-} from './limits.ts';
+import { withCors } from './cors.ts';
+import { errorResponse, gatewayErrors } from './errors.ts';
+import * as limits from './limits.ts';
+import { Payer, type Refill } from './payer.ts';
 import { publisherRoutes } from './publisher.ts';
 
 /** Attributes and tags that become response headers unless other names are given. */
@@ -29,18 +23,24 @@ export const DEFAULT_ALLOWED_HEADERS: readonly string[] = [
   'link',
 ];
 
+/** The defaults are in `limits.ts`. */
 export interface GatewayOptions {
   readonly allowedHeaders?: readonly string[];
   readonly maxBlobBodyBytes?: number;
   readonly maxQuiltBodyBytes?: number;
   readonly maxReads?: number;
+  readonly maxWaitingReads?: number;
   readonly maxStores?: number;
+  readonly maxStoreBytes?: number;
+  readonly maxWaitingStores?: number;
 }
 
 export interface GatewayModules {
   readonly client: FloeClient;
   /** Pays for stores; without it the gateway only reads. */
   readonly signer?: Signer;
+  /** Called when the signer's WAL or SUI do not suffice; the store is then tried once more. */
+  readonly refill?: Refill;
   readonly logger?: Logger;
 }
 
@@ -48,48 +48,66 @@ export interface Gateway {
   readonly handler: HttpHandler;
 }
 
-/** Seconds for which a browser may remember the answer to a preflight request. */
-const PREFLIGHT_MAX_AGE_SECONDS = 86_400;
-
 export function createGateway(options: GatewayOptions, modules: GatewayModules): Gateway {
-  const { client, signer, logger = silentLogger } = modules;
+  const { logger = silentLogger, signer } = modules;
   const app = new Hono();
-  app.use(
-    cors({
-      origin: '*',
-      allowMethods: ['GET', 'HEAD', 'PUT', 'OPTIONS'],
-      exposeHeaders: ['ETag', 'Content-Range', 'Content-Length', 'Accept-Ranges', 'X-Quilt-Patch-Identifier'],
-      maxAge: PREFLIGHT_MAX_AGE_SECONDS,
-    }),
-  );
-  app.use(async (context, next) => {
-    await next();
-    const { method, path } = context.req;
-    logger.info('request', { method, path, status: context.res.status });
-  });
   app.get('/status', (context) => context.text('OK'));
-  const reads = new Admission({
-    name: 'reads',
-    atOnce: options.maxReads ?? DEFAULT_MAX_READS,
-    waiting: DEFAULT_MAX_WAITING_READS,
-  });
-  const allowedHeaders = new Set((options.allowedHeaders ?? DEFAULT_ALLOWED_HEADERS).map((name) => name.toLowerCase()));
-  app.route('/', aggregatorRoutes({ client, reads, allowedHeaders }));
+  app.route('/', readRoutes(options, modules.client));
   if (signer !== undefined) {
-    const stores = new Admission({
-      name: 'stores',
-      atOnce: options.maxStores ?? DEFAULT_MAX_STORES,
-      waiting: DEFAULT_MAX_WAITING_STORES,
-    });
-    const maxBlobBodyBytes = options.maxBlobBodyBytes ?? DEFAULT_MAX_BLOB_BODY_BYTES;
-    const maxQuiltBodyBytes = options.maxQuiltBodyBytes ?? DEFAULT_MAX_QUILT_BODY_BYTES;
-    app.route('/', publisherRoutes({ client, signer, stores, maxBlobBodyBytes, maxQuiltBodyBytes, logger }));
+    const { client, refill } = modules;
+    app.route('/', storeRoutes(options, { client, payer: new Payer(signer, { refill, logger }) }));
   }
-  app.onError((error, context) => {
-    if (error.name !== 'FloeError' && !context.req.raw.signal.aborted) {
-      logger.error('request failed', { path: context.req.path, error: String(error) });
+  app.notFound(({ req }) => errorResponse(gatewayErrors.NO_SUCH_ROUTE({ method: req.method, path: req.path })));
+  app.onError((error, { req }) => {
+    const response = errorResponse(error);
+    if (response.status >= 500 && !req.raw.signal.aborted) {
+      const fields = { method: req.method, path: req.path, error };
+      if (isFloeError(error)) logger.warn('request failed', fields);
+      else logger.error('request failed', fields);
     }
-    return errorResponse(error);
+    return response;
   });
-  return { handler: (request) => app.fetch(request) };
+  return {
+    handler: withLog(
+      withCors((request) => app.fetch(request)),
+      logger,
+    ),
+  };
+}
+
+function readRoutes(options: GatewayOptions, client: FloeClient): Hono {
+  const reads = new Admission({
+    name: 'the line of reads',
+    atOnce: options.maxReads ?? limits.DEFAULT_MAX_READS,
+    waiting: options.maxWaitingReads ?? limits.DEFAULT_MAX_WAITING_READS,
+  });
+  const names = options.allowedHeaders ?? DEFAULT_ALLOWED_HEADERS;
+  const allowedHeaders = new Set(names.map((name) => name.toLowerCase()));
+  return aggregatorRoutes({ client, reads, allowedHeaders });
+}
+
+function storeRoutes(options: GatewayOptions, modules: { client: FloeClient; payer: Payer }): Hono {
+  const stores = new Admission({
+    name: 'the line of stores',
+    atOnce: options.maxStores ?? limits.DEFAULT_MAX_STORES,
+    waiting: options.maxWaitingStores ?? limits.DEFAULT_MAX_WAITING_STORES,
+    bytesAtOnce: options.maxStoreBytes ?? limits.DEFAULT_MAX_STORE_BYTES,
+  });
+  return publisherRoutes({
+    ...modules,
+    stores,
+    maxBlobBodyBytes: options.maxBlobBodyBytes ?? limits.DEFAULT_MAX_BLOB_BODY_BYTES,
+    maxQuiltBodyBytes: options.maxQuiltBodyBytes ?? limits.DEFAULT_MAX_QUILT_BODY_BYTES,
+  });
+}
+
+/** One line for each request, when its status is known. */
+function withLog(handler: HttpHandler, logger: Logger): HttpHandler {
+  return async (request) => {
+    const response = await handler(request);
+    const path = new URL(request.url).pathname;
+    const range = response.headers.get('content-range') ?? undefined;
+    logger.info('request', { method: request.method, path, status: response.status, range });
+    return response;
+  };
 }

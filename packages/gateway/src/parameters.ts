@@ -54,3 +54,9 @@ export function oneOf<const Text extends string>(...allowed: readonly Text[]): P
 export function parsed<T>(parse: (text: string) => T): Parameter<T> {
   return (text) => parse(text);
 }
+
+/** @throws INVALID_PARAMETER when the parameter was not given */
+export function required<T>(value: T | undefined, parameter: string, expected: string): T {
+  if (value === undefined) throw gatewayErrors.INVALID_PARAMETER({ parameter, expected, got: '' });
+  return value;
+}

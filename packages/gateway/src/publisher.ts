@@ -1,33 +1,39 @@
 /** The publisher's routes: store the body of a request, paid by the gateway's own wallet. */
-import type { FloeClient, Signer, StoreResult } from '@floe/client';
-import { readBody, type Logger } from '@floe/platform';
+import type { FloeClient, StoreOptions, StoreResult } from '@floe/client';
+import { isFloeError, readBody } from '@floe/platform';
 import { parseObjectId } from '@floe/protocol';
 import { Hono } from 'hono';
 import type { Admission } from './admission.ts';
 import { gatewayErrors } from './errors.ts';
 import { readQuiltUpload } from './multipart.ts';
 import { flag, oneOf, parsed, parseQuery, whole } from './parameters.ts';
-import { storeResultJson } from './store-result.ts';
+import type { Payer } from './payer.ts';
+import { markedInvalidJson, storedPatchesJson, storeResultJson } from './store-result.ts';
 
 export interface PublisherModules {
   readonly client: FloeClient;
-  readonly signer: Signer;
+  readonly payer: Payer;
   readonly stores: Admission;
   readonly maxBlobBodyBytes: number;
   readonly maxQuiltBodyBytes: number;
-  readonly logger: Logger;
 }
+
+/** No network plans further ahead; which horizon this one has, the client knows. */
+const MAX_EPOCHS = 1000;
 
 const STORE_QUERY = {
   encoding_type: oneOf('RS2'),
-  epochs: whole(1, 1000),
+  epochs: whole(1, MAX_EPOCHS),
   deletable: flag,
   permanent: flag,
   force: flag,
+  reuse_resources: flag,
   send_object_to: parsed(parseObjectId),
 } as const;
 
 const QUILT_QUERY = { ...STORE_QUERY, quilt_version: oneOf('v1', 'V1', '1') } as const;
+
+type StoreQuery = ReturnType<typeof parseQuery<typeof STORE_QUERY>>;
 
 export function publisherRoutes(modules: PublisherModules): Hono {
   const app = new Hono();
@@ -37,47 +43,67 @@ export function publisherRoutes(modules: PublisherModules): Hono {
 }
 
 async function storeBlob(request: Request, modules: PublisherModules): Promise<Response> {
+  const { client, payer, stores, maxBlobBodyBytes } = modules;
   const options = storeOptions(request, parseQuery(new URL(request.url), STORE_QUERY), modules);
-  return modules.stores.run(request.signal, async () => {
-    const blob = await readBody(request, modules.maxBlobBodyBytes);
-    const result = await modules.client.store(blob, options);
-    logStored(modules.logger, result);
-    return Response.json(storeResultJson(result));
+  const place = { signal: request.signal, sizeBytes: bodySize(request, maxBlobBodyBytes) };
+  return stores.run(place, async () => {
+    const blob = await readBody(request, maxBlobBodyBytes);
+    return answerStore(
+      () => payer.pay(() => client.store(blob, options)),
+      (result: StoreResult) => storeResultJson(result),
+      (marked) => marked,
+    );
   });
 }
 
 async function storeQuilt(request: Request, modules: PublisherModules): Promise<Response> {
+  const { client, payer, stores, maxQuiltBodyBytes } = modules;
   const options = storeOptions(request, parseQuery(new URL(request.url), QUILT_QUERY), modules);
-  return modules.stores.run(request.signal, async () => {
-    const patches = await readQuiltUpload(request, modules.maxQuiltBodyBytes);
-    const { patches: stored, ...result } = await modules.client.storeQuilt(patches, options);
-    logStored(modules.logger, result);
-    return Response.json({
-      blobStoreResult: storeResultJson(result),
-      storedQuiltBlobs: stored.map(({ identifier, patchId, startIndex, endIndex }) => ({
-        identifier,
-        quiltPatchId: patchId,
-        range: [startIndex, endIndex],
-      })),
-    });
+  const place = { signal: request.signal, sizeBytes: bodySize(request, maxQuiltBodyBytes) };
+  return stores.run(place, async () => {
+    const patches = await readQuiltUpload(request, maxQuiltBodyBytes);
+    return answerStore(
+      () => payer.pay(() => client.storeQuilt(patches, options)),
+      ({ store, patches: stored }) => ({
+        blobStoreResult: storeResultJson(store),
+        storedQuiltBlobs: storedPatchesJson(stored),
+      }),
+      (marked) => ({ blobStoreResult: marked, storedQuiltBlobs: [] }),
+    );
   });
 }
 
-type StoreQuery = ReturnType<typeof parseQuery<typeof STORE_QUERY>>;
+/** A blob that was marked invalid is a result of its own to Walrus clients, though not a success. */
+async function answerStore<T>(
+  store: () => Promise<T>,
+  toJson: (result: T) => unknown,
+  toMarkedJson: (marked: unknown) => unknown,
+): Promise<Response> {
+  try {
+    return Response.json(toJson(await store()));
+  } catch (error) {
+    if (!isFloeError(error, 'BLOB_MARKED_INVALID')) throw error;
+    return Response.json(toMarkedJson(markedInvalidJson(error.data)), { status: 500 });
+  }
+}
 
-/** Deletable unless permanent, as Walrus publishers store. @throws INVALID_BLOB_PERSISTENCE */
-function storeOptions(request: Request, query: StoreQuery, modules: PublisherModules) {
+/** Deletable unless permanent, as Walrus publishers store. @throws INVALID_BLOB_PERSISTENCE, MALFORMED_REQUEST */
+function storeOptions(request: Request, query: StoreQuery, { payer }: PublisherModules): StoreOptions {
   if (query.permanent === true && query.deletable === true) throw gatewayErrors.INVALID_BLOB_PERSISTENCE({});
   return {
     epochs: query.epochs ?? 1,
     deletable: query.permanent !== true,
-    signer: modules.signer,
+    signer: payer.signer,
+    owner: query.send_object_to,
+    force: query.force === true,
+    // The wallet is everyone's: what one request left behind is not for the next, unless it says so.
+    reuse: query.reuse_resources === true,
     signal: request.signal,
-    ...(query.force === true ? { force: true } : {}),
-    ...(query.send_object_to === undefined ? {} : { owner: query.send_object_to }),
   };
 }
 
-function logStored(logger: Logger, result: StoreResult): void {
-  logger.info('stored', { blobId: result.blobId, sizeBytes: result.sizeBytes, kind: result.kind });
+/** What the request declares, or the most it may be. */
+function bodySize(request: Request, maxBytes: number): number {
+  const declared = /^\d+$/.exec(request.headers.get('content-length') ?? '');
+  return declared === null ? maxBytes : Math.min(maxBytes, Number(declared[0]));
 }

@@ -288,8 +288,8 @@ export interface CoinInfo {
   readonly symbol: string;
   readonly name: string;
   readonly description: string;
-  /** Smallest units. */
-  readonly totalSupply: bigint;
+  /** Smallest units; undefined when the ledger does not keep count (SUI, which gas burns). */
+  readonly totalSupply: bigint | undefined;
 }
 
 /** What identifies a chain and where its contracts stand; fixed at genesis. */

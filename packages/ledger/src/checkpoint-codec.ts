@@ -11,7 +11,7 @@ import type { CheckpointRecord, Digest, GasUsed } from './api.ts';
 import { readDigest, readGasUsed, readOptional, writeGasUsed, writeOptional } from './effects-codec.ts';
 import { errors } from './errors.ts';
 import { typedDigest } from './hash.ts';
-import { MAX_BATCH_TRANSACTIONS, MAX_SIGNATURES } from './limits.ts';
+import { MAX_CHECKPOINT_TRANSACTIONS } from './limits.ts';
 
 const STORED_CHECKPOINT_VERSION = 1;
 
@@ -77,7 +77,7 @@ function encodeSummary(summary: CheckpointSummary, contentDigest: Digest): Uint8
 }
 
 /** @throws INVALID_BCS */
-export function decodeSummary(bytes: Uint8Array): CheckpointSummary & { contentDigest: Digest } {
+function decodeSummary(bytes: Uint8Array): CheckpointSummary & { contentDigest: Digest } {
   const reader = new BcsReader(bytes, 'checkpoint summary');
   const [epoch, sequence, totalTransactions] = [reader.u64(), reader.u64(), reader.u64()];
   const contentDigest = readDigest(reader);
@@ -108,7 +108,7 @@ export function decodeStoredCheckpoint(sequence: bigint, bytes: Uint8Array): Che
   const summaryBytes = reader.bytes().slice();
   const signature = reader.bytes().slice();
   const readPair = (r: BcsReader) => ({ digest: r.fixed(32).slice(), effectsDigest: r.fixed(32).slice() });
-  const transactions = reader.vector(readPair, 64, MAX_BATCH_TRANSACTIONS * MAX_SIGNATURES);
+  const transactions = reader.vector(readPair, 64, MAX_CHECKPOINT_TRANSACTIONS);
   reader.end();
   const digest = typedDigest('CheckpointSummary', summaryBytes);
   return { ...decodeSummary(summaryBytes), digest, summaryBytes, signature, transactions };

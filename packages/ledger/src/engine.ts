@@ -8,7 +8,12 @@
 import { type Clock, deferred } from '@floe/platform';
 import type { Digest, TransactionRecord } from './api.ts';
 import { errors } from './errors.ts';
-import { MAX_BATCH_TRANSACTIONS, MAX_WAITING_BYTES, MAX_WAITING_TRANSACTIONS } from './limits.ts';
+import {
+  MAX_BATCH_TRANSACTIONS,
+  MAX_CHECKPOINT_TRANSACTIONS,
+  MAX_WAITING_BYTES,
+  MAX_WAITING_TRANSACTIONS,
+} from './limits.ts';
 import type { TransactionData } from './transaction-data.ts';
 
 /** A transaction whose signatures were checked. */
@@ -54,7 +59,7 @@ export function createEmbeddedEngine(
   modules: EngineModules,
 ): OrderingEngine {
   const maxWaiting = options.maxWaiting ?? MAX_WAITING_TRANSACTIONS;
-  const maxBatch = options.maxBatch ?? MAX_BATCH_TRANSACTIONS;
+  const maxBatch = Math.min(options.maxBatch ?? MAX_BATCH_TRANSACTIONS, MAX_CHECKPOINT_TRANSACTIONS);
   const queue = new Set<Waiting>();
   let waitingBytes = 0;
   let timestampMs = options.startTimestampMs;

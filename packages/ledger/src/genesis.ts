@@ -125,13 +125,18 @@ function genesisTransaction(config: CheckedConfig): Uint8Array {
   writer.bytes(config.ledgerPublicKey).fixed(objectIdBytes(config.faucet.address)).u64(config.faucetSui);
   writer.vector(config.nodes, (w, node) => {
     w.string(node.name).string(node.networkAddress).bytes(node.blsPublicKey).bytes(node.networkPublicKey);
-    w.fixed(objectIdBytes(node.address)).u32(node.shardCount ?? 0).u16(node.commissionRate ?? 0);
+    w.fixed(objectIdBytes(node.address))
+      .u32(node.shardCount ?? 0)
+      .u16(node.commissionRate ?? 0);
     const { imageUrl = '', projectUrl = '', description = '' } = node.metadata ?? {};
     w.string(imageUrl).string(projectUrl).string(description);
   });
   writer.vector(config.stakes, (w, stake) => w.u64(stake));
   writer.vector(config.allocations ?? [], (w, { address, sui, wal }) =>
-    w.fixed(objectIdBytes(address)).u64(sui ?? 0n).u64(wal ?? 0n),
+    w
+      .fixed(objectIdBytes(address))
+      .u64(sui ?? 0n)
+      .u64(wal ?? 0n),
   );
   return encodeTransactionData({
     sender: NOBODY,

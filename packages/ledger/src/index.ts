@@ -10,7 +10,13 @@ export {
   type SignedTransaction,
 } from './engine.ts';
 export { errors as ledgerErrors } from './errors.ts';
-export { createGenesis, type CreatedGenesis, type GenesisConfig, type GenesisNode, type GenesisNodeIds } from './genesis.ts';
+export {
+  createGenesis,
+  type CreatedGenesis,
+  type GenesisConfig,
+  type GenesisNode,
+  type GenesisNodeIds,
+} from './genesis.ts';
 export { type CheckpointSigner, Ledger, type LedgerModules, type LedgerOptions } from './ledger.ts';
 export * as LEDGER_LIMITS from './limits.ts';
 export { encodeObject } from './object-codec.ts';

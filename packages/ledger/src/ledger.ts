@@ -12,14 +12,7 @@ import {
   structDeclaration,
   type StructDeclaration,
 } from '@floe/contracts';
-import {
-  type Clock,
-  type KeyValueStore,
-  type Logger,
-  Semaphore,
-  silentLogger,
-  toHex,
-} from '@floe/platform';
+import { type Clock, type KeyValueStore, type Logger, Semaphore, silentLogger, toHex } from '@floe/platform';
 import type { Bls, ObjectId, SuiAddress } from '@floe/protocol';
 import type {
   ChainInfo,
@@ -45,12 +38,17 @@ import { objectValue } from './execution/datatypes.ts';
 import { executeTransaction } from './execution/executor.ts';
 import { MAX_PAGE_SIZE, MAX_SIGNATURE_CHECKS, MAX_TRANSACTION_BYTES, REFERENCE_GAS_PRICE } from './limits.ts';
 import { checkSignatures, type SignatureVerifier } from './signatures.ts';
-import { sequenceKey, StateMachine } from './state-machine.ts';
+import { sequenceKey, type StateMachine } from './state-machine.ts';
 import type { MembershipProof } from './state-tree.ts';
 import { openChain } from './store-opening.ts';
 import { Subscriptions } from './subscription.ts';
 import { TABLES } from './tables.ts';
-import { decodeTransactionData, encodeTransactionData, transactionDigest, type TransactionData } from './transaction-data.ts';
+import {
+  decodeTransactionData,
+  encodeTransactionData,
+  transactionDigest,
+  type TransactionData,
+} from './transaction-data.ts';
 import { OBJECT_FIELD_WRAPPER_PREFIX, SUI_COIN_TYPE } from './type-constants.ts';
 import { canonicalType } from './type-tag.ts';
 
@@ -160,8 +158,14 @@ export class Ledger implements LedgerApi {
   coinInfo(coinType: string): CoinInfo | undefined {
     const type = canonicalType(coinType);
     if (type === SUI_COIN_TYPE) {
-      const totalSupply = 10_000_000_000n * 1_000_000_000n;
-      return { coinType: type, decimals: 9, symbol: 'SUI', name: 'Sui', description: 'Pays for gas', totalSupply };
+      return {
+        coinType: type,
+        decimals: 9,
+        symbol: 'SUI',
+        name: 'Sui',
+        description: 'Pays for gas',
+        totalSupply: undefined,
+      };
     }
     if (type !== `${this.chain.addresses.wal}::wal::WAL`) return undefined;
     return {

@@ -35,7 +35,9 @@ export const MAX_GAS_BUDGET = 50_000_000_000n;
 export const MAX_WAITING_TRANSACTIONS = 10_000;
 /** Bytes of the transactions that wait. */
 export const MAX_WAITING_BYTES = 64 * 1024 * 1024;
-/** Transactions in one checkpoint: bounds how long the event loop is held and how large one write is. */
+/** Transactions in one checkpoint, whichever engine ordered it; more on disk is not a checkpoint. */
+export const MAX_CHECKPOINT_TRANSACTIONS = 65_536;
+/** Transactions the embedded engine puts in one checkpoint: bounds how long the event loop is held and one write. */
 export const MAX_BATCH_TRANSACTIONS = 128;
 /** Signature checks under way at once. */
 export const MAX_SIGNATURE_CHECKS = 4096;

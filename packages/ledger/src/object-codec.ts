@@ -33,7 +33,10 @@ export function encodeObject(object: ObjectDraft): Uint8Array {
   } else {
     writer.uleb(0);
     writeMoveObjectType(writer, object.type);
-    writer.u8(object.hasPublicTransfer ? 1 : 0).u64(object.version).bytes(object.contents);
+    writer
+      .u8(object.hasPublicTransfer ? 1 : 0)
+      .u64(object.version)
+      .bytes(object.contents);
   }
   writeOwner(writer, object.owner);
   writer.bytes(object.previousTransaction).u64(object.storageRebate);

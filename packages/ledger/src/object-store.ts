@@ -135,7 +135,11 @@ export class ObjectStore implements ObjectReader {
     return { operations, commit };
   }
 
-  #indexOwner(before: LedgerObject | undefined, after: LedgerObject | undefined, operations: KeyValueOperation[]): void {
+  #indexOwner(
+    before: LedgerObject | undefined,
+    after: LedgerObject | undefined,
+    operations: KeyValueOperation[],
+  ): void {
     const from = before === undefined ? undefined : ownedKey(before);
     const to = after === undefined ? undefined : ownedKey(after);
     if (from !== undefined && to !== undefined && compareBytes(from, to) === 0) return;
@@ -179,7 +183,8 @@ export class ObjectStore implements ObjectReader {
       if (items.length === query.limit || scanned === MAX_SCANNED_ENTRIES) return { items, nextCursor: last };
       const id = objectIdFromBytes(key.slice(key.length - 32));
       const object = this.getObject(id);
-      if (object === undefined) throw errors.LEDGER_CORRUPT({ what: 'owner index', reason: `it names ${id}, which is not there` });
+      if (object === undefined)
+        throw errors.LEDGER_CORRUPT({ what: 'owner index', reason: `it names ${id}, which is not there` });
       if (filter === undefined || filter.matches(object.type)) items.push(object);
       last = key.slice(prefix.length);
       scanned += 1;
@@ -247,7 +252,10 @@ function balanceKey(owner: SuiAddress, coinType: TypeName): Uint8Array {
 
 function encodeBalance(entry: CoinBalance): Uint8Array {
   const writer = new BcsWriter(128);
-  writer.u8(BALANCE_VERSION).u64(entry.balance & 0xffff_ffff_ffff_ffffn).u64(entry.balance >> 64n);
+  writer
+    .u8(BALANCE_VERSION)
+    .u64(entry.balance & 0xffff_ffff_ffff_ffffn)
+    .u64(entry.balance >> 64n);
   return writer.u32(entry.coinCount).string(entry.coinType).finish();
 }
 
@@ -271,4 +279,3 @@ export function describeOwner(owner: Owner): string {
       return `nobody (${owner.kind})`;
   }
 }
-

@@ -39,7 +39,9 @@ export async function checkSignatures(
   for (const [i, signer] of signers.entries()) {
     if (signer === undefined) throw errors.INVALID_SIGNATURE({ reason: `signature ${i} does not verify` });
     if (!required.delete(signer)) {
-      throw errors.INVALID_SIGNATURE({ reason: `${signer} signed, which is neither sender nor sponsor (or signed twice)` });
+      throw errors.INVALID_SIGNATURE({
+        reason: `${signer} signed, which is neither sender nor sponsor (or signed twice)`,
+      });
     }
   }
 }

@@ -85,12 +85,20 @@ export class StateMachine {
   }
 
   /** Continues from what the store holds. */
-  static resume(genesis: Genesis, head: CheckpointRecord, chainIdentifier: Digest, modules: StateMachineModules): StateMachine {
+  static resume(
+    genesis: Genesis,
+    head: CheckpointRecord,
+    chainIdentifier: Digest,
+    modules: StateMachineModules,
+  ): StateMachine {
     return new StateMachine(chainInfo(genesis, chainIdentifier), head, modules);
   }
 
   /** The first checkpoint, and what to write for it into an empty store. */
-  static begin(genesis: Genesis, modules: StateMachineModules): { checkpoint: CheckpointRecord; operations: KeyValueOperation[] } {
+  static begin(
+    genesis: Genesis,
+    modules: StateMachineModules,
+  ): { checkpoint: CheckpointRecord; operations: KeyValueOperation[] } {
     const objects = new ObjectStore(modules.store);
     const writes = new Map(genesis.objects.map((object) => [object.id, object]));
     const tree = new StateTree(modules.store).update([...writes.values()].map(leafOf));
@@ -210,7 +218,7 @@ export class StateMachine {
 }
 
 /** What a chain's genesis says about it. */
-export function chainInfo(genesis: Genesis, chainIdentifier: Digest): ChainInfo {
+function chainInfo(genesis: Genesis, chainIdentifier: Digest): ChainInfo {
   return {
     chainIdentifier,
     addresses: packageAddresses({ walrus: genesis.walrusPackageId, wal: genesis.walPackageId }),

@@ -37,7 +37,7 @@ export class Subscriptions {
     const onAbort = () => aborted.resolve();
     signal?.addEventListener('abort', onAbort, { once: true });
     try {
-      for (let sequence = from; ; ) {
+      for (let sequence = from; ;) {
         if (this.#isClosed || signal?.aborted === true) return;
         const next = this.#next.promise;
         const checkpoint = read(sequence);

@@ -263,7 +263,12 @@ function writeCallArg(writer: BcsWriter, input: CallArg): void {
       writeRef(writer.uleb(1).uleb(0), input.ref);
       break;
     case 'shared':
-      writer.uleb(1).uleb(1).fixed(objectIdBytes(input.id)).u64(input.initialVersion).u8(input.mutable ? 1 : 0);
+      writer
+        .uleb(1)
+        .uleb(1)
+        .fixed(objectIdBytes(input.id))
+        .u64(input.initialVersion)
+        .u8(input.mutable ? 1 : 0);
       break;
     case 'receiving':
       writeRef(writer.uleb(1).uleb(2), input.ref);

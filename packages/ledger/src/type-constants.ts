@@ -4,8 +4,6 @@ import type { TypeName } from './api.ts';
 
 const framework = (digit: string): ObjectId => `0x${digit.padStart(64, '0')}` as ObjectId;
 
-/** `0x1`: the Move standard library. */
-export const STANDARD_LIBRARY_ID = framework('1');
 /** `0x2`: the Sui framework. */
 export const FRAMEWORK_ID = framework('2');
 /** `0x6`: the shared `Clock`, which every checkpoint sets to its timestamp. */

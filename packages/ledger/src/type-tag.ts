@@ -16,11 +16,26 @@ import { BoundedCache } from './bounded-cache.ts';
 import { errors } from './errors.ts';
 import { MAX_TYPE_ARGUMENTS, MAX_TYPE_DEPTH, MAX_TYPE_NODES, TYPE_CACHE_ENTRIES } from './limits.ts';
 
-const PRIMITIVES = ['bool', 'u8', 'u64', 'u128', 'address', 'signer', 'vector', 'struct', 'u16', 'u32', 'u256'] as const;
+const PRIMITIVES = [
+  'bool',
+  'u8',
+  'u64',
+  'u128',
+  'address',
+  'signer',
+  'vector',
+  'struct',
+  'u16',
+  'u32',
+  'u256',
+] as const;
 
 export type PrimitiveName = Exclude<(typeof PRIMITIVES)[number], 'vector' | 'struct'>;
 
-export type TypeTag = { readonly kind: PrimitiveName } | { readonly kind: 'vector'; readonly element: TypeTag } | StructTag;
+export type TypeTag =
+  | { readonly kind: PrimitiveName }
+  | { readonly kind: 'vector'; readonly element: TypeTag }
+  | StructTag;
 
 export interface StructTag {
   readonly kind: 'struct';
@@ -132,7 +147,10 @@ function readStructTag(reader: BcsReader, depth: number, budget: { nodes: number
 function countNode(depth: number, budget: { nodes: number }, text: string): void {
   budget.nodes += 1;
   if (depth > MAX_TYPE_DEPTH || budget.nodes > MAX_TYPE_NODES) {
-    throw errors.INVALID_TYPE({ text, reason: `deeper than ${MAX_TYPE_DEPTH} or of more than ${MAX_TYPE_NODES} parts` });
+    throw errors.INVALID_TYPE({
+      text,
+      reason: `deeper than ${MAX_TYPE_DEPTH} or of more than ${MAX_TYPE_NODES} parts`,
+    });
   }
 }
 

@@ -17,7 +17,10 @@ test('a transfer moves coins and both balances say so', async () => {
     const [coin] = program.split(program.gas, 5n * WAL);
     program.transfer(addressOf(bob), coin!);
   });
-  expect(world.ledger.balance(addressOf(bob), SUI_COIN_TYPE)).toMatchObject({ balance: before + 5n * WAL, coinCount: 2 });
+  expect(world.ledger.balance(addressOf(bob), SUI_COIN_TYPE)).toMatchObject({
+    balance: before + 5n * WAL,
+    coinCount: 2,
+  });
   expect(record.checkpoint).toBe(1n);
   expect(world.ledger.getTransaction(record.digest)).toEqual(record);
   expect(coinIdOf(world, addressOf(alice), world.walType)).toMatch(/^0x/);

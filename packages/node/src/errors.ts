@@ -25,11 +25,6 @@ export const errors = errorCatalogue({
     ({ freeBytes, neededBytes, reserveBytes }) =>
       `the node's disk has ${freeBytes} bytes free; ${neededBytes} more would leave less than its reserve of ${reserveBytes}`,
   ),
-  STORE_QUEUE_FULL: spec<{ queuedBytes: number; maxBytes: number }>(
-    'exhausted',
-    ({ queuedBytes, maxBytes }) =>
-      `${queuedBytes} bytes wait to be written, the maximum is ${maxBytes}; try again later`,
-  ),
   /** What is on disk is not what was written. The record is set aside and never served. */
   SLIVER_DAMAGED: spec<{ blobId: string; shard: number; axis: string; why: string }>(
     'integrity',

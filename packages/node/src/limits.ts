@@ -12,7 +12,7 @@ export interface NodeLimits {
   readonly segmentBytes: number;
   /** Bytes written with one gathered write and one sync. Bounds the memory of a batch. */
   readonly commitBatchBytes: number;
-  /** Bytes accepted and not yet on disk; past it stores are refused with 429. */
+  /** Bytes handed to the disk and not yet on it; past it stores wait their turn. */
   readonly commitQueueBytes: number;
   /** Segments kept open for reading. */
   readonly openReadSegments: number;
@@ -25,6 +25,7 @@ export interface NodeLimits {
   readonly dataRequestsWaiting: number;
   /** Other requests (metadata, status, confirmations, health) at once. */
   readonly smallRequests: number;
+  /** Such requests that may wait for their turn; past it 503 with Retry-After. */
   readonly smallRequestsWaiting: number;
   /** recoverySymbols and decodingSymbols requests at once; past it 503 at once, before any read. */
   readonly symbolRequests: number;
@@ -50,11 +51,15 @@ export interface NodeLimits {
   /** Confirmations that wait at once; past it they are answered at once. */
   readonly longPolls: number;
 
+  /** Slivers buffered until their blobs are registered. */
   readonly pendingSlivers: number;
+  /** Bytes of those. */
   readonly pendingSliverBytes: number;
+  /** Largest sliver that is buffered. */
   readonly pendingSliverItemBytes: number;
+  /** Blobs whose metadata is buffered until they are registered. */
   readonly pendingMetadata: number;
-  /** 0 turns uploads before registration off. */
+  /** How long what is buffered waits after the blob's last upload; 0 turns buffering off. */
   readonly pendingTtlMs: number;
 
   /** Verified metadata kept in memory; 64 bytes per shard and blob. */
@@ -91,7 +96,8 @@ export const defaultLimits: NodeLimits = {
 
   retryAfterSeconds: 1,
   longPollMs: 5000,
-  longPolls: 1000,
+  // Fewer than small requests at once, so that those who wait leave room for the others.
+  longPolls: 128,
 
   // The pending caches of a Walrus node.
   pendingSlivers: 20_480,

@@ -34,13 +34,13 @@ export class MetadataStore {
     return this.#cache.has(blobId) || this.#store.get(tables.metadata, blobIdBytes(blobId)) !== undefined;
   }
 
-  /** @throws STORE_CORRUPT, INVALID_METADATA when what is stored is damaged. */
+  /** @throws STORE_CORRUPT, ROW_DAMAGED when what is stored is damaged. */
   get(blobId: BlobId, geometry: Geometry): VerifiedMetadata | undefined {
     const cached = this.#cache.get(blobId);
     if (cached !== undefined) return this.#remember(cached);
     const bytes = this.#store.get(tables.metadata, blobIdBytes(blobId));
     if (bytes === undefined) return undefined;
-    return this.#remember(verifyMetadata(geometry, blobId, decodeBlobMetadata(bytes)));
+    return this.#remember(parse(bytes, blobId, geometry));
   }
 
   /** @throws INSUFFICIENT_STORAGE when it would go below the reserve. */
@@ -82,6 +82,16 @@ export class MetadataStore {
   #forget(verified: VerifiedMetadata): void {
     this.#cache.delete(verified.blobId);
     this.#cachedBytes -= sizeOf(verified);
+  }
+}
+
+/** It was verified before it was stored: a failure now is the node's, not the asker's. */
+function parse(bytes: Uint8Array, blobId: BlobId, geometry: Geometry): VerifiedMetadata {
+  try {
+    return verifyMetadata(geometry, blobId, decodeBlobMetadata(bytes));
+  } catch (error) {
+    if (!isFloeError(error)) throw error;
+    throw errors.ROW_DAMAGED({ table: tables.metadata, why: error.message }, error);
   }
 }
 

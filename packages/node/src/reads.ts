@@ -72,6 +72,12 @@ export class Reads {
     return verified;
   }
 
+  /** Bytes of a symbol of the blob; 0 when its metadata is not here. */
+  symbolSize(blobId: BlobId): number {
+    const { metadata, committees } = this.#modules;
+    return metadata.get(blobId, committees.geometry)?.symbolSize ?? 0;
+  }
+
   metadataStatus(blobId: BlobId): StoredStatus {
     const { metadata, pending } = this.#modules;
     if (metadata.has(blobId)) return 'stored';

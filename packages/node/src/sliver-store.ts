@@ -29,8 +29,9 @@ export interface SliverStoreStatus {
 
 export interface SliverStore {
   /**
-   * Stores the sliver's BCS bytes (`SliverData`). The array belongs to the store until the call settles.
-   * @throws INSUFFICIENT_STORAGE, STORE_QUEUE_FULL, STORE_CLOSED; file-system errors.
+   * Stores the sliver's BCS bytes (`SliverData`), waiting while too much waits for the disk already. The array belongs to
+   * the store until the call settles.
+   * @throws INSUFFICIENT_STORAGE, STORE_CLOSED; file-system errors.
    */
   put(key: SliverKey, payload: Uint8Array, endEpoch: Epoch): Promise<'stored' | 'existing'>;
   /** Whether the sliver is held durably. */

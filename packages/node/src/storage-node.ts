@@ -95,9 +95,8 @@ export class StorageNode {
    */
   static async open(config: StorageNodeConfig, modules: StorageNodeModules): Promise<StorageNode> {
     const limits = { ...defaultLimits, ...config.limits };
-    const logger = modules.logger.child({ node: config.nodeId.slice(0, 10) });
     const metrics = createNodeMetrics(modules.metrics);
-    const { store, fileSystem, ledgerClient: ledger, codec, bls, clock, scheduler, rng } = modules;
+    const { store, fileSystem, ledgerClient: ledger, codec, bls, clock, scheduler, rng, logger } = modules;
     const { directory, nodeId, blsSecretKey } = config;
     const stop = new AbortController();
     const { signal } = stop;
@@ -143,7 +142,7 @@ export class StorageNode {
     // Seen by whoever awaits `finished`; logged in any case.
     following.catch((error: unknown) => logger.error('the node cannot follow its ledger any more', { error }));
     config.signal?.removeEventListener('abort', giveUp);
-    logger.info('storage node is open', { epoch: committees.epoch, shards: committees.ownShards.length });
+    logger.info('storage node is open', { nodeId, epoch: committees.epoch, shards: committees.ownShards.length });
     return new StorageNode(nodeId, { committees, registry, slivers, uploads, service, following, stop, health });
   }
 

@@ -6,7 +6,7 @@
  * - Metadata is stored only for a registered blob, a sliver only after it matched that metadata.
  * - `stored` means that it survives a crash from now on.
  */
-import type { FloeError, Logger } from '@floe/platform';
+import { type FloeError, isFloeError, type Logger, mapConcurrent } from '@floe/platform';
 import {
   type Axis,
   type BlobId,
@@ -28,6 +28,9 @@ import type { NodeMetrics } from './node-metrics.ts';
 import type { PendingSliver, PendingUploads } from './pending-uploads.ts';
 import type { BlobRegistry } from './registry/blob-registry.ts';
 import type { SliverKey, SliverStore } from './sliver-store.ts';
+
+/** Slivers of a flush that wait for the store at once: enough to share its syncs. */
+const FLUSHED_AT_ONCE = 32;
 
 /** `new`: not held before, now stored, or buffered when only its upload is ahead of the registration. */
 export type UploadOutcome = 'new' | 'existing';
@@ -106,7 +109,7 @@ export class Uploads {
   /**
    * Verifies and stores slivers of one blob together; the outcome of each stands at its place.
    * Outcomes: INVALID_BCS, INDEX_OUT_OF_RANGE, SLIVER_INDEX_MISMATCH, SHARD_NOT_ASSIGNED, INVALID_SLIVER, CACHE_SATURATED,
-   * INSUFFICIENT_STORAGE, STORE_QUEUE_FULL.
+   * INSUFFICIENT_STORAGE.
    */
   async putSlivers(
     verified: VerifiedMetadata,
@@ -125,7 +128,7 @@ export class Uploads {
       }
     }
     const slivers = checked.map(({ sliver }) => sliver);
-    const verdicts = slivers.length === 0 ? [] : await this.#modules.codec.verifySlivers(verified, slivers, { signal });
+    const verdicts = await this.#verify(verified, slivers, signal);
     await Promise.all(
       checked.map(async (sliver, index) => {
         const verdict = verdicts[index] as 'ok' | FloeError;
@@ -188,6 +191,22 @@ export class Uploads {
     return slivers.has(checked.key) ? 'existing' : checked;
   }
 
+  /** Each sliver's verdict; a codec that is too busy refuses each of them. */
+  async #verify(
+    verified: VerifiedMetadata,
+    slivers: readonly Sliver[],
+    signal: AbortSignal,
+  ): Promise<('ok' | FloeError)[]> {
+    if (slivers.length === 0) return [];
+    try {
+      return await this.#modules.codec.verifySlivers(verified, slivers, { signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isFloeError(error)) throw error;
+      return slivers.map(() => error);
+    }
+  }
+
   async #keep({ key, bytes }: CheckedSliver): Promise<UploadOutcome> {
     const { metadata, pending } = this.#modules;
     if (metadata.has(key.blobId)) return this.#storeSliver(key, bytes);
@@ -226,9 +245,7 @@ export class Uploads {
       if (committees.takesWrites(key.shard)) await this.#storeSliver(key, payload);
       pending.settle(key);
     };
-    const stored = await Promise.allSettled(waiting.slivers.map(store));
-    const failed = stored.find((outcome) => outcome.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
+    await mapConcurrent(waiting.slivers, FLUSHED_AT_ONCE, store);
     // Those that came meanwhile found the metadata stored and went past the buffer, or are still in it.
     if (pending.peek(blobId)?.slivers.length === 0) pending.drop(blobId);
     else await this.#flush(blobId);

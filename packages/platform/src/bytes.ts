@@ -49,6 +49,11 @@ export function fromBase64Url(text: string): Uint8Array<ArrayBuffer> | undefined
 
 /** One array with the bytes of all. */
 export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  return joinBytes(parts);
+}
+
+/** {@link concatBytes} for parts whose number others decide: a call takes only so many arguments. */
+export function joinBytes(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let offset = 0;
   for (const part of parts) {

@@ -2,6 +2,7 @@
  * Ports of HTTP. A server is a {@link HttpHandler}, a web-standard function; a client calls through a
  * {@link HttpTransport}. The same handler serves a socket, a test and a simulated network.
  */
+import { joinBytes } from './bytes.ts';
 import { errorCatalogue, type FloeError, spec } from './errors.ts';
 
 export const httpErrors = errorCatalogue({
@@ -99,7 +100,7 @@ export async function readBody(request: Request, maxBytes: number): Promise<Uint
     if (size > maxBytes) throw bodyTooLarge(size, maxBytes);
     parts.push(part);
   }
-  return concatParts(parts, size);
+  return parts.length === 1 ? (parts[0] as Uint8Array) : joinBytes(parts);
 }
 
 /** A request's body as it arrives. */
@@ -151,7 +152,9 @@ export function streamResponse(source: AsyncIterable<Uint8Array>, init?: Respons
         else controller.enqueue(next.value);
       },
       async cancel() {
-        await iterator?.return?.();
+        // Also when nothing was read: a source may hold something from the start.
+        iterator ??= source[Symbol.asyncIterator]();
+        await iterator.return?.();
       },
     },
     // Pull nothing before somebody reads: a server may take `source` itself.
@@ -165,15 +168,4 @@ export function streamResponse(source: AsyncIterable<Uint8Array>, init?: Respons
 /** For servers: the source of a {@link streamResponse}, undefined for any other response. */
 export function responseSource(response: Response): AsyncIterable<Uint8Array> | undefined {
   return responseSources.get(response);
-}
-
-function concatParts(parts: readonly Uint8Array[], size: number): Uint8Array {
-  if (parts.length === 1) return parts[0] as Uint8Array;
-  const whole = new Uint8Array(size);
-  let offset = 0;
-  for (const part of parts) {
-    whole.set(part, offset);
-    offset += part.length;
-  }
-  return whole;
 }

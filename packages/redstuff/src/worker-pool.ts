@@ -41,6 +41,8 @@ export interface WorkerPoolModules {
 interface Task {
   readonly job: Job;
   readonly options: JobOptions;
+  /** Tells the worker to stop; made when the job is given to one, where memory can be shared. */
+  stop: Int32Array | undefined;
   resolve(result: JobResults[keyof JobResults]): void;
   reject(error: unknown): void;
 }
@@ -103,6 +105,7 @@ export class WorkerPool implements JobRunner {
       const task: Task = {
         job,
         options,
+        stop: undefined,
         resolve(result) {
           leave();
           resolve(result);
@@ -116,6 +119,7 @@ export class WorkerPool implements JobRunner {
       const abort = () => {
         const at = this.#queue.indexOf(task);
         if (at >= 0) this.#queue.splice(at, 1);
+        if (task.stop !== undefined) Atomics.store(task.stop, 0, 1);
         task.reject(signal?.reason);
       };
       signal?.addEventListener('abort', abort, { once: true });
@@ -140,12 +144,11 @@ export class WorkerPool implements JobRunner {
   }
 
   #assign(member: Member, task: Task): void {
-    const { signal, onProgress } = task.options;
-    const stop = typeof SharedArrayBuffer === 'undefined' ? undefined : new Int32Array(new SharedArrayBuffer(4));
-    if (stop !== undefined) signal?.addEventListener('abort', () => Atomics.store(stop, 0, 1), { once: true });
+    task.stop = typeof SharedArrayBuffer === 'undefined' ? undefined : new Int32Array(new SharedArrayBuffer(4));
+    const wantProgress = task.options.onProgress !== undefined;
     try {
       const { job, transfer } = packJob(task.job);
-      member.worker.post({ type: 'job', job, stop, wantProgress: onProgress !== undefined }, transfer);
+      member.worker.post({ type: 'job', job, stop: task.stop, wantProgress }, transfer);
       member.task = task;
       task.options.onStart?.();
     } catch (error) {

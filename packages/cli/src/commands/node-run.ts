@@ -24,8 +24,13 @@ export async function runNode(
     const node = await startNode(config, { codec, bls, logger });
     logger.info('serving', { node: config.name, url: node.url });
     process.stdout.write(`${NODE_READY_LINE}\n`);
-    await (options.withParent === true ? Promise.race([untilAborted(signal), inputClosed()]) : untilAborted(signal));
-    await node.close();
+    const ends = [untilAborted(signal), node.finished];
+    if (options.withParent === true) ends.push(inputClosed());
+    try {
+      await Promise.race(ends);
+    } finally {
+      await node.close();
+    }
   } finally {
     await codec.close();
     await unlock();

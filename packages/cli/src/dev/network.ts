@@ -11,7 +11,7 @@ import { LedgerClient } from '@floe/contracts';
 import { createGateway } from '@floe/gateway';
 import { createFaucetHandler, createGenesis, createLedgerHandler, Ledger } from '@floe/ledger';
 import { createCheckpointSigner, createSignatureVerifier } from '@floe/ledger/node';
-import { isFloeError, toHex, type HttpHandler, type Logger } from '@floe/platform';
+import { isFloeError, mapConcurrent, toHex, type HttpHandler, type Logger } from '@floe/platform';
 import { openLmdbStore, serveHttp, systemClock, systemRng, systemScheduler } from '@floe/platform/node';
 import { parseObjectId, type Bls, type SuiAddress } from '@floe/protocol';
 import { createMclBls } from '@floe/protocol/bls-mcl';
@@ -21,7 +21,7 @@ import type { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
 import { cliErrors } from '../errors.ts';
 import { LOW_BALANCE, requestFunds } from '../faucet.ts';
 import { ensureKeypair } from '../keys.ts';
-import { CLOSE_GRACE_MS } from '../limits.ts';
+import { CLOSE_GRACE_MS, NODES_STARTING_AT_ONCE } from '../limits.ts';
 import type { NetworkDescription } from '../network.ts';
 import { readNodeConfig } from '../node-config.ts';
 import { startNode, type SharedModules } from '../node-process.ts';
@@ -81,7 +81,7 @@ export async function startDevNetwork(
     await fundWallet(directory, description);
     const control = await serveControl(directory, (action, node) => nodes.act(action, node));
     undo.push(() => control.close());
-    return { description, state, close: undo.unwind };
+    return { description, state, close: () => undo.unwind() };
   } catch (error) {
     await undo.unwind().catch(() => undefined);
     throw error;
@@ -210,10 +210,13 @@ async function startNodes(
   undo.push(() => codec.close());
   const shared: SharedModules = { codec, bls, logger };
   const configs = await Promise.all(description.nodes.map(({ name }) => readNodeConfig(paths.node(name).config)));
-  for (const config of configs) {
+  await mapConcurrent(configs, NODES_STARTING_AT_ONCE, async (config) => {
     const node = await startNode(config, shared);
     undo.push(() => node.close());
-  }
+    node.finished.catch((error: unknown) => {
+      logger.error('a storage node stopped', { node: config.name, error: String(error) });
+    });
+  });
   return {
     act: (action) => Promise.reject(cliErrors.NOT_ISOLATED({ action })),
   };
@@ -229,9 +232,11 @@ async function startGateway(
   const signer = await ensureKeypair(devPaths(directory).key('gateway'));
   const connection = await connectFloe({ ledger: description.ledger, nodeUrlScheme: 'http' });
   modules.undo.push(() => connection.close());
-  await fillUp(connection.ledgerClient, description, parseObjectId(signer.toSuiAddress()));
+  const address = parseObjectId(signer.toSuiAddress());
+  await fillUp(connection.ledgerClient, description, address);
   const logger = modules.logger.child({ part: 'gateway' });
-  const { handler } = createGateway({}, { client: connection.client, signer, logger });
+  const refill = (): Promise<void> => requestFunds(description, address);
+  const { handler } = createGateway({}, { client: connection.client, signer, refill, logger });
   await serve(handler, state.ports.gateway, modules);
 }
 

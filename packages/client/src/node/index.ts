@@ -1,7 +1,7 @@
 /** The client on Node.js: undici, worker threads, mcl. */
 import { LedgerClient, type LedgerConfig } from '@floe/contracts';
 import type { Logger } from '@floe/platform';
-import { createUndiciTransport, systemClock, systemRng, systemScheduler } from '@floe/platform/node';
+import { createUndiciTransport, holdingScheduler, systemClock, systemRng } from '@floe/platform/node';
 import { createMclBls } from '@floe/protocol/bls-mcl';
 import { createWorkerCodec } from '@floe/redstuff/node';
 import { type ClientOptions, createFloeClient, type FloeClient } from '../client.ts';
@@ -17,7 +17,7 @@ export interface FloeConnection {
   readonly client: FloeClient;
   readonly ledgerClient: LedgerClient;
   /** Waits for uploads that go on, then closes sockets and threads. Can be called twice. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /**
@@ -35,7 +35,7 @@ export async function connectFloe(
 ): Promise<FloeConnection> {
   const { ledger, workers, ...clientOptions } = options;
   const clock = systemClock;
-  const scheduler = systemScheduler;
+  const scheduler = holdingScheduler;
   const bls = await createMclBls();
   const transport = createUndiciTransport();
   const codec = createWorkerCodec({ workers });

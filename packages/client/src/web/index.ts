@@ -17,7 +17,7 @@ export interface FloeConnection {
   readonly client: FloeClient;
   readonly ledgerClient: LedgerClient;
   /** Waits for uploads that go on, then closes sockets and threads. Can be called twice. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /**

@@ -117,7 +117,7 @@ function membersOf(
 }
 
 /** Event loop turns that everything ready gets before time passes: web streams take several each. */
-const TURNS_PER_STEP = 12;
+const TURNS_PER_STEP = 30;
 const MAX_VIRTUAL_MS = 3_600_000;
 
 async function runOn<T>(time: VirtualTime, work: Promise<T>): Promise<T> {

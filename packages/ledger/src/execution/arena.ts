@@ -76,7 +76,9 @@ export class Arena {
       case 'nested': {
         const { command: index, index: secondaryIndex } = argument;
         const results = this.results[index] ?? failArgument(position, 'IndexOutOfBounds', { index });
-        return results[secondaryIndex] ?? failArgument(position, 'SecondaryIndexOutOfBounds', { index, secondaryIndex });
+        return (
+          results[secondaryIndex] ?? failArgument(position, 'SecondaryIndexOutOfBounds', { index, secondaryIndex })
+        );
       }
     }
   }

@@ -51,7 +51,11 @@ export interface Call {
   /** The object with this id (or wrapped under it) is no more. */
   deleteId(id: ObjectId): void;
   /** Gives an object a new owner; `shared` is shared from this transaction's version on. */
-  transfer(type: TypeName, value: { readonly id: ObjectId }, owner: Exclude<Owner, { kind: 'shared' }> | 'shared'): void;
+  transfer(
+    type: TypeName,
+    value: { readonly id: ObjectId },
+    owner: Exclude<Owner, { kind: 'shared' }> | 'shared',
+  ): void;
   emit(event: ContractEvent): void;
   field<T>(place: FieldPlace): FieldRef<T>;
   /** Stops the transaction with a module's constant; `framework` for modules of 0x1 and 0x2. */

@@ -13,7 +13,7 @@ import type { ObjectId, SuiAddress } from '@floe/protocol';
 import type { CommandResult, MoveLocation, TypeName } from '../api.ts';
 import type { Argument, Command, MoveCall } from '../transaction-data.ts';
 import { coinOf, coinTypeName } from '../type-constants.ts';
-import { Arena, resultSlot, type Slot } from './arena.ts';
+import { type Arena, resultSlot, type Slot } from './arena.ts';
 import type { Call, CertificateVerifier, Native } from './call.ts';
 import type { Datatype, Datatypes } from './datatypes.ts';
 import { ExecutionFailure, fail, failArgument } from './failure.ts';
@@ -144,12 +144,14 @@ function moveCall(command: MoveCall, context: CommandContext): Slot[] {
   const signature =
     packageName === undefined ? undefined : functionSignature(packageName, command.module, command.function);
   const run = context.natives.get(`${packageName}::${command.module}::${command.function}`);
-  if (signature === undefined || run === undefined) fail({ kind: 'FunctionNotFound' });
+  if (signature === undefined) fail({ kind: 'FunctionNotFound' });
+  const reference = signature.returns.findIndex(({ ref }) => ref !== 'value');
+  if (reference >= 0) fail({ kind: 'InvalidPublicFunctionReturnType', index: reference });
+  // Declared for those who look it up, but not part of the contracts that this ledger runs.
+  if (run === undefined) fail({ kind: 'FunctionNotFound' });
   const typeArguments = checkTypeArguments(command, signature, types);
   const parameters = callParameters(signature);
   if (parameters.length !== command.arguments.length) fail({ kind: 'ArityMismatch' });
-  const reference = signature.returns.findIndex(({ ref }) => ref !== 'value');
-  if (reference >= 0) fail({ kind: 'InvalidPublicFunctionReturnType', index: reference });
 
   const values = command.arguments.map((argument, i) =>
     passArgument(argument, i, parameters[i] as Parameter, typeArguments, context),

@@ -95,7 +95,14 @@ export function collectChanges(
       id,
       contents === undefined
         ? undefined
-        : { id, type: place.fieldType, owner: { kind: 'object', parent: place.parent }, contents, value, hasPublicTransfer: false },
+        : {
+            id,
+            type: place.fieldType,
+            owner: { kind: 'object', parent: place.parent },
+            contents,
+            value,
+            hasPublicTransfer: false,
+          },
     );
   }
   for (const write of writes.values()) checkSize(write);
@@ -130,7 +137,8 @@ function isWritten(origin: Origin): boolean {
 function inputsBefore(inputs: CheckedInputs): Map<ObjectId, LedgerObject> {
   const before = new Map<ObjectId, LedgerObject>();
   for (const coin of inputs.gasCoins) before.set(coin.id, coin);
-  for (const origin of inputs.inputs) if (origin !== undefined && isWritten(origin)) before.set(origin.object.id, origin.object);
+  for (const origin of inputs.inputs)
+    if (origin !== undefined && isWritten(origin)) before.set(origin.object.id, origin.object);
   return before;
 }
 
@@ -356,4 +364,3 @@ function balanceChanges(before: ReadonlyMap<ObjectId, LedgerObject>, after: Obje
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([, change]) => change);
 }
-

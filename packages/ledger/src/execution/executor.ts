@@ -195,10 +195,7 @@ function makeSlots(
   types: Datatypes,
 ): { gas: Slot; inputs: Slot[] } {
   const gasCoin = inputs.gasCoins[0] as LedgerObject;
-  const gas = objectSlot(
-    { object: gasCoin, access: 'gas', isMutable: true },
-    { id: gasCoin.id, balance: gasBalance },
-  );
+  const gas = objectSlot({ object: gasCoin, access: 'gas', isMutable: true }, { id: gasCoin.id, balance: gasBalance });
   const slots = transaction.inputs.map((input, i) => {
     if (input.kind === 'pure') return pureSlot(input.bytes);
     const origin = inputs.inputs[i];

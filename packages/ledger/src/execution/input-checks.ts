@@ -9,13 +9,7 @@ import { toBase58 } from '@mysten/bcs';
 import type { ChainInfo, LedgerObject, ObjectRef } from '../api.ts';
 import { coinValue } from '../coin-value.ts';
 import { errors } from '../errors.ts';
-import {
-  MAX_GAS_BUDGET,
-  MAX_GAS_PAYMENTS,
-  MAX_GAS_PRICE,
-  MAX_PURE_BYTES,
-  REFERENCE_GAS_PRICE,
-} from '../limits.ts';
+import { MAX_GAS_BUDGET, MAX_GAS_PAYMENTS, MAX_GAS_PRICE, MAX_PURE_BYTES, REFERENCE_GAS_PRICE } from '../limits.ts';
 import { PACKAGE_TYPE } from '../object-codec.ts';
 import { describeOwner, type ObjectReader } from '../object-store.ts';
 import type { CallArg, Command, TransactionData } from '../transaction-data.ts';
@@ -47,6 +41,8 @@ export function checkInputs(
   options: CheckOptions,
 ): CheckedInputs {
   for (const command of transaction.commands) checkCommand(command, chain);
+  // Also in simulation without checks: a cost has to fit in u64.
+  checkGasPrice(transaction, options.isStrict ? REFERENCE_GAS_PRICE : 0n);
   if (options.isStrict) {
     checkExpiration(transaction, chain, options.timestampMs);
     checkGasTerms(transaction);
@@ -89,11 +85,13 @@ function checkExpiration(transaction: TransactionData, chain: ChainInfo, timesta
   }
 }
 
+function checkGasPrice({ gas: { price } }: TransactionData, least: bigint): void {
+  if (price >= least && price <= MAX_GAS_PRICE) return;
+  throw errors.INVALID_GAS({ reason: `price ${price} is not from ${least} to ${MAX_GAS_PRICE}` });
+}
+
 function checkGasTerms(transaction: TransactionData): void {
   const { price, budget } = transaction.gas;
-  if (price < REFERENCE_GAS_PRICE || price > MAX_GAS_PRICE) {
-    throw errors.INVALID_GAS({ reason: `price ${price} is not from ${REFERENCE_GAS_PRICE} to ${MAX_GAS_PRICE}` });
-  }
   const least = MIN_COMPUTATION_UNITS * price;
   if (budget < least || budget > MAX_GAS_BUDGET) {
     throw errors.INVALID_GAS({ reason: `budget ${budget} MIST is not from ${least} to ${MAX_GAS_BUDGET}` });

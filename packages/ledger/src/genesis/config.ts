@@ -76,10 +76,9 @@ export function checkConfig(config: GenesisConfig, bls: Pick<Bls, 'expandPublicK
   require(nodes.length >= 1 && nodes.length <= MAX_NODES, `${nodes.length} nodes are not from 1 to ${MAX_NODES}`);
   require(Number.isInteger(config.epochDurationMs) && config.epochDurationMs > 0, 'an epoch takes at least 1 ms');
   require(Number.isInteger(config.startTimestampMs) && config.startTimestampMs >= 0, 'the start is Unix milliseconds');
-  require(
-    Number.isInteger(maxEpochsAhead) && maxEpochsAhead >= 1 && maxEpochsAhead <= MAX_EPOCHS_AHEAD,
-    `${maxEpochsAhead} epochs ahead are not from 1 to ${MAX_EPOCHS_AHEAD}`,
-  );
+  require(Number.isInteger(maxEpochsAhead) &&
+    maxEpochsAhead >= 1 &&
+    maxEpochsAhead <= MAX_EPOCHS_AHEAD, `${maxEpochsAhead} epochs ahead are not from 1 to ${MAX_EPOCHS_AHEAD}`);
   require(config.seed.length <= 64, 'the seed has at most 64 bytes');
   require(config.ledgerPublicKey.length === 32, 'the ledger key has 32 bytes');
   for (const amount of [config.capacity, storagePrice, writePrice]) {
@@ -88,7 +87,7 @@ export function checkConfig(config: GenesisConfig, bls: Pick<Bls, 'expandPublicK
   const keys = new Set(nodes.map(({ blsPublicKey }) => String(blsPublicKey)));
   require(keys.size === nodes.length, 'two nodes have the same BLS key');
   const expandedKeys = nodes.map((node) => checkNode(node, bls));
-  const stakes = nodes.map((node) => node.stake ?? 1000n * WAL * BigInt(node.shardCount ?? 1));
+  const stakes = nodes.map((node) => node.stake ?? 1000n * WAL * BigInt(Math.max(1, node.shardCount ?? 1)));
   require(stakes.every((stake) => stake >= WAL), 'a node stakes at least 1 WAL');
   checkShardCounts(config);
   const allocations = config.allocations ?? [];

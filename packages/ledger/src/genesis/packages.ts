@@ -29,10 +29,7 @@ export function addPackages(objects: GenesisObjects, addresses: PackageAddresses
         .filter((declared) => declared.package === name)
         .map((declared) => ({ moduleName: declared.module, datatypeName: declared.name, package: id })),
       linkageTable: new Map(
-        DEPENDENCIES[name].map((other) => [
-          addresses[other],
-          { upgradedId: addresses[other], upgradedVersion: '1' },
-        ]),
+        DEPENDENCIES[name].map((other) => [addresses[other], { upgradedId: addresses[other], upgradedVersion: '1' }]),
       ),
     }).toBytes();
     objects.add({ id, type: PACKAGE_TYPE, owner: { kind: 'immutable' }, contents, hasPublicTransfer: false });

@@ -229,4 +229,3 @@ function stakeBytes(id: ObjectId, nodeId: ObjectId, principal: bigint): Uint8Arr
   };
   return layouts.StakedWal.serialize(stake).toBytes();
 }
-

@@ -77,13 +77,7 @@ export function deleteBlob(call: Call, blob: Blob, epoch: Epoch): Storage {
 }
 
 /** The blob with `epochs` more, paid at today's price for the size of its storage. */
-export function extendBlob(
-  call: Call,
-  inner: Ref<SystemState>,
-  blob: Blob,
-  epochs: number,
-  payment: Ref<Coin>,
-): Blob {
+export function extendBlob(call: Call, inner: Ref<SystemState>, blob: Blob, epochs: number, payment: Ref<Coin>): Blob {
   const epoch = currentEpoch(inner.value);
   requireCertified(call, blob, epoch);
   const { endEpoch, storageSize } = blob.storage;

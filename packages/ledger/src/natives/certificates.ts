@@ -39,7 +39,7 @@ export interface CertifiedMessage {
 }
 
 /** Reads the body; too short aborts as `0x2::bcs` does. What is left at the end is ignored. */
-export class BodyReader {
+class BodyReader {
   readonly #call: Call;
   readonly #reader: BcsReader;
 
@@ -123,7 +123,9 @@ function readHeader(call: Call, message: Uint8Array, committeeEpoch: number): Om
 }
 
 /** Verifies aggregates of the chain's keys (96 bytes) and remembers the answers, bounded, by hash of the question. */
-export function createCertificateVerifier(bls: Pick<Bls, 'verifyAggregate' | 'compressPublicKey'>): CertificateVerifier {
+export function createCertificateVerifier(
+  bls: Pick<Bls, 'verifyAggregate' | 'compressPublicKey'>,
+): CertificateVerifier {
   const answers = new BoundedCache<string, boolean>(CERTIFICATE_CACHE_ENTRIES);
   const compressed = new WeakMap<Uint8Array, Uint8Array>();
   const compress = (key: Uint8Array) => {

@@ -10,7 +10,7 @@ export interface Coin {
 }
 
 /** Takes `amount` out of a balance; too little aborts as `0x2::balance` does. */
-export function splitBalance(call: Call, balance: bigint, amount: bigint): bigint {
+function splitBalance(call: Call, balance: bigint, amount: bigint): bigint {
   if (balance < amount) call.abort('balance', 'ENotEnough', 'sui');
   return balance - amount;
 }
@@ -126,4 +126,3 @@ export const frameworkNatives = {
   std: { option, string },
   sui: { balance, coin, transfer, clock },
 } as const;
-

@@ -10,7 +10,11 @@ type Blob = layouts.Blob;
 type SharedBlob = layouts.SharedBlob;
 
 function share(call: Call, blob: Blob, funds: bigint): void {
-  call.transfer(typeNames(call.addresses.walrus).sharedBlob, { id: call.freshId(), blob, funds } as SharedBlob, 'shared');
+  call.transfer(
+    typeNames(call.addresses.walrus).sharedBlob,
+    { id: call.freshId(), blob, funds } as SharedBlob,
+    'shared',
+  );
 }
 
 export const sharedBlobNatives: Readonly<Record<string, Native>> = {

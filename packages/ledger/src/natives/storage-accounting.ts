@@ -21,12 +21,12 @@ export function maxEpochsAhead(state: SystemState): number {
 }
 
 /** The entry of epoch `current + offset`. */
-export function ringEntry(call: Call, ring: Ring, offset: number): Entry {
+function ringEntry(call: Call, ring: Ring, offset: number): Entry {
   return ring.ringBuffer[ringIndex(call, ring, offset)] as Entry;
 }
 
 /** Adds `amount` FROST to the payments kept for epoch `current + offset`. */
-export function addReward(call: Call, ring: Ring, offset: number, amount: bigint): Ring {
+function addReward(call: Call, ring: Ring, offset: number, amount: bigint): Ring {
   return changeEntry(call, ring, offset, (entry) => ({
     ...entry,
     rewardsToDistribute: asU64(entry.rewardsToDistribute + amount),

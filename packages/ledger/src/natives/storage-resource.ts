@@ -21,7 +21,7 @@ export function fusePeriods(call: Call, self: Storage, other: Storage): Storage 
 }
 
 /** `self` with the size of `other`, which must be of the same period. */
-export function fuseAmount(call: Call, self: Storage, other: Storage): Storage {
+function fuseAmount(call: Call, self: Storage, other: Storage): Storage {
   if (self.startEpoch !== other.startEpoch || self.endEpoch !== other.endEpoch) {
     call.abort('storage_resource', 'EIncompatibleEpochs');
   }

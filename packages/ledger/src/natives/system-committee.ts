@@ -35,17 +35,15 @@ function withSize(sizes: DenyListSizes, nodeId: Cap['nodeId'], size: bigint): De
 }
 
 export const committeeNatives: Readonly<Record<string, Native>> = {
-  invalidate_blob_id: native(
-    (call, system: System, signature: Uint8Array, bitmap: Uint8Array, message: Uint8Array) => {
-      const state = systemState(call, system).value;
-      const certified = verifyCertificate(call, state.committee, { signature, bitmap, message }, 'one-honest');
-      requireType(call, certified, MESSAGE_TYPES.invalidBlobId);
-      const bytes = certified.body.take(32);
-      if (certified.epoch !== currentEpoch(state)) call.abort('system_state_inner', 'EInvalidIdEpoch');
-      call.emit({ kind: 'InvalidBlobID', epoch: currentEpoch(state), blobId: blobIdFromBytes(bytes) });
-      return [u256FromBytes(bytes)];
-    },
-  ),
+  invalidate_blob_id: native((call, system: System, signature: Uint8Array, bitmap: Uint8Array, message: Uint8Array) => {
+    const state = systemState(call, system).value;
+    const certified = verifyCertificate(call, state.committee, { signature, bitmap, message }, 'one-honest');
+    requireType(call, certified, MESSAGE_TYPES.invalidBlobId);
+    const bytes = certified.body.take(32);
+    if (certified.epoch !== currentEpoch(state)) call.abort('system_state_inner', 'EInvalidIdEpoch');
+    call.emit({ kind: 'InvalidBlobID', epoch: currentEpoch(state), blobId: blobIdFromBytes(bytes) });
+    return [u256FromBytes(bytes)];
+  }),
   register_deny_list_update: native((call, system: Ref<System>, cap: Cap, root: bigint, sequenceNumber: bigint) => {
     const state = systemState(call, system.value).value;
     requireMember(call, state, cap);
@@ -54,14 +52,7 @@ export const committeeNatives: Readonly<Record<string, Native>> = {
     call.emit({ kind: 'RegisterDenyListUpdate', epoch, root, sequenceNumber, nodeId: cap.nodeId });
   }),
   update_deny_list: native(
-    (
-      call,
-      system: Ref<System>,
-      cap: Ref<Cap>,
-      signature: Uint8Array,
-      bitmap: Uint8Array,
-      message: Uint8Array,
-    ) => {
+    (call, system: Ref<System>, cap: Ref<Cap>, signature: Uint8Array, bitmap: Uint8Array, message: Uint8Array) => {
       const state = systemState(call, system.value).value;
       requireMember(call, state, cap.value);
       const certified = verifyCertificate(call, state.committee, { signature, bitmap, message }, 'quorum');
@@ -91,14 +82,7 @@ export const committeeNatives: Readonly<Record<string, Native>> = {
     },
   ),
   update_protocol_version: native(
-    (
-      call,
-      system: Ref<System>,
-      cap: Cap,
-      signature: Uint8Array,
-      bitmap: Uint8Array,
-      message: Uint8Array,
-    ) => {
+    (call, system: Ref<System>, cap: Cap, signature: Uint8Array, bitmap: Uint8Array, message: Uint8Array) => {
       const state = systemState(call, system.value).value;
       requireMember(call, state, cap);
       const certified = verifyCertificate(call, state.committee, { signature, bitmap, message }, 'quorum');

@@ -1,20 +1,23 @@
 /** Access to the inner state behind the shared `System` object, with its version gate. */
-import { fieldType, innerStateFieldId, layouts, typeNames } from '@floe/contracts';
+import { fieldType, innerStateFieldId, type layouts, typeNames } from '@floe/contracts';
 import type { Epoch } from '@floe/protocol';
 import type { Call, FieldPlace, Ref } from '../execution/call.ts';
-import type { Codec } from '../execution/datatypes.ts';
+import { systemStateCodec } from './system-state-codec.ts';
 import { BoundedCache } from '../bounded-cache.ts';
 
 export type System = layouts.System;
 export type SystemState = layouts.SystemStateInnerV1;
 
 /** Version of the contracts that this ledger runs. */
-export const CONTRACTS_VERSION = 4n;
+const CONTRACTS_VERSION = 4n;
 
 const places = new BoundedCache<string, FieldPlace>(16);
 
 /** Where the inner state of a `System` object stands. */
-export function systemStatePlace(system: Pick<System, 'id' | 'version'>, walrus: Call['addresses']['walrus']): FieldPlace {
+export function systemStatePlace(
+  system: Pick<System, 'id' | 'version'>,
+  walrus: Call['addresses']['walrus'],
+): FieldPlace {
   const key = `${system.id} ${system.version} ${walrus}`;
   let place = places.get(key);
   if (place === undefined) {
@@ -22,7 +25,7 @@ export function systemStatePlace(system: Pick<System, 'id' | 'version'>, walrus:
       parent: system.id,
       fieldId: innerStateFieldId(system.id, system.version),
       fieldType: fieldType('u64', typeNames(walrus).systemInner),
-      layout: layouts.SystemInnerField as unknown as Codec,
+      layout: systemStateCodec,
       name: system.version,
     };
     places.set(key, place);

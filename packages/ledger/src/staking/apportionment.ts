@@ -6,7 +6,7 @@
  */
 import { errorCatalogue, spec } from '@floe/platform';
 
-export const apportionmentErrors = errorCatalogue({
+const apportionmentErrors = errorCatalogue({
   NO_STAKE: spec<{ nodes: number }>('invalid', ({ nodes }) => `none of the ${nodes} nodes has stake`),
   EVERY_NODE_CAPPED: spec<{ nodes: number; shards: number; cap: number }>(
     'invalid',

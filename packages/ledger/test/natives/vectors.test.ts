@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { layouts } from '@floe/contracts';
+import type { layouts } from '@floe/contracts';
 import { fromHex, toHex } from '@floe/platform';
 import { blobIdBytes, type ObjectId, u256Bytes, u256FromBytes } from '@floe/protocol';
 import { expect, test } from 'vitest';
@@ -14,7 +14,13 @@ const vectors = JSON.parse(readFileSync(new URL('../vectors/contracts.json', imp
   certificate: CertificateCase[];
   encoded_length: Record<string, unknown>[];
   blob_id: Record<string, unknown>[];
-  apportionment: { n_shards: number; stakes: string[]; max_shards_per_node: number; shards?: number[]; abort?: object }[];
+  apportionment: {
+    n_shards: number;
+    stakes: string[];
+    max_shards_per_node: number;
+    shards?: number[];
+    abort?: object;
+  }[];
 };
 
 interface CertificateCase {
@@ -75,7 +81,9 @@ test('encoded lengths are those of the original contracts, aborts included', () 
     const size = BigInt(vector['unencoded_length'] as string);
     const outcome = outcomeOf(() => encodedBlobLength(nativeCall(), size, 1, vector['n_shards'] as number));
     const expected =
-      vector['abort'] === undefined ? { value: BigInt(vector['encoded_length'] as string) } : { abort: 'ARITHMETIC_ERROR' };
+      vector['abort'] === undefined
+        ? { value: BigInt(vector['encoded_length'] as string) }
+        : { abort: 'ARITHMETIC_ERROR' };
     expect({ vector, ...outcome }).toMatchObject(expected);
   }
 });

@@ -2,7 +2,7 @@ import { type Epoch, blobIdOf, encodeConfirmation, parseObjectId } from '@floe/p
 import { toBase64 } from '@floe/platform';
 import { bcs } from '@mysten/sui/bcs';
 import type { GrpcTypes, SuiGrpcClient } from '@mysten/sui/grpc';
-import { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
+import { Ed25519Keypair, Ed25519PublicKey } from '@mysten/sui/keypairs/ed25519';
 import { Secp256k1Keypair } from '@mysten/sui/keypairs/secp256k1';
 import { Transaction, TransactionDataBuilder } from '@mysten/sui/transactions';
 import { fromBase64, toBase58 } from '@mysten/sui/utils';
@@ -297,6 +297,21 @@ describe('simulating', () => {
     expect(network.ledger.getCheckpoint('latest')?.sequence).toBe(height);
   });
 
+  it('refuses a gas price whose cost would not fit, also without checks', async () => {
+    const client = network.client();
+    const transaction = new Transaction();
+    transaction.setSender(recipient(92));
+    transaction.setGasPrice(1n << 63n);
+    transaction.setGasBudget(1);
+    transaction.setGasPayment([]);
+    transaction.splitCoins(transaction.gas, [1]);
+    const call = client.simulateTransaction({ transaction, checksEnabled: false });
+    expect(await rpcErrorOf(call)).toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringContaining('price'),
+    });
+  });
+
   it('says that there is too little SUI', async () => {
     const client = network.client();
     const transaction = new Transaction();
@@ -400,6 +415,24 @@ describe('reading', () => {
       transactions.flatMap(({ events }) => events?.events.map(({ eventType }) => eventType?.split('::').at(-1)) ?? []),
     );
     expect(names).toContain('BlobRegistered');
+  });
+
+  it('gives what it takes to check a checkpoint: true digests of summary and contents, and the signature', async () => {
+    const { checkpoint } = (
+      await network.client().ledgerService.getCheckpoint({
+        checkpointId: { oneofKind: 'sequenceNumber', sequenceNumber: 1n },
+        readMask: { paths: ['digest', 'summary', 'contents', 'signature'] },
+      })
+    ).response;
+    const summary = checkpoint?.summary?.bcs?.value as Uint8Array;
+    expect(toBase58(typedDigest('CheckpointSummary', summary))).toBe(checkpoint?.digest);
+    const contents = checkpoint?.contents?.bcs?.value as Uint8Array;
+    expect(toBase58(typedDigest('CheckpointContents', contents))).toBe(checkpoint?.summary?.contentDigest);
+    const record = network.ledger.getCheckpoint(1n);
+    expect(checkpoint?.summary?.commitments[0]?.digest).toBe(toBase58(record?.stateRoot as Uint8Array));
+    const key = new Ed25519PublicKey(network.ledger.chain.publicKey);
+    const signature = checkpoint?.signature?.signature as Uint8Array;
+    expect(await key.verify(Uint8Array.of(2, 0, 0, ...summary), signature)).toBe(true);
   });
 
   it('delivers a checkpoint with its events to a subscriber', async () => {

@@ -4,10 +4,11 @@ import { type Clock, type KeyValueStore, toHex } from '@floe/platform';
 import { createMemoryStore, createVirtualTime, type VirtualTime } from '@floe/platform/memory';
 import { type Bls, createNobleBls, type ObjectId, type SuiAddress } from '@floe/protocol';
 import { fromBase64 } from '@mysten/bcs';
-import { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
+import { Ed25519Keypair, Ed25519PublicKey } from '@mysten/sui/keypairs/ed25519';
 import type { ExecutionError, LedgerObject, Owner, TransactionRecord } from '../../src/api.ts';
 import { createGenesis, type CreatedGenesis, type GenesisConfig } from '../../src/genesis.ts';
 import { Ledger, type LedgerModules, type LedgerOptions } from '../../src/ledger.ts';
+import type { SignatureVerifier } from '../../src/signatures.ts';
 import { createCheckpointSigner, createSignatureVerifier } from '../../src/node/index.ts';
 import { type Argument, type CallArg, type Command, encodeTransactionData } from '../../src/transaction-data.ts';
 import { coinOf, SUI_COIN_TYPE } from '../../src/type-constants.ts';
@@ -69,6 +70,12 @@ export const trustingBls: LedgerModules['bls'] = {
   compressPublicKey: (key) => key.slice(0, 48),
 };
 
+/** Believes every Ed25519 signature at once: for tests that need to know when a transaction is on its way. */
+export const trustingVerifier: SignatureVerifier = {
+  signer: (_bytes, signature) =>
+    Promise.resolve(new Ed25519PublicKey(signature.slice(65)).toSuiAddress() as SuiAddress),
+};
+
 const geneses = new Map<string, CreatedGenesis>();
 
 /** Genesis of a configuration; made once per test process. */
@@ -97,6 +104,7 @@ export async function openWorld(
     bls?: Pick<Bls, 'verifyAggregate' | 'compressPublicKey'>;
     ledger?: Omit<LedgerOptions, 'genesis'>;
     clock?: Clock;
+    signatures?: SignatureVerifier;
   } = {},
 ): Promise<World> {
   const genesis = genesisOf(options.config);
@@ -104,7 +112,13 @@ export async function openWorld(
   const time = createVirtualTime({ startMs: START_MS });
   const ledger = await Ledger.open(
     { genesis, ...options.ledger },
-    { store, clock: options.clock ?? time, bls: options.bls ?? trustingBls, signatures: verifier, signer: ledgerSigner },
+    {
+      store,
+      clock: options.clock ?? time,
+      bls: options.bls ?? trustingBls,
+      signatures: options.signatures ?? verifier,
+      signer: ledgerSigner,
+    },
   );
   return { ledger, genesis, store, time, walType: `${genesis.walPackageId}::wal::WAL` };
 }
@@ -260,7 +274,9 @@ export function transactionOf(
 
 export async function sign(bytes: Uint8Array, ...signers: Ed25519Keypair[]): Promise<Uint8Array[]> {
   const unique = new Map(signers.map((keys) => [addressOf(keys), keys]));
-  return Promise.all([...unique.values()].map(async (keys) => fromBase64((await keys.signTransaction(bytes)).signature)));
+  return Promise.all(
+    [...unique.values()].map(async (keys) => fromBase64((await keys.signTransaction(bytes)).signature)),
+  );
 }
 
 /** Executes a program; resolves to its record whether it succeeded or not. */

@@ -4,6 +4,7 @@ import {
   type Axis,
   BATCH_CONTENT_TYPE,
   BCS_CONTENT_TYPE,
+  type BlobId,
   blobStatusToJson,
   decodeBatch,
   decodeBlobMetadata,
@@ -88,7 +89,7 @@ export class NodeRoutes {
   }
 
   answer(route: ServedRoute, call: Call): Answer | Promise<Answer> {
-    const { reads, symbols, health, confirmations } = this.#modules;
+    const { reads, health, confirmations } = this.#modules;
     switch (route.name) {
       case 'getMetadata':
         return bcsAnswer(reads.metadata(route.blobId));
@@ -111,9 +112,9 @@ export class NodeRoutes {
           .confirm(route, call.signal)
           .then((signed) => dataAnswer({ signed: signedMessageToJson(signed) }));
       case 'getRecoverySymbols':
-        return symbols.recovery(route, call.signal).then(bcsAnswer);
+        return this.#getRecoverySymbols(route, call);
       case 'getDecodingSymbols':
-        return symbols.decoding(route).then(bcsAnswer);
+        return this.#getDecodingSymbols(route, call);
       case 'postInconsistencyProof':
         return this.#postInconsistencyProof(route, call);
       case 'getBlobStatus':
@@ -212,6 +213,30 @@ export class NodeRoutes {
     // What is malformed from the beginning is refused as such, before the answer has begun.
     const first = await outcomes.next();
     return batchAnswer(encodeBatch(resume(first, outcomes)));
+  }
+
+  async #getRecoverySymbols(route: Route<'getRecoverySymbols'>, call: Call): Promise<Answer> {
+    const { symbols, committees } = this.#modules;
+    const { nShards } = committees.geometry;
+    const count = route.filter.kind === 'ids' ? route.filter.ids.length : committees.ownShards.length;
+    // One source sliver at a time, with its expansion to a symbol per shard.
+    await this.#reserveSymbols(route.blobId, 2 * nShards + Math.min(count, this.#limits.symbolsPerRequest), call);
+    return bcsAnswer(await symbols.recovery(route, call.signal));
+  }
+
+  async #getDecodingSymbols(route: Route<'getDecodingSymbols'>, call: Call): Promise<Answer> {
+    const { symbols, committees, reads } = this.#modules;
+    const { nShards } = committees.geometry;
+    const most = Math.floor(this.#limits.symbolAnswerBytes / Math.max(1, reads.symbolSize(route.blobId)));
+    // The symbols once by themselves and once in the answer, and one source sliver.
+    const count = 2 * Math.min(route.targets.length * committees.ownShards.length, most);
+    await this.#reserveSymbols(route.blobId, nShards + count, call);
+    return bcsAnswer(await symbols.decoding(route));
+  }
+
+  async #reserveSymbols(blobId: BlobId, count: number, call: Call): Promise<void> {
+    const { reads, admission } = this.#modules;
+    await admission.reserve(count * reads.symbolSize(blobId), call.lease, call.signal);
   }
 
   async #postInconsistencyProof(route: Route<'postInconsistencyProof'>, call: Call): Promise<Answer> {

@@ -3,8 +3,8 @@
  *
  * Invariants (Walrus node rules: blob info):
  * - `invalid` is terminal: no later event changes the row.
- * - Counts of deletable objects fall only when an object is deleted or collected; until an expired one is collected,
- *   `registeredUntil` and `certifiedUntil` mask it, so that nothing expired counts as registered.
+ * - Deletable objects are counted by end epoch, so an expired one stops counting in the epoch it ends, whether or not it
+ *   was collected yet, and collecting it changes no answer.
  * - References from storage pools live exactly as long as their pool, which one event extends for all of them: so the row keeps
  *   them by pool and asks for the pool's end.
  */
@@ -18,12 +18,11 @@ export interface PermanentReferences {
   readonly event: EventId;
 }
 
+/** The deletable objects that end in the same epoch. */
 export interface DeletableReferences {
+  readonly endEpoch: Epoch;
   readonly total: number;
   readonly certified: number;
-  /** Latest end seen among live objects; 0 when there are none. */
-  readonly registeredUntil: Epoch;
-  readonly certifiedUntil: Epoch;
 }
 
 export interface PoolReferences {
@@ -38,7 +37,7 @@ export interface BlobRow {
   readonly initialCertifiedEpoch?: Epoch;
   readonly permanentTotal?: PermanentReferences;
   readonly permanentCertified?: PermanentReferences;
-  readonly deletable: DeletableReferences;
+  readonly deletable: readonly DeletableReferences[];
   readonly pools: readonly PoolReferences[];
 }
 
@@ -52,10 +51,12 @@ export type BlobChange =
       readonly kind: 'certify' | 'extend';
       readonly deletable: boolean;
       readonly epoch: Epoch;
+      /** Where the object ended until now, and where it ends from now on. */
+      readonly oldEndEpoch: Epoch;
       readonly endEpoch: Epoch;
       readonly event: EventId;
     }
-  | { readonly kind: 'delete'; readonly wasCertified: boolean }
+  | { readonly kind: 'delete'; readonly endEpoch: Epoch; readonly wasCertified: boolean }
   | { readonly kind: 'pool-register'; readonly poolId: ObjectId }
   | { readonly kind: 'pool-certify'; readonly poolId: ObjectId; readonly epoch: Epoch }
   | { readonly kind: 'pool-delete'; readonly poolId: ObjectId; readonly wasCertified: boolean }
@@ -63,10 +64,7 @@ export type BlobChange =
 
 const NEVER = 0 as Epoch;
 
-export const emptyBlobRow: BlobRow = {
-  deletable: { total: 0, certified: 0, registeredUntil: NEVER, certifiedUntil: NEVER },
-  pools: [],
-};
+export const emptyBlobRow: BlobRow = { deletable: [], pools: [] };
 
 /** The row after one change. */
 export function applyChange(row: BlobRow, change: BlobChange, poolEnds: PoolEnds): BlobRow {
@@ -78,7 +76,10 @@ export function applyChange(row: BlobRow, change: BlobChange, poolEnds: PoolEnds
     case 'extend':
       return certify(row, change, poolEnds);
     case 'delete':
-      return withoutGap({ ...row, deletable: withoutObject(row.deletable, change.wasCertified) });
+      return withoutGap({
+        ...row,
+        deletable: countDeletable(row.deletable, change.endEpoch, -1, change.wasCertified ? -1 : 0),
+      });
     case 'pool-register':
       return { ...row, pools: countPool(row.pools, change.poolId, 1, 0) };
     case 'pool-certify':
@@ -97,9 +98,9 @@ export function applyChange(row: BlobRow, change: BlobChange, poolEnds: PoolEnds
 /** Whether the node owes the blob storage at `epoch`. */
 export function isRegistered(row: BlobRow, epoch: Epoch, poolEnds: PoolEnds): boolean {
   if (row.invalid !== undefined) return false;
-  const { permanentTotal, deletable } = row;
+  const { permanentTotal } = row;
   if (permanentTotal !== undefined && permanentTotal.endEpoch > epoch) return true;
-  if (deletable.total > 0 && deletable.registeredUntil > epoch) return true;
+  if (liveDeletable(row, epoch).some(({ total }) => total > 0)) return true;
   return livePools(row, epoch, poolEnds).some(({ total }) => total > 0);
 }
 
@@ -113,7 +114,13 @@ export function isCertified(row: BlobRow, epoch: Epoch, poolEnds: PoolEnds): boo
 /** The first epoch in which nothing holds the blob any more, as far as is known now. */
 export function endEpochOf(row: BlobRow, poolEnds: PoolEnds): Epoch {
   const ends = row.pools.map(({ poolId }) => poolEnds(poolId) ?? 0);
-  return Math.max(row.permanentTotal?.endEpoch ?? 0, row.deletable.registeredUntil, ...ends) as Epoch;
+  const deletable = row.deletable.map(({ endEpoch }) => endEpoch);
+  return Math.max(row.permanentTotal?.endEpoch ?? 0, ...deletable, ...ends) as Epoch;
+}
+
+/** Deletable objects that have not ended. */
+export function liveDeletable(row: BlobRow, epoch: Epoch): readonly DeletableReferences[] {
+  return row.deletable.filter(({ endEpoch }) => endEpoch > epoch);
 }
 
 /** References of pools that have not ended. */
@@ -122,9 +129,9 @@ export function livePools(row: BlobRow, epoch: Epoch, poolEnds: PoolEnds): reado
 }
 
 export function hasCertifiedReference(row: BlobRow, epoch: Epoch, poolEnds: PoolEnds): boolean {
-  const { permanentCertified, deletable } = row;
+  const { permanentCertified } = row;
   if (permanentCertified !== undefined && permanentCertified.endEpoch > epoch) return true;
-  if (deletable.certified > 0 && deletable.certifiedUntil > epoch) return true;
+  if (liveDeletable(row, epoch).some(({ certified }) => certified > 0)) return true;
   return livePools(row, epoch, poolEnds).some(({ certified }) => certified > 0);
 }
 
@@ -132,9 +139,7 @@ function register(row: BlobRow, change: Extract<BlobChange, { kind: 'register' }
   if (!change.deletable) {
     return { ...row, permanentTotal: addPermanent(row.permanentTotal, 1, change.endEpoch, change.event) };
   }
-  const { deletable } = row;
-  const registeredUntil = later(deletable.registeredUntil, change.endEpoch);
-  return { ...row, deletable: { ...deletable, total: deletable.total + 1, registeredUntil } };
+  return { ...row, deletable: countDeletable(row.deletable, change.endEpoch, 1, 0) };
 }
 
 function certify(
@@ -152,16 +157,9 @@ function certify(
     if (isNew) return { ...certified, permanentCertified };
     return { ...certified, permanentCertified, permanentTotal: addPermanent(row.permanentTotal, 0, endEpoch, event) };
   }
-  const { deletable } = row;
-  return {
-    ...certified,
-    deletable: {
-      total: deletable.total,
-      certified: deletable.certified + (isNew ? 1 : 0),
-      registeredUntil: isNew ? deletable.registeredUntil : later(deletable.registeredUntil, endEpoch),
-      certifiedUntil: later(deletable.certifiedUntil, endEpoch),
-    },
-  };
+  if (isNew) return { ...certified, deletable: countDeletable(row.deletable, endEpoch, 0, 1) };
+  const moved = countDeletable(row.deletable, change.oldEndEpoch, -1, -1);
+  return { ...certified, deletable: countDeletable(moved, endEpoch, 1, 1) };
 }
 
 function certifiedSince(row: BlobRow, epoch: Epoch, poolEnds: PoolEnds): Epoch {
@@ -180,15 +178,16 @@ function addPermanent(
   return { count: references.count + count, endEpoch: kept.endEpoch, event: kept.event };
 }
 
-function withoutObject(deletable: DeletableReferences, wasCertified: boolean): DeletableReferences {
-  const total = Math.max(0, deletable.total - 1);
-  const certified = wasCertified ? Math.max(0, deletable.certified - 1) : deletable.certified;
-  return {
-    total,
-    certified,
-    registeredUntil: total === 0 ? NEVER : deletable.registeredUntil,
-    certifiedUntil: certified === 0 ? NEVER : deletable.certifiedUntil,
-  };
+function countDeletable(
+  deletable: readonly DeletableReferences[],
+  endEpoch: Epoch,
+  total: number,
+  certified: number,
+): readonly DeletableReferences[] {
+  const known = deletable.find((references) => references.endEpoch === endEpoch) ?? { total: 0, certified: 0 };
+  const changed = { endEpoch, total: known.total + total, certified: known.certified + certified };
+  const others = deletable.filter((references) => references.endEpoch !== endEpoch);
+  return changed.total <= 0 ? others : [...others, changed];
 }
 
 function countPool(
@@ -205,11 +204,7 @@ function countPool(
 
 /** A blob that lost its last certified reference is not certified any more. */
 function withoutGap(row: BlobRow): BlobRow {
-  const certified =
-    (row.permanentCertified?.count ?? 0) + row.deletable.certified + row.pools.reduce((sum, p) => sum + p.certified, 0);
+  const counts = [...row.deletable, ...row.pools].map(({ certified }) => certified);
+  const certified = counts.reduce((sum, count) => sum + count, row.permanentCertified?.count ?? 0);
   return certified > 0 ? row : { ...row, initialCertifiedEpoch: undefined };
-}
-
-function later(a: Epoch, b: Epoch): Epoch {
-  return a > b ? a : b;
 }

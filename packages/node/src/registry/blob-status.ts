@@ -1,6 +1,6 @@
 /** The status of a blob as the node reports it, from its aggregate row (Walrus node rules: BlobStatus). */
 import type { BlobStatus, DeletableCounts, Epoch } from '@floe/protocol';
-import { type BlobRow, hasCertifiedReference, livePools, type PoolEnds } from './blob-row.ts';
+import { type BlobRow, hasCertifiedReference, liveDeletable, livePools, type PoolEnds } from './blob-row.ts';
 
 /** Evaluated at `epoch`; no row means that the ledger never mentioned the blob. */
 export function blobStatusOf(row: BlobRow | undefined, epoch: Epoch, poolEnds: PoolEnds): BlobStatus {
@@ -26,12 +26,10 @@ export function blobStatusOf(row: BlobRow | undefined, epoch: Epoch, poolEnds: P
 
 /** References from storage pools count as deletable, whatever they were registered as. */
 function countDeletable(row: BlobRow, epoch: Epoch, poolEnds: PoolEnds): DeletableCounts {
-  const { deletable } = row;
-  let total = deletable.registeredUntil > epoch ? deletable.total : 0;
-  let certified = deletable.certifiedUntil > epoch ? deletable.certified : 0;
-  for (const pool of livePools(row, epoch, poolEnds)) {
-    total += pool.total;
-    certified += pool.certified;
+  let [total, certified] = [0, 0];
+  for (const references of [...liveDeletable(row, epoch), ...livePools(row, epoch, poolEnds)]) {
+    total += references.total;
+    certified += references.certified;
   }
   return { total, certified };
 }

@@ -108,7 +108,14 @@ export class RegistryChanges {
     if (event.kind === 'BlobCertified') {
       this.#objects.set(objectId, { ...object, certifiedEpoch, endEpoch: event.endEpoch, event: id });
       const kind = isExtension ? 'extend' : 'certify';
-      this.#change(blobId, { kind, deletable, epoch, endEpoch: event.endEpoch, event: id });
+      this.#change(blobId, {
+        kind,
+        deletable,
+        epoch,
+        oldEndEpoch: object.endEpoch ?? event.endEpoch,
+        endEpoch: event.endEpoch,
+        event: id,
+      });
     } else {
       this.#objects.set(objectId, { ...object, certifiedEpoch, event: id });
       this.#change(blobId, { kind: 'pool-certify', poolId: event.storagePoolId, epoch });
@@ -116,16 +123,20 @@ export class RegistryChanges {
   }
 
   #delete(event: EventOf<'BlobDeleted' | 'PooledBlobDeleted'>, id: EventId): void {
-    const { blobId, objectId, wasCertified } = event;
+    const { blobId, objectId } = event;
     const object = this.#knownObject(event, id);
+    const wasCertified = object.certifiedEpoch !== undefined;
     if (event.kind === 'BlobDeleted' && !object.deletable) {
       throw contradiction(event, id, `object ${objectId} is permanent`);
+    }
+    if (event.wasCertified !== wasCertified) {
+      throw contradiction(event, id, `object ${objectId} was ${wasCertified ? '' : 'not '}certified`);
     }
     this.#objects.set(objectId, undefined);
     this.#change(
       blobId,
       event.kind === 'BlobDeleted'
-        ? { kind: 'delete', wasCertified }
+        ? { kind: 'delete', endEpoch: object.endEpoch ?? event.endEpoch, wasCertified }
         : { kind: 'pool-delete', poolId: event.storagePoolId, wasCertified },
     );
   }

@@ -71,11 +71,9 @@ export function encodeBlobRow(row: BlobRow): Uint8Array {
     .optional(row.initialCertifiedEpoch, (out, epoch) => out.u32(epoch))
     .optional(row.permanentTotal, writePermanent)
     .optional(row.permanentCertified, writePermanent)
-    .u32(row.deletable.total)
-    .u32(row.deletable.certified)
-    .u32(row.deletable.registeredUntil)
-    .u32(row.deletable.certifiedUntil)
-    .u32(row.pools.length);
+    .u32(row.deletable.length);
+  for (const { endEpoch, total, certified } of row.deletable) writer.u32(endEpoch).u32(total).u32(certified);
+  writer.u32(row.pools.length);
   for (const pool of row.pools) writer.raw(objectIdBytes(pool.poolId)).u32(pool.total).u32(pool.certified);
   return writer.done();
 }
@@ -87,12 +85,11 @@ export function decodeBlobRow(bytes: Uint8Array): BlobRow {
     initialCertifiedEpoch: reader.optional((input) => input.u32() as Epoch),
     permanentTotal: reader.optional(readPermanent),
     permanentCertified: reader.optional(readPermanent),
-    deletable: {
+    deletable: Array.from({ length: reader.u32() }, () => ({
+      endEpoch: reader.u32() as Epoch,
       total: reader.u32(),
       certified: reader.u32(),
-      registeredUntil: reader.u32() as Epoch,
-      certifiedUntil: reader.u32() as Epoch,
-    },
+    })),
     pools: Array.from({ length: reader.u32() }, () => ({
       poolId: objectIdFromBytes(reader.raw(32)),
       total: reader.u32(),

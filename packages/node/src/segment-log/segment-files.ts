@@ -46,7 +46,7 @@ export class OpenFiles {
       return await work(await file.handle);
     } catch (error) {
       // Whatever went wrong, the next reader starts with a fresh handle.
-      this.drop(path, file);
+      this.#drop(path, file);
       throw error;
     } finally {
       file.users -= 1;
@@ -61,9 +61,8 @@ export class OpenFiles {
     await Promise.all(files.map(closeQuietly));
   }
 
-  /** Forgets a file, so that it is opened anew. */
-  drop(path: string, file = this.#files.get(path)): void {
-    if (file === undefined) return;
+  /** Forgets a file, so that it is opened anew; its last user closes it. */
+  #drop(path: string, file: OpenFile): void {
     if (this.#files.get(path) === file) this.#files.delete(path);
     file.dropped = true;
   }

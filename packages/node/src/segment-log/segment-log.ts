@@ -13,6 +13,7 @@
 import { crc32c } from '@floe/kernels';
 import {
   type Counter,
+  deferred,
   type FileSystem,
   isFloeError,
   type KeyValueStore,
@@ -62,6 +63,7 @@ interface PendingRecord {
   readonly key: SliverKey;
   readonly endEpoch: Epoch;
   readonly payload: Uint8Array;
+  readonly payloadCrc: number;
   /** For a removal because of damage: where the damaged record is. */
   readonly damaged?: IndexEntry;
   readonly settle: (error?: unknown) => void;
@@ -88,6 +90,8 @@ export class SegmentLog implements SliverStore {
   readonly #settingAside = new Set<string>();
   readonly #queue: PendingRecord[] = [];
   #queuedBytes = 0;
+  /** Resolves when a batch has left the queue. */
+  #room: ReturnType<typeof deferred<void>> | undefined;
   #nextSequence: number;
   #loop: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
@@ -152,12 +156,7 @@ export class SegmentLog implements SliverStore {
       await first;
       return 'existing';
     }
-    const { commitQueueBytes: maxBytes } = this.#options.limits;
-    // A put that finds the queue empty is taken whatever its size.
-    if (this.#queuedBytes > 0 && this.#queuedBytes + payload.length > maxBytes) {
-      throw errors.STORE_QUEUE_FULL({ queuedBytes: this.#queuedBytes, maxBytes });
-    }
-    const done = this.#enqueue({ kind: 'sliver', key, endEpoch, payload });
+    const done = this.#whenRoom({ kind: 'sliver', key, endEpoch, payload });
     this.#underWay.set(text, done);
     try {
       await done;
@@ -217,7 +216,20 @@ export class SegmentLog implements SliverStore {
     if (this.#closed !== undefined) throw errors.STORE_CLOSED({ store: 'the sliver store' });
   }
 
-  #enqueue(record: Omit<PendingRecord, 'settle'>): Promise<void> {
+  /** Queues the record as soon as what waits before it leaves room. One that finds the queue empty is taken whatever its size. */
+  async #whenRoom(record: Omit<PendingRecord, 'settle' | 'payloadCrc'>): Promise<void> {
+    const { commitQueueBytes } = this.#options.limits;
+    while (this.#queuedBytes > 0 && this.#queuedBytes + record.payload.length > commitQueueBytes) {
+      this.#room ??= deferred();
+      await this.#room.promise;
+      this.#checkOpen();
+    }
+    await this.#enqueue(record);
+  }
+
+  #enqueue(record: Omit<PendingRecord, 'settle' | 'payloadCrc'>): Promise<void> {
+    // Here and not in the batch, whose checksums together would keep the event loop busy for long.
+    const payloadCrc = crc32c(record.payload);
     return new Promise((resolve, reject) => {
       this.#queuedBytes += record.payload.length;
       const settle = (error?: unknown): void => {
@@ -225,7 +237,7 @@ export class SegmentLog implements SliverStore {
         if (error === undefined) resolve();
         else reject(error as Error);
       };
-      this.#queue.push({ ...record, settle });
+      this.#queue.push({ ...record, payloadCrc, settle });
       this.#loop ??= this.#run();
     });
   }
@@ -233,7 +245,11 @@ export class SegmentLog implements SliverStore {
   async #run(): Promise<void> {
     // Let the callers of this tick queue theirs too: they share the first sync.
     await Promise.resolve();
-    while (this.#queue.length > 0) await this.#commit(this.#takeBatch());
+    while (this.#queue.length > 0) {
+      await this.#commit(this.#takeBatch());
+      this.#room?.resolve();
+      this.#room = undefined;
+    }
     this.#loop = undefined;
   }
 
@@ -274,8 +290,8 @@ export class SegmentLog implements SliverStore {
   async #commitBucket(bucket: Epoch, records: readonly OrderedRecord[]): Promise<void> {
     const parts: Uint8Array[] = [];
     const headers: RecordHeader[] = [];
-    for (const { kind, key, endEpoch, payload, sequence } of records) {
-      const header = { kind, key, endEpoch, payloadSize: payload.length, payloadCrc: crc32c(payload), sequence };
+    for (const { kind, key, endEpoch, payload, payloadCrc, sequence } of records) {
+      const header = { kind, key, endEpoch, payloadSize: payload.length, payloadCrc, sequence };
       headers.push(header);
       parts.push(encodeRecordHeader(header, this.#options.storeTag), payload);
     }

@@ -46,6 +46,7 @@ export async function serveHttp(handler: HttpHandler, options: ServeOptions): Pr
   const listener = requestListener(handler, options);
   server.on('request', (incoming, outgoing) => void listener(incoming, outgoing));
   watchIdleSockets(server, options.idleTimeoutMs ?? LIMITS.serverIdleTimeoutMs);
+  const silent = silentSockets(server);
   await listen(server, options);
   const { port } = server.address() as AddressInfo;
   let closing: Promise<void> | undefined;
@@ -53,7 +54,7 @@ export async function serveHttp(handler: HttpHandler, options: ServeOptions): Pr
     url: `http://${reachableHost(options.host)}:${port}`,
     port,
     async close(graceMs = 5_000) {
-      closing ??= closeServer(server, graceMs);
+      closing ??= closeServer(server, silent, graceMs);
       await closing;
     },
   };
@@ -135,6 +136,7 @@ async function writeStream(
   // An iterator that waits for something of its own hears here that nobody waits for it any more.
   const leave = (): void => void Promise.resolve(iterator.return?.()).catch(() => undefined);
   outgoing.once('close', leave);
+  if (outgoing.destroyed) leave();
   try {
     for (;;) {
       const next = await iterator.next();
@@ -179,12 +181,13 @@ function watchIdleSockets(server: Server, idleTimeoutMs: number): void {
   });
   server.on('timeout', (socket: Socket) => {
     const exchange = exchanges.get(socket);
+    // A body that waits here to be read, its client can do nothing about.
+    const owesBody = exchange?.incoming.complete === false && exchange.incoming.readableLength === 0;
     const clientsTurn =
-      exchange === undefined ||
-      exchange.outgoing.writableFinished ||
-      !exchange.incoming.complete ||
-      exchange.outgoing.writableNeedDrain;
+      exchange === undefined || exchange.outgoing.writableFinished || owesBody || exchange.outgoing.writableNeedDrain;
     if (clientsTurn) socket.destroy();
+    // Its turn may come while nothing moves, and a timeout is told only once.
+    else socket.setTimeout(idleTimeoutMs);
   });
 }
 
@@ -202,14 +205,35 @@ function listen(server: Server, { host, port }: ServeOptions): Promise<void> {
   });
 }
 
-function closeServer(server: Server, graceMs: number): Promise<void> {
+/**
+ * Connections that have not sent a whole request yet. Node's http waits for their first request also while it closes, and
+ * clients such as undici open connections in advance.
+ */
+function silentSockets(server: Server): ReadonlySet<Socket> {
+  const silent = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    silent.add(socket);
+    socket.once('close', () => silent.delete(socket));
+  });
+  server.on('request', (incoming: IncomingMessage) => silent.delete(incoming.socket));
+  return silent;
+}
+
+/** How often a closing server looks for connections that became idle. */
+const SWEEP_MS = 10;
+
+function closeServer(server: Server, silent: ReadonlySet<Socket>, graceMs: number): Promise<void> {
   return new Promise((resolve) => {
     const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+    // A kept-alive connection becomes idle only after its response ended.
+    const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
     server.close(() => {
       clearTimeout(cut);
+      clearInterval(sweep);
       resolve();
     });
     server.closeIdleConnections();
+    for (const socket of silent) socket.destroy();
   });
 }
 

@@ -4,5 +4,5 @@ export { serveHttp, type ServeOptions } from './http-server.ts';
 export { type LmdbStoreOptions, openLmdbStore } from './lmdb-store.ts';
 export { createLogger, type LoggerOptions } from './logger.ts';
 export { createMetrics, type RenderedMetrics } from './metrics.ts';
-export { systemClock, systemRng, systemScheduler } from './time.ts';
+export { holdingScheduler, systemClock, systemRng, systemScheduler } from './time.ts';
 export { createUndiciTransport, type UndiciTransportOptions } from './undici-transport.ts';

@@ -8,6 +8,8 @@
  *   the event loop, and those that come while a commit is under way, share a commit.
  * - Reads are synchronous on the memory map; keep large values elsewhere, a cold page blocks the event loop.
  */
+import { existsSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { toHex, utf8 } from '../bytes.ts';
@@ -20,6 +22,7 @@ import {
   storeErrors,
 } from '../key-value-store.ts';
 import { LIMITS } from '../limits.ts';
+import { nodeFileSystem } from './file-system.ts';
 
 export interface LmdbStoreOptions {
   /** Made when absent. Only one process, and one store in it, may have it open. */
@@ -33,6 +36,9 @@ type Table = Database<Uint8Array, Uint8Array>;
 
 const CHECKSUM_BYTES = 4;
 
+/** A write that failed with less than this free failed because the disk is full. */
+const FULL_BELOW_BYTES = 16 * 2 ** 20;
+
 /**
  * Address space only: an environment with 8 small tables takes 0.4 MiB of memory whatever this is. At 100 stores in a
  * process it comes to 1.6 of the 128 TiB that a process has.
@@ -41,10 +47,15 @@ const MAP_BYTES = 16 * 2 ** 30;
 
 /** Opens a store, making its directory when there is none. Close it before the process ends. */
 export async function openLmdbStore(options: LmdbStoreOptions): Promise<KeyValueStore> {
+  const { directory } = options;
   try {
-    return new LmdbStore(options);
+    const isNew = !existsSync(join(directory, 'data.mdb'));
+    const store = new LmdbStore(options);
+    // LMDB syncs what is in its file, not that the file is there.
+    if (isNew) for (const path of [directory, dirname(resolve(directory))]) await nodeFileSystem.syncDirectory(path);
+    return store;
   } catch (error) {
-    throw storeErrors.STORE_FAILED({ store: options.directory, operation: 'open', reason: messageOf(error) }, error);
+    throw storeErrors.STORE_FAILED({ store: directory, operation: 'open', reason: messageOf(error) }, error);
   }
 }
 
@@ -66,6 +77,8 @@ class LmdbStore implements KeyValueStore {
       encoding: 'binary',
       keyEncoding: 'binary',
       overlappingSync: false,
+      // Its promise of a turn's batch is nobody's: were it to reject, on a full disk, the process would end.
+      eventTurnBatching: false,
       // The default page size of the machine differs (16 KiB on Apple's), and so would the file's format.
       pageSize: 4096,
       mapSize: options.mapSizeBytes ?? MAP_BYTES,
@@ -177,8 +190,13 @@ class LmdbStore implements KeyValueStore {
       (reason: unknown) => reason,
     );
     const reason = messageOf(cause);
-    if (/No space left|MDB_MAP_FULL|ENOSPC|quota/i.test(reason)) {
-      return storeErrors.STORE_FULL({ store: this.#directory, reason }, cause);
+    const freeBytes = await nodeFileSystem.freeBytes(this.#directory).catch(() => Number.POSITIVE_INFINITY);
+    // A write that a full disk cuts short looks like any other failure of the disk to LMDB.
+    if (freeBytes < FULL_BELOW_BYTES || /No space left|MDB_MAP_FULL|quota/i.test(reason)) {
+      return storeErrors.STORE_FULL(
+        { store: this.#directory, reason: `${freeBytes} bytes are free (${reason})` },
+        cause,
+      );
     }
     return storeErrors.STORE_FAILED({ store: this.#directory, operation: 'write', reason }, cause);
   }

@@ -2,7 +2,7 @@
  * HTTP client on `fetch`, for browsers and for whatever else looks like `fetch`. Timeouts as in the port: silence of
  * the peer only.
  */
-import { concatBytes } from '../bytes.ts';
+import { joinBytes } from '../bytes.ts';
 import { httpErrors, type HttpBody, type HttpRequest, type HttpResponse, type HttpTransport } from '../http.ts';
 import { LIMITS } from '../limits.ts';
 import type { Scheduler } from '../time.ts';
@@ -83,7 +83,7 @@ class Exchange {
     if (this.#modules.streamUploads) return streamOf(body);
     const parts: Uint8Array[] = [];
     for await (const part of body) parts.push(part);
-    return concatBytes(...parts);
+    return joinBytes(parts);
   }
 
   async *#chunks(response: Response): AsyncGenerator<Uint8Array, void, undefined> {
@@ -115,7 +115,7 @@ class Exchange {
       if (size > maxBytes) throw httpErrors.RESPONSE_TOO_LARGE({ method, url, maxBytes });
       parts.push(chunk);
     }
-    return concatBytes(...parts);
+    return joinBytes(parts);
   }
 
   /** Waits for the peer no longer than the timeout, and not at all once the request is given up. */

@@ -114,6 +114,34 @@ describe('the HTTP server', () => {
     expect(await waiting).toContain('patience');
   });
 
+  it('does not cut a client whose body waits for the handler, unless it stops once that reads', async () => {
+    const release = deferred<void>();
+    const outcomes: unknown[] = [];
+    const server = await serve(
+      async (request) => {
+        if (request.url.endsWith('/waiting')) await release.promise;
+        const body = await readBody(request, 10_000_000).catch((error: unknown) => error);
+        outcomes.push(body instanceof Uint8Array ? body.length : body);
+        return new Response('patience');
+      },
+      { idleTimeoutMs: 50 },
+    );
+    const head = (path: string, size: number) =>
+      `PUT ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: ${size}\r\n\r\n`;
+    const whole = everything(await raw(server, head('/waiting', 4_000_000) + 'x'.repeat(4_000_000)));
+    const part = await raw(server, `${head('/waiting', 100)}part`);
+    const cut = once(part, 'close');
+    // Whoever came last is cut last: the others have been silent for longer by then.
+    const silent = await raw(server, `${head('/', 100)}part`);
+    await once(silent, 'close');
+    release.resolve();
+    expect(await whole).toContain('patience');
+    await cut;
+    const truncated = expect.objectContaining({ code: 'BODY_TRUNCATED' }) as unknown;
+    await expect.poll(() => outcomes).toHaveLength(3);
+    expect(outcomes).toEqual(expect.arrayContaining([truncated, 4_000_000, truncated]));
+  });
+
   it('turns away what is more than it works on at once', async () => {
     const release = deferred<void>();
     const server = await serve(
@@ -169,7 +197,8 @@ describe('the HTTP server', () => {
     });
     const answer = everything(await raw(server, 'GET / HTTP/1.1\r\nhost: x\r\n\r\n'));
     await started.promise;
-    const closed = server.close();
+    // The grace is longer than the test may take: closing must not wait for it.
+    const closed = server.close(600_000);
     const late = connect(server.port, '127.0.0.1');
     expect(((await once(late, 'error')) as [NodeJS.ErrnoException])[0].code).toBe('ECONNREFUSED');
     release.resolve();

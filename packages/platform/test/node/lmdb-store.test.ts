@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -110,6 +112,51 @@ describe('a store on LMDB', () => {
     }
     expect(equalBytes(store.get('t', new Uint8Array([3])) as Uint8Array, value)).toBe(true);
     expect(store.count('t')).toBe(12);
+  });
+});
+
+const canMount =
+  process.platform === 'linux' &&
+  (() => {
+    const probe = mkdtempSync(join(tmpdir(), 'floe-mount-'));
+    const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', probe]);
+    if (status === 0) spawnSync('umount', [probe]);
+    rmSync(probe, { recursive: true });
+    return status === 0;
+  })();
+
+describe.skipIf(!canMount)('a store on a full disk', () => {
+  it('says that it is full, loses nothing, and takes writes again once there is room', async () => {
+    const volume = await mkdtemp(join(tmpdir(), 'floe-full-'));
+    expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', volume]).status).toBe(0);
+    try {
+      const directory = join(volume, 'store');
+      const store = await openLmdbStore({ directory });
+      const put = (index: number) =>
+        store.write([
+          { kind: 'put', table: 't', key: new Uint8Array([index]), value: new Uint8Array(500_000).fill(index) },
+        ]);
+      let stored = 0;
+      const failure = await (async () => {
+        for (; ; stored += 1) await put(stored);
+      })().catch((error: unknown) => error);
+      expect(failure).toMatchObject({ code: 'STORE_FULL', kind: 'exhausted' });
+      expect(stored).toBeGreaterThan(2);
+      await Promise.all(
+        [put(100), put(101)].map((write) => expect(write).rejects.toMatchObject({ code: 'STORE_FULL' })),
+      );
+      expect(store.count('t')).toBe(stored);
+      expect(spawnSync('mount', ['-o', 'remount,size=6m', volume]).status).toBe(0);
+      await put(stored);
+      await store.close();
+      const again = await openLmdbStore({ directory });
+      for (const [key, value] of again.entries('t')) expect(value[499_999]).toBe(key[0]);
+      expect(again.count('t')).toBe(stored + 1);
+      await again.close();
+    } finally {
+      spawnSync('umount', [volume]);
+      await rm(volume, { recursive: true });
+    }
   });
 });
 

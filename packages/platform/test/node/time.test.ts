@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { systemClock, systemScheduler } from '../../src/node/time.ts';
+import { holdingScheduler, systemClock, systemScheduler } from '../../src/node/time.ts';
 
 describe('system time', () => {
   it('sleeps at least as long as asked', async () => {
@@ -34,5 +34,16 @@ describe('system time', () => {
     const script = `import { systemScheduler } from ${JSON.stringify(index)}; systemScheduler.sleep(600_000).then(() => {});`;
     const { status } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { timeout: 20_000 });
     expect(status).toBe(0);
+  });
+
+  it('keeps a process alive while someone sleeps on the holding scheduler, and no longer', async () => {
+    const index = fileURLToPath(new URL('../../dist/node/index.js', import.meta.url));
+    const script = `import { holdingScheduler } from ${JSON.stringify(index)}; await holdingScheduler.sleep(30); process.stdout.write('woke');`;
+    const { status, stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { timeout: 20_000 });
+    expect([status, String(stdout)]).toEqual([0, 'woke']);
+    const controller = new AbortController();
+    const sleep = holdingScheduler.sleep(1_000_000, controller.signal);
+    controller.abort(new Error('up'));
+    await expect(sleep).rejects.toThrow('up');
   });
 });

@@ -2,11 +2,15 @@
 import { equalBytes } from '@floe/platform';
 import { GrpcTypes } from '@mysten/sui/grpc';
 import type { CheckpointRecord, LedgerApi, TransactionRecord } from '../../api.ts';
+import { encodeContents } from '../../checkpoint-codec.ts';
 import { rpcErrors } from '../errors.ts';
 import { type FieldMask, applyFieldMask, maskOf, selects } from '../field-mask.ts';
 import { renderGasUsed } from './effects.ts';
 import { renderExecuted, renderSignature } from './transactions.ts';
 import { digestText, renderTimestamp } from './values.ts';
+
+/** Version of Sui's `CheckpointContents` that the ledger writes. */
+const CONTENTS_VERSION = 1;
 
 /** Fields that `GetCheckpoint` returns when the request has no mask. */
 export const checkpointDefaults = ['sequence_number', 'digest'] as const;
@@ -17,6 +21,7 @@ export function renderCheckpoint(ledger: LedgerApi, record: CheckpointRecord, ma
     sequenceNumber: record.sequence,
     digest: digestText(record.digest),
     summary: selects(mask, 'summary') ? renderSummary(record) : undefined,
+    // The ledger's one Ed25519 signature stands where Sui has its validators' aggregate.
     signature: { epoch: record.epoch, signature: record.signature },
     contents: selects(mask, 'contents') ? renderContents(ledger, record, mask) : undefined,
     transactions: [],
@@ -80,9 +85,10 @@ function renderSummary(record: CheckpointRecord): GrpcTypes.CheckpointSummary {
     previousDigest: record.previousDigest === undefined ? undefined : digestText(record.previousDigest),
     epochRollingGasCostSummary: renderGasUsed(record.gasTotals),
     timestamp: renderTimestamp(record.timestampMs),
+    // The Merkle root of all objects stands where Sui commits to its live object set.
     commitments: [
       {
-        kind: GrpcTypes.CheckpointCommitment_CheckpointCommitmentKind.CHECKPOINT_ARTIFACTS,
+        kind: GrpcTypes.CheckpointCommitment_CheckpointCommitmentKind.ECMH_LIVE_OBJECT_SET,
         digest: digestText(record.stateRoot),
       },
     ],
@@ -90,14 +96,20 @@ function renderSummary(record: CheckpointRecord): GrpcTypes.CheckpointSummary {
 }
 
 function renderContents(ledger: LedgerApi, record: CheckpointRecord, mask: FieldMask): GrpcTypes.CheckpointContents {
-  const withSignatures = selects(mask, 'contents', 'transactions', 'signatures');
+  const withBytes = selects(mask, 'contents', 'bcs');
+  const withSignatures = withBytes || selects(mask, 'contents', 'transactions', 'signatures');
+  const entries = record.transactions.map(({ digest, effectsDigest }) => {
+    const signatures = withSignatures ? transactionOf(ledger, digest).signatures : [];
+    return { digest, effectsDigest, signatures };
+  });
   return {
+    bcs: withBytes ? { name: 'CheckpointContents', value: encodeContents(entries) } : undefined,
     digest: digestText(record.contentDigest),
-    version: 1,
-    transactions: record.transactions.map((entry) => ({
-      transaction: digestText(entry.digest),
-      effects: digestText(entry.effectsDigest),
-      signatures: withSignatures ? transactionOf(ledger, entry.digest).signatures.map(renderSignature) : [],
+    version: CONTENTS_VERSION,
+    transactions: entries.map(({ digest, effectsDigest, signatures }) => ({
+      transaction: digestText(digest),
+      effects: digestText(effectsDigest),
+      signatures: signatures.map(renderSignature),
       addressAliasesVersions: [],
     })),
   };

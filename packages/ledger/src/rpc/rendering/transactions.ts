@@ -45,7 +45,7 @@ export function renderExecuted(
 }
 
 /** A transaction with its BCS and every input and command. */
-export function renderTransaction(data: TransactionData, bytes: Uint8Array, digest: string): GrpcTypes.Transaction {
+function renderTransaction(data: TransactionData, bytes: Uint8Array, digest: string): GrpcTypes.Transaction {
   return {
     bcs: { name: 'TransactionData', value: bytes },
     digest,

@@ -1,0 +1,102 @@
+/** Stand-ins for the client: what the gateway's tests are about is HTTP, not storage. */
+import { clientErrors, type FloeClient, type NewlyCreated, type OpenBlob, type Signer } from '@floe/client';
+import type { BlobObject } from '@floe/contracts';
+import { type BlobId, blobIdFromBytes, type Epoch, type Frost, parseObjectId } from '@floe/protocol';
+
+export const BLOB_ID = blobIdFromBytes(new Uint8Array(32).fill(7));
+export const OTHER_BLOB_ID = blobIdFromBytes(new Uint8Array(32).fill(8));
+export const OBJECT_ID = parseObjectId('0xb10b');
+export const SIGNER_ADDRESS = parseObjectId('0xfee');
+
+/** Only its address is ever asked for. */
+export const SIGNER = { toSuiAddress: () => SIGNER_ADDRESS } as unknown as Signer;
+
+/** A client that has `methods` and nothing else. */
+export function fakeClient(methods: Partial<FloeClient>): FloeClient {
+  return methods as FloeClient;
+}
+
+export interface FakeBlob extends OpenBlob {
+  /** Ranges that were asked for. */
+  readonly asked: { start: number; end: number | undefined; consistency: string | undefined }[];
+  /** Parts that were taken. */
+  taken: number;
+  /** Streams that were not read to their end. */
+  dropped: number;
+}
+
+/** A blob of `bytes` in parts of `partBytes`; fails with `error` instead of part number `failAtPart`. */
+export function fakeBlob(
+  bytes: Uint8Array,
+  options: { partBytes?: number; failAtPart?: number; error?: Error; before?: () => Promise<void> } = {},
+): FakeBlob {
+  const { partBytes = 10, failAtPart, error = new Error('lost') } = options;
+  const blob: FakeBlob = {
+    blobId: BLOB_ID,
+    sizeBytes: bytes.length,
+    asked: [],
+    taken: 0,
+    dropped: 0,
+    read: () => Promise.reject(new Error('the gateway streams')),
+    async *stream({ range, consistency } = {}) {
+      blob.asked.push({ start: range?.start ?? 0, end: range?.end, consistency });
+      const wanted = bytes.subarray(range?.start, range?.end);
+      let ended = false;
+      try {
+        for (let at = 0, part = 0; at < wanted.length; at += partBytes, part += 1) {
+          await options.before?.();
+          if (part === failAtPart) throw error;
+          blob.taken += 1;
+          yield wanted.subarray(at, at + partBytes);
+        }
+        ended = true;
+      } finally {
+        if (!ended) blob.dropped += 1;
+      }
+    },
+  };
+  return blob;
+}
+
+/** A client that has one blob, under {@link BLOB_ID}. */
+export function clientWith(blob: OpenBlob, methods: Partial<FloeClient> = {}): FloeClient {
+  return fakeClient({
+    open: (blobId) =>
+      blobId === BLOB_ID ? Promise.resolve(blob) : Promise.reject(clientErrors.BLOB_NOT_FOUND({ blobId })),
+    ...methods,
+  });
+}
+
+export const BLOB_OBJECT = {
+  objectId: OBJECT_ID,
+  blobId: BLOB_ID,
+  sizeBytes: 17,
+  registeredEpoch: 3 as Epoch,
+  certifiedEpoch: 3 as Epoch,
+  startEpoch: 3 as Epoch,
+  endEpoch: 5 as Epoch,
+  deletable: true,
+  storage: { objectId: parseObjectId('0x5703'), sizeBytes: 66_034_000n },
+} as unknown as BlobObject;
+
+export function newlyCreated(blobId: BlobId = BLOB_ID): NewlyCreated {
+  return {
+    kind: 'newlyCreated',
+    blobId,
+    sizeBytes: 17,
+    encodedLength: 66_034_000,
+    endEpoch: 5 as Epoch,
+    timings: {},
+    objectId: OBJECT_ID,
+    blobObject: BLOB_OBJECT,
+    operation: { kind: 'registerFromScratch', encodedLength: 66_034_000, epochsAhead: 2 },
+    cost: 132_300n as Frost,
+  };
+}
+
+/** `size` bytes, each of its own position. */
+export function pattern(size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  for (let i = 0; i < size; i += 1) bytes[i] = i * 31 + (i >> 8);
+  return bytes;
+}
