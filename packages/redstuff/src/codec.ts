@@ -37,6 +37,11 @@ export interface EncodeOptions extends CodecOptions {
   readonly lend?: boolean;
 }
 
+export interface DecodeOptions extends CodecOptions {
+  /** Where the blob goes, of its length; new memory by default. */
+  readonly into?: Uint8Array;
+}
+
 /** A blob's slivers and metadata. Systematic primary slivers are views of the blob, unless memory was given. */
 export interface EncodedBlob {
   readonly verified: VerifiedMetadata;
@@ -65,7 +70,7 @@ export interface Codec {
     geometry: Geometry,
     unencodedLength: number,
     slivers: readonly Sliver[],
-    options?: CodecOptions,
+    options?: DecodeOptions,
   ): Promise<Uint8Array>;
 
   /** For each sliver 'ok', or INVALID_SLIVER. Many at once cost less than one by one. */

@@ -16,6 +16,8 @@ export interface DecodeInput {
   readonly unencodedLength: number;
   readonly indices: readonly number[];
   readonly slivers: readonly Uint8Array[];
+  /** Where the blob goes. */
+  readonly into?: Uint8Array | undefined;
 }
 
 /** The blob. @throws OUT_OF_MEMORY */
@@ -23,10 +25,10 @@ export function* decodeSteps(
   kernel: CodeKernel,
   geometry: Geometry,
   input: DecodeInput,
-): Steps<Uint8Array<ArrayBuffer>> {
+): Steps<Uint8Array> {
   const symbolSize = symbolSizeOf(geometry, input.unencodedLength);
   const plan = planDecode(lineCode(geometry, orthogonal(input.axis)), input.indices);
-  const blob = allocate(input.unencodedLength, 'decoded blob');
+  const blob = input.into ?? allocate(input.unencodedLength, 'decoded blob');
   const job = { kernel, geometry, input, symbolSize, plan, blob, rowSize: geometry.columns * symbolSize };
   yield* input.axis === 'primary' ? fromPrimary(job) : fromSecondary(job);
   return blob;
@@ -38,7 +40,7 @@ interface DecodeJob {
   readonly input: DecodeInput;
   readonly symbolSize: number;
   readonly plan: DecodePlan;
-  readonly blob: Uint8Array<ArrayBuffer>;
+  readonly blob: Uint8Array;
   readonly rowSize: number;
 }
 

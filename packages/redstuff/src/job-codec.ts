@@ -2,7 +2,7 @@
  * A codec on a runner of jobs: checks and prepares inputs here, computes there, compares with the metadata here. Only
  * this file decides what is refused, so all forms of the codec refuse the same.
  */
-import { equalBytes, type FloeError } from '@floe/platform';
+import { assert, equalBytes, type FloeError } from '@floe/platform';
 import {
   AXES,
   type Axis,
@@ -20,7 +20,7 @@ import {
   symbolSizeOf,
   symbolsPerSliver,
 } from '@floe/protocol';
-import type { Codec, CodecOptions, EncodedBlob, EncodeOptions } from './codec.ts';
+import type { Codec, CodecOptions, DecodeOptions, EncodedBlob, EncodeOptions } from './codec.ts';
 import { encodedBlob, systematicPrimaries } from './encoded-blob.ts';
 import { errors } from './errors.ts';
 import type { ExpandedSliver } from './expand.ts';
@@ -59,10 +59,12 @@ class JobCodec implements Codec {
     geometry: Geometry,
     unencodedLength: number,
     slivers: readonly Sliver[],
-    options: CodecOptions = {},
+    options: DecodeOptions = {},
   ): Promise<Uint8Array> {
+    const { into } = options;
+    assert(into === undefined || into.length === unencodedLength, 'memory of the size of the blob', { unencodedLength });
     const chosen = chooseSlivers(geometry, symbolSizeOf(geometry, unencodedLength), slivers);
-    return await this.#runner.run(
+    const blob = await this.#runner.run(
       {
         kind: 'decode',
         nShards: geometry.nShards,
@@ -70,9 +72,13 @@ class JobCodec implements Codec {
         unencodedLength,
         indices: chosen.slivers.map(({ index }) => index),
         slivers: chosen.slivers.map(({ data }) => data),
+        into,
       },
       options,
     );
+    if (into === undefined || blob === into) return blob;
+    into.set(blob); // a worker's result
+    return into;
   }
 
   async verifySlivers(

@@ -34,6 +34,8 @@ export interface DecodeJob {
   readonly unencodedLength: number;
   readonly indices: readonly number[];
   readonly slivers: readonly Uint8Array[];
+  /** Where the blob goes; new memory when missing. */
+  readonly into?: Uint8Array | undefined;
 }
 
 export interface RootsJob {
@@ -68,7 +70,7 @@ export interface JobResults {
   readonly encode: EncodedParts;
   readonly pairHashes: Uint8Array<ArrayBuffer>;
   readonly share: undefined;
-  readonly decode: Uint8Array<ArrayBuffer>;
+  readonly decode: Uint8Array;
   readonly roots: Uint8Array<ArrayBuffer>;
   readonly expand: ExpandedSliver;
   readonly recover: { readonly sliver: Uint8Array<ArrayBuffer>; readonly root: Uint8Array<ArrayBuffer> };

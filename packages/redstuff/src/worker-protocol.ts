@@ -60,6 +60,7 @@ export function packJob(job: Job): { job: Job; transfer: ArrayBuffer[] } {
     case 'share':
       return { job, transfer };
     case 'decode':
+      return { job: { ...job, slivers: joined(job.slivers, transfer), into: undefined }, transfer };
     case 'roots':
       return { job: { ...job, slivers: joined(job.slivers, transfer) }, transfer };
     case 'expand':
