@@ -1,5 +1,12 @@
 /** The official encoder (`@mysten/walrus-wasm`) behind the calls that the codec benchmark compares. */
-import { encodeSliverData, type Geometry, type SliverIndex, sliverDataSize, sliverSize, symbolSizeOf } from '@floe/protocol';
+import {
+  encodeSliverData,
+  type Geometry,
+  type SliverIndex,
+  sliverDataSize,
+  sliverSize,
+  symbolSizeOf,
+} from '@floe/protocol';
 import type { Axis } from '@floe/protocol';
 import { BlobEncoder } from '@mysten/walrus-wasm';
 

@@ -83,7 +83,13 @@ async function timed(action: () => unknown): Promise<number> {
   return performance.now() - startMs;
 }
 
-async function prepare(codec: Codec, inline: Codec, geometry: Geometry, blob: Uint8Array, example: Case): Promise<Work> {
+async function prepare(
+  codec: Codec,
+  inline: Codec,
+  geometry: Geometry,
+  blob: Uint8Array,
+  example: Case,
+): Promise<Work> {
   switch (example.operation) {
     case 'encode':
     case 'encode, lent':

@@ -66,7 +66,8 @@ async function compile(name, hash) {
       },
     },
   );
-  if (error !== null) throw new Error(`asc failed on assembly/${entry}.ts for ${name}: ${stderr.toString()}`, { cause: error });
+  if (error !== null)
+    throw new Error(`asc failed on assembly/${entry}.ts for ${name}: ${stderr.toString()}`, { cause: error });
   const base64 = Buffer.from(binary).toString('base64');
   const text = `// ${hash}\n/** assembly/${entry}.ts compiled: ${binary.length} bytes of WebAssembly in base64. */\nexport const ${name.replace('-relaxed', 'Relaxed')}Wasm =\n  '${base64}';\n`;
   await writeFile(`${home}src/generated/${name}-wasm.ts`, text);

@@ -1,6 +1,16 @@
 /** BLAKE2b-256 of whole messages: one at a time, or equal-length ones in two lanes. */
 import { INITIAL2, INITIAL_0, IV } from './blake2b-constants';
-import { compress, compressPair, hashPair16, hashPair2, hashPair5, hashPair9 } from './generated/blake2b';
+import {
+  compress,
+  compressFirst,
+  compressPair,
+  finishPair16,
+  finishPair5,
+  hashPair16,
+  hashPair2,
+  hashPair5,
+  hashPair9,
+} from './generated/blake2b';
 
 const STATE: usize = memory.data(64, 16);
 const LAST_BLOCK: usize = memory.data(128, 16);
@@ -106,26 +116,39 @@ function hashShortRow(data: usize, step: usize, size: usize, count: usize, out: 
   }
 }
 
+/** Two or more blocks: the compressions are so long that three of them in turn do not fit the instruction cache. */
 function hashLongRow(data: usize, step: usize, size: usize, count: usize, out: usize): void {
   const full = size >> 7; // blocks before the last of the size + 1 bytes, as (size + 1 - 1) / 128
   const rest = size + 1 - (full << 7);
-  const all = i64x2.splat(-1);
   for (let i: usize = 0; i < count; i += 2) {
     const single = i + 1 == count;
     const a = data + i * step - 1;
     const b = single ? a : a + step;
+    const outA = out + (i << 5);
+    const outB = single ? outA : outA + 32;
     copyShort(stage, a + (full << 7), rest);
     copyShort(stage + 128, b + (full << 7), rest);
-    memory.copy(pairState, INITIAL2, 128);
-    let keep = i64x2.splat(-256);
-    for (let block: usize = 0; block < full; block += 1) {
-      compressPair(pairState, a + (block << 7), b + (block << 7), keep, <u64>(block + 1) << 7, 0);
-      keep = all;
+    if (full == 1) {
+      compressFirst(pairState, a, b);
+      if (rest <= 40) finishPair5(pairState, stage, stage + 128, <u64>size + 1, outA, outB);
+      else finishPair16(pairState, stage, stage + 128, <u64>size + 1, outA, outB);
+    } else {
+      hashBlocks(a, b, full, <u64>size + 1);
+      storeDigest(outA, 0);
+      if (!single) storeDigest(outB, 8);
     }
-    compressPair(pairState, stage, stage + 128, all, <u64>size + 1, ~(<u64>0));
-    storeDigest(out + (i << 5), 0);
-    if (!single) storeDigest(out + (i << 5) + 32, 8);
   }
+}
+
+/** All blocks of two messages, the last of which are staged. */
+function hashBlocks(a: usize, b: usize, full: usize, total: u64): void {
+  for (let i: usize = 0; i < 128; i += 16) v128.store(pairState + i, v128.load(INITIAL2 + i));
+  let keep = i64x2.splat(-256);
+  for (let block: usize = 0; block < full; block += 1) {
+    compressPair(pairState, a + (block << 7), b + (block << 7), keep, <u64>(block + 1) << 7, 0);
+    keep = i64x2.splat(-1);
+  }
+  compressPair(pairState, stage, stage + 128, keep, total, ~(<u64>0));
 }
 
 // @ts-ignore: decorator

@@ -45,14 +45,7 @@ interface CodeExports {
     out: number,
   ): void;
   reduceRows(nodes: number, rows: number, length: number, out: number): void;
-  reduceColumns(
-    nodes: number,
-    length: number,
-    slots: number,
-    sameFrom: number,
-    sameTo: number,
-    same: number,
-  ): void;
+  reduceColumns(nodes: number, length: number, slots: number, sameFrom: number, sameTo: number, same: number): void;
   ownSize(): number;
   useOwn(address: number): void;
   makeLeafTable(table: number): void;

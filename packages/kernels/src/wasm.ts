@@ -17,14 +17,16 @@ function moduleOf(kind: keyof typeof modules, base64: string): WebAssembly.Modul
 /**
  * A function of one relaxed swizzle: (module (func (drop (i8x16.relaxed_swizzle (v128.const …) (v128.const …))))).
  */
-const RELAXED_PROBE = Uint8Array.of(
-  ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0], // magic and version
-  ...[1, 4, 1, 0x60, 0, 0], // one type: no parameters, no results
-  ...[3, 2, 1, 0], // one function of it
-  ...[10, 44, 1, 42, 0], // its code
-  ...[0xfd, 0x0c, ...new Array<number>(16).fill(0)],
-  ...[0xfd, 0x0c, ...new Array<number>(16).fill(0)],
-  ...[0xfd, 0x80, 0x02, 0x1a, 0x0b],
+const RELAXED_PROBE = Uint8Array.from(
+  [
+    [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0], // magic and version
+    [1, 4, 1, 0x60, 0, 0], // one type: no parameters, no results
+    [3, 2, 1, 0], // one function of it
+    [10, 44, 1, 42, 0], // its code
+    [0xfd, 0x0c, ...new Array<number>(16).fill(0)],
+    [0xfd, 0x0c, ...new Array<number>(16).fill(0)],
+    [0xfd, 0x80, 0x02, 0x1a, 0x0b],
+  ].flat(),
 );
 
 let relaxed: boolean | undefined;

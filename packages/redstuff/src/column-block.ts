@@ -75,7 +75,13 @@ function reduceRowsOfBlock(kernel: CodeKernel, layout: BlobLayout, count: number
  * Roots of the trees of rows [first, first + count) from their nodes of all blocks, which are at (block, row) in kernel
  * memory at `nodes`, in place; then at (row).
  */
-export function finishRows(kernel: CodeKernel, layout: BlobLayout, count: number, nodes: number, padding: number): void {
+export function finishRows(
+  kernel: CodeKernel,
+  layout: BlobLayout,
+  count: number,
+  nodes: number,
+  padding: number,
+): void {
   const { blocks, blockColumns, usedColumns, geometry } = layout;
   const from = Math.ceil(usedColumns / blockColumns);
   const to = Math.max(from, Math.floor(geometry.columns / blockColumns));

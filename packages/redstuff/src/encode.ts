@@ -258,7 +258,8 @@ function gatherColumns(plan: Plan, first: number, count: number, offset: number,
     { address: place.matrix + offset * symbolSize, laneStep: place.rowStep, slotStep: symbolSize },
     { address: source, laneStep: symbolSize, slotStep: columnSize },
   );
-  if (plan.firstColumn === 0) plan.secondary.set(bytes.subarray(source, source + count * columnSize), first * columnSize);
+  if (plan.firstColumn === 0)
+    plan.secondary.set(bytes.subarray(source, source + count * columnSize), first * columnSize);
 }
 
 /** Brings repair columns, of which the row phase has written the rows that are not padding. */
@@ -309,10 +310,10 @@ function finishRowTrees(plan: Plan): void {
   ] as const) {
     for (let first = begin; first < end; first += atOnce) {
       const count = Math.min(atOnce, end - first);
-      const [nodes, padding] = kernel.layout([
-        blocks * count * HASH_SIZE_BYTES,
-        plan.padding.nodes.length,
-      ]) as [number, number];
+      const [nodes, padding] = kernel.layout([blocks * count * HASH_SIZE_BYTES, plan.padding.nodes.length]) as [
+        number,
+        number,
+      ];
       const { bytes } = kernel;
       bytes.set(plan.padding.nodes, padding);
       for (let block = 0; block < blocks; block += 1) {

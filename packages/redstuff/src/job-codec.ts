@@ -46,7 +46,12 @@ class JobCodec implements Codec {
     const parts = await this.#runner.run({ kind: 'encode', nShards: geometry.nShards, blob, into, lend }, options);
     if (into === undefined) return encodedBlob(geometry, blob.length, blob, parts);
     const delivered = deliver(geometry, blob, parts, into);
-    return encodedBlob(geometry, blob.length, into.primary.subarray(0, into.primary.length - delivered.repairPrimary.length), delivered);
+    return encodedBlob(
+      geometry,
+      blob.length,
+      into.primary.subarray(0, into.primary.length - delivered.repairPrimary.length),
+      delivered,
+    );
   }
 
   async computeMetadata(geometry: Geometry, blob: Uint8Array, options: CodecOptions = {}): Promise<VerifiedMetadata> {
@@ -62,7 +67,9 @@ class JobCodec implements Codec {
     options: DecodeOptions = {},
   ): Promise<Uint8Array> {
     const { into } = options;
-    assert(into === undefined || into.length === unencodedLength, 'memory of the size of the blob', { unencodedLength });
+    assert(into === undefined || into.length === unencodedLength, 'memory of the size of the blob', {
+      unencodedLength,
+    });
     const chosen = chooseSlivers(geometry, symbolSizeOf(geometry, unencodedLength), slivers);
     const blob = await this.#runner.run(
       {

@@ -43,10 +43,14 @@ function sizes({ nShards, rows, columns }: Geometry, symbolSize: number): { prim
 /** A caller that passes memory of another size has mixed up blobs. */
 export function checkSliverMemory(geometry: Geometry, blobSize: number, memory: SliverMemory): void {
   const { primary, secondary } = sizes(geometry, symbolSizeOf(geometry, blobSize));
-  assert(memory.primary.length === primary && memory.secondary.length === secondary, 'memory of the size of the slivers', {
-    expected: primary + secondary,
-    came: memory.primary.length + memory.secondary.length,
-  });
+  assert(
+    memory.primary.length === primary && memory.secondary.length === secondary,
+    'memory of the size of the slivers',
+    {
+      expected: primary + secondary,
+      came: memory.primary.length + memory.secondary.length,
+    },
+  );
 }
 
 /** The part of the primary slivers that the blob does not hold itself. */
@@ -55,12 +59,7 @@ export function repairPrimaryOf({ geometry, rowSize }: BlobLayout, { primary }: 
 }
 
 /** Slivers in the caller's memory, copied there unless they were made there. */
-export function deliver(
-  geometry: Geometry,
-  blob: Uint8Array,
-  parts: EncodedParts,
-  into: SliverMemory,
-): EncodedParts {
+export function deliver(geometry: Geometry, blob: Uint8Array, parts: EncodedParts, into: SliverMemory): EncodedParts {
   const layout = blobLayout(geometry, blob.length);
   const repairPrimary = repairPrimaryOf(layout, into);
   if (parts.secondary !== into.secondary) {
@@ -72,7 +71,11 @@ export function deliver(
 }
 
 /** The blob with its padding, which is the systematic primary slivers. */
-export function copySystematicRows({ geometry, rowSize }: BlobLayout, blob: Uint8Array, { primary }: SliverMemory): void {
+export function copySystematicRows(
+  { geometry, rowSize }: BlobLayout,
+  blob: Uint8Array,
+  { primary }: SliverMemory,
+): void {
   primary.set(blob);
   primary.fill(0, blob.length, geometry.rows * rowSize);
 }

@@ -109,7 +109,11 @@ function encodeBlock(share: Share, block: number): void {
     return;
   }
   const shape = { symbolSize, slots: count };
-  const sources = { address: placeColumns(share, first, count, systematic), laneStep: symbolSize, slotStep: columnSize };
+  const sources = {
+    address: placeColumns(share, first, count, systematic),
+    laneStep: symbolSize,
+    slotStep: columnSize,
+  };
   const runSize = count * symbolSize;
   const targets = { address: area.target, laneStep: runSize, slotStep: symbolSize };
   kernel.encode(columnCode, shape, usedRows, sources, targets);

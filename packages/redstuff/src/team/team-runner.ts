@@ -38,12 +38,15 @@ export interface TeamModules {
   readonly pool: TeamPool;
   /** A turn for the rest of the program, between pieces of copying. */
   readonly pause: () => Promise<void>;
+  /** Which jobs are not worth spreading; by default those that cost less than handing them over. */
+  readonly isCheap?: (job: Job) => boolean;
 }
 
 export class TeamRunner implements JobRunner {
   readonly #options: TeamOptions;
   readonly #pool: TeamPool;
   readonly #pause: () => Promise<void>;
+  readonly #isCheap: (job: Job) => boolean;
   #spare: WebAssembly.Memory | undefined;
   #closed = false;
 
@@ -51,11 +54,12 @@ export class TeamRunner implements JobRunner {
     this.#options = options;
     this.#pool = modules.pool;
     this.#pause = modules.pause;
+    this.#isCheap = modules.isCheap ?? isCheap;
   }
 
   async run<J extends Job>(job: J, options: JobOptions): Promise<JobResult<J>> {
     if (job.kind !== 'encode' && job.kind !== 'pairHashes') return await this.#pool.run(job, options);
-    if (this.#pool.onlyLocal || isCheap(job)) return await this.#pool.run(job, options);
+    if (this.#pool.onlyLocal || this.#isCheap(job)) return await this.#pool.run(job, options);
     const wantSlivers = job.kind === 'encode';
     const { members } = this.#options;
     const layout = arenaLayout({ nShards: job.nShards, blobSize: job.blob.length, wantSlivers, members });
