@@ -108,12 +108,13 @@ function encodeStripHigh(k: u32, r: u32, work: usize, width: usize): void {
 }
 
 function encodeStripLow(k: u32, size: u32, r: u32, work: usize, width: usize): void {
-  const chunk = work + size * width;
   loadLanes(work, width, 0, k, size);
   inverse(work, width, size, 0, k);
   for (let first: u32 = 0; first < r; first += size) {
     const count = min(size, r - first);
-    memory.copy(chunk, work, size * width);
+    // The last one needs no copy: nothing comes after it.
+    const chunk = count < r - first ? work + size * width : work;
+    if (chunk != work) memory.copy(chunk, work, size * width);
     forward(chunk, width, size, first + size, 0, count);
     storeLanes(chunk, width, first, count);
   }

@@ -145,7 +145,11 @@ function copySymbol(from: usize, to: usize, size: usize): void {
     memory.copy(to, from, size);
     return;
   }
-  let i: usize = 0;
-  for (; i + 16 <= size; i += 16) v128.store(to + i, v128.load(from + i));
-  for (; i < size; i += 2) store<u16>(to + i, load<u16>(from + i));
+  if (size >= 16) {
+    // The last vector overlaps the one before.
+    for (let i: usize = 0; i + 16 < size; i += 16) v128.store(to + i, v128.load(from + i));
+    v128.store(to + size - 16, v128.load(from + size - 16));
+    return;
+  }
+  for (let i: usize = 0; i < size; i += 2) store<u16>(to + i, load<u16>(from + i));
 }
