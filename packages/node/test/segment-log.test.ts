@@ -206,14 +206,14 @@ describe('a segment log on a damaged disk', () => {
     const fileSystem = createMemoryFileSystem();
     const store = createMemoryStore();
     const [asked, allowed] = [deferred<void>(), deferred<void>()];
-    let gate: Promise<void> | undefined;
+    const gate: { closed?: Promise<void> } = {};
     const log = await openLog(fileSystem, {
       get: (table, key) => store.get(table, key),
       entries: (table, range) => store.entries(table, range),
       count: (table) => store.count(table),
       async write(operations) {
-        if (gate !== undefined) asked.resolve();
-        await gate;
+        if (gate.closed !== undefined) asked.resolve();
+        await gate.closed;
         await store.write(operations);
       },
       close: () => store.close(),
@@ -221,7 +221,7 @@ describe('a segment log on a damaged disk', () => {
     await log.put(keyOf(1), payloadOf(1), epochOf(1));
     const [name] = await fileSystem.list(directory);
     fileSystem.flipBit(`${directory}/${name}`, SEGMENT_HEADER_SIZE + RECORD_HEADER_SIZE);
-    gate = allowed.promise;
+    gate.closed = allowed.promise;
     const removing = log.get(keyOf(1));
     removing.catch(() => undefined);
     await asked.promise;
