@@ -34,7 +34,12 @@ export interface RunningNode {
 }
 
 /** Opens the node's stores, lets it catch up with the ledger, and serves. */
-export async function startNode(config: NodeConfig, shared: SharedModules): Promise<RunningNode> {
+export async function startNode(
+  config: NodeConfig,
+  shared: SharedModules,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<RunningNode> {
+  options.signal?.throwIfAborted();
   await mkdir(config.dataDirectory, { recursive: true });
   const store = await openLmdbStore({ directory: join(config.dataDirectory, 'db') });
   const undo = createUndoStack();
@@ -46,6 +51,7 @@ export async function startNode(config: NodeConfig, shared: SharedModules): Prom
         nodeId: config.nodeId,
         blsSecretKey: config.blsSecretKey,
         ledger: config.ledger,
+        signal: options.signal,
         ...(config.reserveBytes === undefined ? {} : { limits: { reserveBytes: config.reserveBytes } }),
       },
       {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -47,6 +47,25 @@ describe('the lock of a directory', () => {
     const release = await lockDirectory(directory);
     await release();
   });
+
+  it.each(['no lock', 'a stale lock', 'a damaged lock'])(
+    'goes to one of many that come at once to %s',
+    async (what) => {
+      const path = join(directory, 'lock');
+      for (let round = 0; round < 10; round += 1) {
+        if (what === 'a stale lock') await writeFile(path, JSON.stringify({ pid: process.pid, started: 'another' }));
+        if (what === 'a damaged lock') await writeFile(path, '{"pi');
+        const attempts = await Promise.allSettled(Array.from({ length: 20 }, () => lockDirectory(directory)));
+        const taken = attempts.filter((attempt) => attempt.status === 'fulfilled');
+        expect(taken).toHaveLength(1);
+        for (const attempt of attempts) {
+          if (attempt.status === 'rejected') expect(attempt.reason).toMatchObject({ code: 'DIRECTORY_IN_USE' });
+        }
+        await taken[0]?.value();
+        expect(await readdir(directory)).toEqual([]);
+      }
+    },
+  );
 
   it('is taken over when the file is damaged', async () => {
     await writeFile(join(directory, 'lock'), '{"pi');

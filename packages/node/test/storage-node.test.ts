@@ -2,6 +2,7 @@ import { concurrencyErrors, deferred, FloeError, iterateStream, noMetrics, silen
 import { createMemoryFileSystem, createMemoryStore, createVirtualTime, seededRng } from '@floe/platform/memory';
 import {
   AXES,
+  blobIdBytes,
   decodeBatch,
   encodeBatch,
   type Epoch,
@@ -83,6 +84,37 @@ describe('a storage node that is restarted', () => {
       pending: 0,
       highestFinishedEventIndex: 9,
     });
+  });
+
+  it('confirms nothing whose metadata went with its database, until it has that again', async () => {
+    const first = await startNode();
+    const { ledger, fileSystem } = first;
+    await ledger.emit(registered(blob));
+    await first.upload(blob);
+    await first.node.close();
+    const second = await startNode({ ledger, fileSystem });
+    await ledger.emit();
+    expect(second.node.status().store.slivers).toBe(2 * pairsOf(blob).length);
+    expect(await outcomeOf(second.call(confirm(blob)))).toEqual([400, 'FAILED_PRECONDITION', 'MISSING_SLIVERS']);
+    const put = { name: 'putMetadata', blobId: blob.id, pending: false } as const;
+    expect((await second.call(put, metadataBytes(blob))).status).toBe(201);
+    await expectWhole(second, blob);
+    await second.node.close();
+  });
+
+  it('takes metadata again whose row is damaged', async () => {
+    const first = await startNode();
+    const { ledger, fileSystem, store } = first;
+    await ledger.emit(registered(blob));
+    await first.upload(blob);
+    await first.node.close();
+    store.corrupt('metadata', blobIdBytes(blob.id));
+    const second = await startNode({ ledger, fileSystem, store });
+    expect(await outcomeOf(second.call(confirm(blob)))).toEqual([400, 'FAILED_PRECONDITION', 'MISSING_SLIVERS']);
+    const put = { name: 'putMetadata', blobId: blob.id, pending: false } as const;
+    expect((await second.call(put, metadataBytes(blob))).status).toBe(201);
+    await expectWhole(second, blob);
+    await second.node.close();
   });
 
   it('goes on from the checkpoint after the last one it had completed', async () => {

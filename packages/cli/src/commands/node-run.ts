@@ -21,7 +21,7 @@ export async function runNode(
   const codec = createWorkerCodec({});
   try {
     const bls = await createMclBls();
-    const node = await startNode(config, { codec, bls, logger });
+    const node = await startNode(config, { codec, bls, logger }, { signal });
     logger.info('serving', { node: config.name, url: node.url });
     process.stdout.write(`${NODE_READY_LINE}\n`);
     const ends = [untilAborted(signal), node.finished];

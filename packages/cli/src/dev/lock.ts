@@ -2,9 +2,11 @@
  * One `floe dev` per directory. The lock is a file with the holder's process id and start time; a lock whose process
  * is gone (or whose id now belongs to another process) is taken over.
  */
-import { open, readFile, unlink } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { link, readFile, rename, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cliErrors, systemErrorCode } from '../errors.ts';
+import { unwritable } from '../files.ts';
 
 const LOCK_FILE = 'lock';
 
@@ -35,7 +37,7 @@ export async function lockDirectory(directory: string): Promise<() => Promise<vo
     if (holder !== undefined && (await isAlive(holder))) {
       throw cliErrors.DIRECTORY_IN_USE({ directory, pid: holder.pid });
     }
-    await unlink(path).catch(() => undefined);
+    await removeStale(path);
   }
   const holder = await readHolder(path);
   throw cliErrors.DIRECTORY_IN_USE({ directory, pid: holder?.pid ?? 0 });
@@ -47,16 +49,36 @@ export async function lockHolder(directory: string): Promise<number | undefined>
   return holder !== undefined && (await isAlive(holder)) ? holder.pid : undefined;
 }
 
+/** The file appears with its contents or not at all: nobody reads half a lock and takes it for a stale one. */
 async function tryCreate(path: string): Promise<boolean> {
+  const temporary = `${path}.${process.pid}.${randomUUID()}`;
   try {
-    const file = await open(path, 'wx');
-    await file.writeFile(JSON.stringify({ pid: process.pid, started: await startOf(process.pid) }));
-    await file.close();
+    await writeFile(temporary, JSON.stringify({ pid: process.pid, started: await startOf(process.pid) }));
+    await link(temporary, path);
     return true;
   } catch (error) {
     if (systemErrorCode(error) === 'EEXIST') return false;
-    throw cliErrors.FILE_UNWRITABLE({ path, detail: systemErrorCode(error) ?? String(error) }, error);
+    throw unwritable(path, error);
+  } finally {
+    await unlink(temporary).catch(() => undefined);
   }
+}
+
+/**
+ * Takes away the lock of a process that is gone. It is moved aside before it is looked at again: two that found it
+ * stale cannot both remove it, the slower one would remove the lock that the faster one has just made.
+ */
+async function removeStale(path: string): Promise<void> {
+  const aside = `${path}.${process.pid}.${randomUUID()}`;
+  try {
+    await rename(path, aside);
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENOENT') return;
+    throw unwritable(path, error);
+  }
+  const holder = await readHolder(aside);
+  if (holder !== undefined && (await isAlive(holder))) await link(aside, path).catch(() => undefined);
+  await unlink(aside);
 }
 
 async function readHolder(path: string): Promise<Holder | undefined> {
