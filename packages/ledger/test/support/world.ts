@@ -202,11 +202,11 @@ export class Program {
     return { kind: 'result', command: this.commands.length - 1 };
   }
 
-  /** `walrus::module::function`, or `0x2::…`. */
+  /** `walrus::module::function`, or another package by name, or `0x2::…`. */
   call(target: string, args: readonly Argument[] = [], typeArguments: readonly string[] = []): Argument {
     const [packageName, module, name] = target.split('::') as [string, string, string];
     const { addresses } = this.world.ledger.chain;
-    const packageId = { walrus: addresses.walrus, '0x1': addresses.std, '0x2': addresses.sui }[packageName];
+    const packageId = { '0x1': addresses.std, '0x2': addresses.sui }[packageName] ?? addresses[packageName as 'walrus'];
     return this.#command({
       kind: 'move-call',
       package: (packageId ?? packageName) as ObjectId,
