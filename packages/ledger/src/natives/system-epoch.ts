@@ -7,6 +7,7 @@ import type { ObjectId } from '@floe/protocol';
 import type { Call, FieldRef, Ref } from '../execution/call.ts';
 import type { Codec } from '../execution/datatypes.ts';
 import { asU16 } from '../execution/integers.ts';
+import { cachedId } from './field-ids.ts';
 import { addSubsidy, advanceRing, ringEntry, takeReward } from './storage-accounting.ts';
 import type { SystemState } from './system-state.ts';
 import { burnWal, type ProtectedTreasury } from './wal.ts';
@@ -21,7 +22,7 @@ export function denyListSizes(call: Call, state: SystemState): FieldRef<DenyList
   const { walrus, sui } = call.addresses;
   return call.field({
     parent: state.denyListSizes,
-    fieldId: extendedFieldId(state.denyListSizes, walrus),
+    fieldId: cachedId(`${state.denyListSizes} ${walrus}`, () => extendedFieldId(state.denyListSizes, walrus)),
     fieldType: fieldType(`${walrus}::extended_field::Key`, `${sui}::vec_map::VecMap<${sui}::object::ID,u64>`),
     layout: layouts.DenyListSizesField as unknown as Codec,
     name: { dummyField: false },
@@ -79,7 +80,7 @@ export function advanceSystem(
 }
 
 /** By shards and by what a node stores of the used capacity: all that is not on its deny list. */
-export function shareRewards(
+function shareRewards(
   committee: BlsCommittee,
   denied: DenyListSizes,
   used: bigint,

@@ -32,7 +32,7 @@ const MAX_COMMISSION_RATE = 10_000;
 const POSSESSION_UNITS = 1000n;
 
 /** What a node registers with. */
-export interface Candidate {
+interface Candidate {
   readonly name: string;
   readonly networkAddress: string;
   readonly metadata: layouts.NodeMetadata;
@@ -69,7 +69,7 @@ function checkNetworkKey(call: Call, key: Uint8Array): void {
 }
 
 /** Adds a node with its pool; who holds the cap speaks for it. */
-export function registerCandidate(call: Call, inner: Ref<StakingState>, candidate: Candidate): Cap {
+function registerCandidate(call: Call, inner: Ref<StakingState>, candidate: Candidate): Cap {
   const state = inner.value;
   const publicKey = provenKey(call, state, candidate.publicKey, candidate.possession);
   checkName(call, candidate.name);
@@ -142,7 +142,7 @@ function requireAuthorized(call: Call, who: Authenticated, allowed: Authorized):
 }
 
 /** The commission rate from the epoch after the next. */
-export function setNextCommission(call: Call, pool: Ref<Pool>, epoch: Epoch, rate: number): void {
+function setNextCommission(call: Call, pool: Ref<Pool>, epoch: Epoch, rate: number): void {
   checkCommission(call, rate);
   const pendingCommissionRate = setPending(pool.value.pendingCommissionRate, asU32(epoch + 2), BigInt(rate));
   pool.value = { ...pool.value, pendingCommissionRate };

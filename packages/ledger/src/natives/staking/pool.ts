@@ -12,6 +12,7 @@ import type { Codec } from '../../execution/datatypes.ts';
 import { asU64 } from '../../execution/integers.ts';
 import { exchangeRate, type ExchangeRate, FLAT_RATE, toShares, toWal } from '../../staking/exchange-rate.ts';
 import { duePending, laterPending, pendingBy } from '../../staking/pending-values.ts';
+import { cachedId } from '../field-ids.ts';
 
 export type Pool = layouts.StakingPool;
 
@@ -22,7 +23,9 @@ export function rateField(call: Call, pool: Pool, epoch: number): FieldRef<Excha
   const parent = pool.exchangeRates.id;
   return call.field({
     parent,
-    fieldId: dynamicFieldId(parent, 'u32', moveValues.epoch.serialize(epoch).toBytes()),
+    fieldId: cachedId(`${parent} u32 ${epoch}`, () =>
+      dynamicFieldId(parent, 'u32', moveValues.epoch.serialize(epoch).toBytes()),
+    ),
     fieldType: fieldType('u32', `${call.addresses.walrus}::pool_exchange_rate::PoolExchangeRate`),
     layout: layouts.ExchangeRateField as unknown as Codec,
     name: epoch,
@@ -46,7 +49,7 @@ function blockedField(call: Call, pool: Pool): FieldRef<bigint> {
   const nameType = `${call.addresses.walrus}::staking_pool::NewEpochCommissionBlockedForCollection`;
   return call.field({
     parent,
-    fieldId: dynamicFieldId(parent, nameType, EMPTY_NAME_BYTES),
+    fieldId: cachedId(`${parent} ${nameType}`, () => dynamicFieldId(parent, nameType, EMPTY_NAME_BYTES)),
     fieldType: fieldType(nameType, 'u64'),
     layout: layouts.BlockedCommissionField as unknown as Codec,
     name: EMPTY_NAME,

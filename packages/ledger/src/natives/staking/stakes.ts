@@ -32,7 +32,7 @@ function withdrawEpochOf(stake: StakedWal): number | undefined {
 }
 
 /** A new stake in `pool`. */
-export function stake(call: Call, state: StakingState, pool: Ref<Pool>, amount: bigint): StakedWal {
+function stake(call: Call, state: StakingState, pool: Ref<Pool>, amount: bigint): StakedWal {
   if (pool.value.state.$kind !== 'Active') call.abort('staking_pool', 'EPoolIsNotActive');
   if (amount === 0n) call.abort('staking_pool', 'EZeroStake');
   if (amount < MIN_STAKE) call.abort('staked_wal', 'EStakeBelowThreshold');
@@ -42,14 +42,14 @@ export function stake(call: Call, state: StakingState, pool: Ref<Pool>, amount: 
 }
 
 /** Whether a stake can be taken out at once: no committee that counts on it is chosen. */
-export function canWithdrawEarly(state: StakingState, stake: StakedWal): boolean {
+function canWithdrawEarly(state: StakingState, stake: StakedWal): boolean {
   if (withdrawEpochOf(stake) !== undefined) return false;
   if (stake.activationEpoch === state.epoch + 2) return true;
   return stake.activationEpoch === state.epoch + 1 && !isMember(state.nextCommittee, stake.nodeId);
 }
 
 /** The stake as one that is to be paid out later. */
-export function requestWithdraw(call: Call, state: StakingState, pool: Ref<Pool>, stake: StakedWal): StakedWal {
+function requestWithdraw(call: Call, state: StakingState, pool: Ref<Pool>, stake: StakedWal): StakedWal {
   checkStake(call, pool.value, stake);
   if (withdrawEpochOf(stake) !== undefined) call.abort('staking_pool', 'ENotStaked');
   if (canWithdrawEarly(state, stake)) call.abort('staking_pool', 'EWithdrawDirectly');
@@ -82,7 +82,7 @@ function withdrawing(stake: StakedWal, withdrawEpoch: Epoch): StakedWal {
 }
 
 /** Pays a stake out: its principal and what it earned, in FROST. */
-export function withdraw(call: Call, state: StakingState, pool: Ref<Pool>, stake: StakedWal): bigint {
+function withdraw(call: Call, state: StakingState, pool: Ref<Pool>, stake: StakedWal): bigint {
   checkStake(call, pool.value, stake);
   const { activationEpoch, principal } = stake;
   const early = canWithdrawEarly(state, stake);

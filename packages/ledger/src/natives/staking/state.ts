@@ -2,11 +2,10 @@
 import { extendedFieldId, fieldType, innerStateFieldId, layouts, objectTableFieldId, typeNames } from '@floe/contracts';
 import { assert } from '@floe/platform';
 import type { ObjectId } from '@floe/protocol';
-import { BoundedCache } from '../../bounded-cache.ts';
 import type { Call, FieldPlace, FieldRef, Ref } from '../../execution/call.ts';
 import type { Codec } from '../../execution/datatypes.ts';
-import { CHILD_PLACE_CACHE_ENTRIES } from '../../limits.ts';
 import { updateActiveSet } from '../../staking/active-set.ts';
+import { cachedId } from '../field-ids.ts';
 import { CONTRACTS_VERSION } from '../system-state.ts';
 import { type Pool, walAt } from './pool.ts';
 
@@ -141,16 +140,4 @@ function extended<T>(call: Call, id: ObjectId, valueType: string, layout: Codec)
 function present<T>(call: Call, field: FieldRef<T>): Ref<T> {
   if (field.value === undefined) return call.abort('dynamic_field', 'EFieldDoesNotExist', 'sui');
   return field as Ref<T>;
-}
-
-/** Ids of fields are hashes; those asked for again and again are kept. */
-const ids = new BoundedCache<string, ObjectId>(CHILD_PLACE_CACHE_ENTRIES);
-
-function cachedId(key: string, derive: () => ObjectId): ObjectId {
-  let id = ids.get(key);
-  if (id === undefined) {
-    id = derive();
-    ids.set(key, id);
-  }
-  return id;
 }

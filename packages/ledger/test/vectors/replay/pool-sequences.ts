@@ -12,7 +12,7 @@ import {
   rateField,
   walAt,
 } from '../../../src/natives/staking/pool.ts';
-import { Chain } from './chain.ts';
+import { Chain } from '../../support/chain.ts';
 import { type Action, type Observed, type Replay, replaySequence, requireFields, type Sequence } from './vector-file.ts';
 
 const MEMBERSHIP = [0] as layouts.Committee[number]['value'];

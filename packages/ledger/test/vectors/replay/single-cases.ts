@@ -13,7 +13,7 @@ import { apportionShards, maxShardsPerNode } from '../../../src/staking/apportio
 import { firstAssignment, transitionShards } from '../../../src/staking/shard-assignment.ts';
 import { quorumAtOrAbove, quorumAtOrBelow } from '../../../src/staking/votes.ts';
 import { nativeCall, outcomeOf } from '../../support/native-call.ts';
-import { Chain } from './chain.ts';
+import { Chain } from '../../support/chain.ts';
 import { type Abort, abortText, type Case, requireFields } from './vector-file.ts';
 
 const bytes = (hex: unknown) => fromHex(hex as string) as Uint8Array;

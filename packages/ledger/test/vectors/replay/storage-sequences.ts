@@ -10,7 +10,7 @@ import { type PoolState, poolState, type StoragePool } from '../../../src/native
 import { advanceSystem, burnShare } from '../../../src/natives/system-epoch.ts';
 import { systemState } from '../../../src/natives/system-state.ts';
 import { outcomeOf } from '../../support/native-call.ts';
-import { Chain } from './chain.ts';
+import { Chain } from '../../support/chain.ts';
 import { type Action, type Observed, type Replay, replaySequence, requireFields, type Sequence } from './vector-file.ts';
 
 interface StorageCase extends Sequence {

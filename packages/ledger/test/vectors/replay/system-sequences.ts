@@ -6,7 +6,7 @@ import { deriveBlobId, encodedBlobLength } from '../../../src/natives/encoding.t
 import type { Coin } from '../../../src/natives/framework.ts';
 import { blockedCommission } from '../../../src/natives/staking/pool.ts';
 import { denyListSizes } from '../../../src/natives/system-epoch.ts';
-import { Chain } from './chain.ts';
+import { Chain } from '../../support/chain.ts';
 import { type Action, type Observed, type Replay, replaySequence, requireFields, type Sequence } from './vector-file.ts';
 
 interface SystemCase extends Sequence {

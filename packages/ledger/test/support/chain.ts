@@ -1,14 +1,14 @@
 /** A chain as the contracts' own initialisation leaves it, in epoch 0, without executor: functions over a map of fields. */
 import { dynamicFieldId, type layouts } from '@floe/contracts';
 import type { Epoch, ObjectId } from '@floe/protocol';
-import type { Call, Native, Ref } from '../../../src/execution/call.ts';
-import type { Coin } from '../../../src/natives/framework.ts';
-import { createNatives } from '../../../src/natives/index.ts';
-import type { Pool } from '../../../src/natives/staking/pool.ts';
-import { activeSetOf, poolOf, stakingStatePlace } from '../../../src/natives/staking/state.ts';
-import { denyListSizes } from '../../../src/natives/system-epoch.ts';
-import { systemStatePlace } from '../../../src/natives/system-state.ts';
-import { nativeCall } from '../../support/native-call.ts';
+import type { Call, Native, Ref } from '../../src/execution/call.ts';
+import type { Coin } from '../../src/natives/framework.ts';
+import { createNatives } from '../../src/natives/index.ts';
+import type { Pool } from '../../src/natives/staking/pool.ts';
+import { activeSetOf, poolOf, stakingStatePlace } from '../../src/natives/staking/state.ts';
+import { denyListSizes } from '../../src/natives/system-epoch.ts';
+import { systemStatePlace } from '../../src/natives/system-state.ts';
+import { nativeCall } from './native-call.ts';
 
 const natives = createNatives();
 
