@@ -21,19 +21,19 @@ export interface Sequence {
 export type Case = Readonly<Record<string, unknown>>;
 
 export interface VectorFile {
-  readonly apportionment: readonly Case[];
-  readonly shard_transition: readonly Case[];
-  readonly votes: readonly Case[];
-  readonly pool: readonly Sequence[];
-  readonly system: readonly Sequence[];
-  readonly storage: {
-    readonly sequences: readonly Sequence[];
-    readonly encoded_length: readonly Case[];
-    readonly blob_id: readonly Case[];
+  readonly apportionment?: readonly Case[];
+  readonly shard_transition?: readonly Case[];
+  readonly votes?: readonly Case[];
+  readonly pool?: readonly Sequence[];
+  readonly system?: readonly Sequence[];
+  readonly storage?: {
+    readonly sequences?: readonly Sequence[];
+    readonly encoded_length?: readonly Case[];
+    readonly blob_id?: readonly Case[];
   };
-  readonly active_set: readonly Case[];
-  readonly certificate: readonly Case[];
-  readonly registration: readonly Case[];
+  readonly active_set?: readonly Case[];
+  readonly certificate?: readonly Case[];
+  readonly registration?: readonly Case[];
 }
 
 /** The project's copy, or the file that FLOE_CONTRACT_VECTORS names. */
