@@ -116,6 +116,9 @@ describe('epochs', () => {
       );
     });
     const stakeId = firstId(world, staked, '::staked_wal::StakedWal');
+    // A stake writes its pool and the active set, not the state of all nodes: its cost does not grow with them.
+    expect(staked.objectTypes.filter((type) => type?.includes('::staking_pool::StakingPool'))).toHaveLength(1);
+    expect(staked.objectTypes.filter((type) => type?.includes('StakingInnerV1'))).toEqual([]);
     await registerBlob(world, alice, { root: 1n, epochs: 20 });
     checkInvariants(world);
 
@@ -470,6 +473,57 @@ describe('storage economics', () => {
     );
     await process();
     expect(commissions()).toEqual(before.map((amount, i) => amount + 1000n + 10n * BigInt(weights[i]!)));
+    checkInvariants(world);
+    await world.ledger.close();
+  });
+
+  test('aborts of pools come in the order of the contracts', async () => {
+    const world = await openControlPlane();
+    const made = await succeed(world, alice, (p) => {
+      const pool = p.call('walrus::system::create_storage_pool', [p.system(), p.u64(7000n), p.u32(1), wal(p)]);
+      p.transfer(addressOf(alice), pool);
+    });
+    const poolId = firstId(world, made, '::storage_pool::StoragePool');
+    const [right, wrong] = [deriveBlobId(5n, 1, 1n), 12n];
+    const attempt = async (build: (p: Program) => void) => failureText(await send(world, alice, build));
+    const register = (p: Program, blobId: bigint, size = 1n, type = 1) => {
+      const terms = [p.u256(blobId), p.u256(5n), p.u64(size), p.u8(type), p.bool(false)];
+      p.call('walrus::system::register_pooled_blob', [p.system(), p.owned(poolId), ...terms, wal(p)]);
+    };
+    const onPool =
+      (name: string, ...args: ((p: Program) => ReturnType<Program['u8']>)[]) =>
+      (p: Program) => {
+        const target = `walrus::system::${name}`;
+        p.transfer(
+          addressOf(alice),
+          p.call(target, [p.system(false), p.owned(poolId), ...args.map((make) => make(p))]),
+        );
+      };
+    expect(await attempt((p) => register(p, wrong, 1n, 2))).toBe('encoding::0');
+    expect(await attempt((p) => register(p, wrong, 100_000n))).toBe('storage_pool::3');
+    expect(await attempt((p) => register(p, right))).toBe('success');
+    const remove = (blobId: bigint, name = 'delete_pooled_blob') =>
+      attempt((p) => {
+        p.call(`walrus::system::${name}`, [p.system(false), p.owned(poolId), p.u256(blobId)]);
+      });
+    expect(await remove(wrong)).toBe('dynamic_field::1');
+    expect(await remove(right)).toBe('storage_pool::0');
+    expect(await remove(right, 'burn_expired_pooled_blob')).toBe('system_state_inner::2');
+    const percent = (value: number) => onPool('decrease_storage_pool_unused_capacity_by_percent', (p) => p.u8(value));
+    expect(await attempt(percent(101))).toBe('storage_pool::14');
+    expect(await attempt(percent(0))).toBe('system::2');
+    const bySize = (size: bigint) => onPool('decrease_storage_pool_capacity_by_size', (p) => p.u64(size));
+    expect(await attempt(bySize(0n))).toBe('system::2');
+    expect(await attempt(bySize(61n))).toBe('storage_pool::6');
+    expect(await attempt(bySize(60n))).toBe('success');
+    const destroy = (p: Program) =>
+      p.transfer(addressOf(alice), p.call('walrus::storage_pool::destroy', [p.owned(poolId)]));
+    expect(await attempt(destroy)).toBe('storage_pool::7');
+    await turnEpoch(world, bob, genesisCaps(world));
+    expect(await remove(right)).toBe('system_state_inner::2');
+    expect(await attempt((p) => register(p, right))).toBe('system_state_inner::2');
+    expect(await remove(right, 'burn_expired_pooled_blob')).toBe('success');
+    expect(await attempt(destroy)).toBe('success');
     checkInvariants(world);
     await world.ledger.close();
   });
