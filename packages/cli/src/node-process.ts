@@ -1,6 +1,6 @@
 /** The composition root of one storage node: its stores, its view of the ledger, its HTTP server. */
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { LedgerClient } from '@floe/contracts';
 import { StorageNode } from '@floe/node';
 import type { Logger } from '@floe/platform';
@@ -15,6 +15,7 @@ import {
 } from '@floe/platform/node';
 import type { Bls } from '@floe/protocol';
 import type { Codec } from '@floe/redstuff';
+import { lockDirectory } from './dev/lock.ts';
 import { createUndoStack } from './undo.ts';
 import { CLOSE_GRACE_MS } from './limits.ts';
 import type { NodeConfig } from './node-config.ts';
@@ -37,14 +38,15 @@ export interface RunningNode {
 export async function startNode(
   config: NodeConfig,
   shared: SharedModules,
-  options: { readonly signal?: AbortSignal } = {},
+  options: { readonly signal?: AbortSignal; readonly ofNetwork?: boolean } = {},
 ): Promise<RunningNode> {
   options.signal?.throwIfAborted();
   await mkdir(config.dataDirectory, { recursive: true });
-  const store = await openLmdbStore({ directory: join(config.dataDirectory, 'db') });
   const undo = createUndoStack();
-  undo.push(() => store.close());
   try {
+    undo.push(await lockDirectory(dirname(config.path), { ofNetwork: options.ofNetwork }));
+    const store = await openLmdbStore({ directory: join(config.dataDirectory, 'db') });
+    undo.push(() => store.close());
     const node = await StorageNode.open(
       {
         directory: config.dataDirectory,

@@ -17,11 +17,10 @@ import { clientErrors } from './errors.ts';
 import { type GatherModules, gatherSlivers } from './sliver-gather.ts';
 
 /**
- * - default: every reader of the whole blob at this level gets the same bytes, or an error.
+ * - default: every reader at this level gets the same bytes, or an error: each row is compared with the metadata, whichever
+ *   way it was had. A range or a stream compares the rows it gives out, the whole blob its padding too.
  * - strict: the writer encoded every sliver correctly.
  * - skip: each sliver is authentic; two readers of a maliciously encoded blob may still get different bytes.
- *
- * A range, and a stream, of rows that came as they are is `skip` even at `default`: only the whole blob can be checked.
  */
 export type Consistency = 'default' | 'strict' | 'skip';
 

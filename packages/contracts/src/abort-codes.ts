@@ -126,6 +126,18 @@ export const abortCodes: Readonly<Record<string, Readonly<Record<number, string>
     'EWrongVersion',
   ),
   slashing: names('ENotAuthorized', 'EDuplicateVote', 'ENoProposalForNode', 'EWrongEpoch', 'ENotEnoughVotes'),
+  subsidies: names('EInvalidSubsidyRate', 'EUnauthorizedAdminCap', 'EWrongVersion'),
+  walrus_subsidies: names('EUnauthorizedAdminCap', 'EWrongVersion', 'EInvalidMigration'),
+  walrus_subsidies_inner: names('EInvalidSubsidyRate', 'EInsufficientFundsInPool'),
+  epoch_balance: names('EIndexOutOfBounds'),
+  wal_exchange: names(
+    'EInsufficientFundsInExchange',
+    'EInsufficientInputBalance',
+    'EUnauthorizedAdminCap',
+    'EInvalidExchangeRate',
+  ),
+  blob_bucket: names('EInvalidBlobBucketCap', 'EWrongVersion'),
+  blob_bucket_inner_v1: names('EBlobBucketStorageExpired'),
 };
 
 /** Framework modules (`0x1`, `0x2`): code to constant. */

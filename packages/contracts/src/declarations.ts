@@ -1,7 +1,6 @@
 /**
- * What can be called, as Move declares it ({@link parseDeclarations} reads it): the Walrus functions for storage, blobs,
- * attributes, shared blobs and certificates, and those of the framework that transactions use. Walrus rules: the
- * function tables of storage resource, blobs, and signed messages.
+ * What can be called, as Move declares it ({@link parseDeclarations} reads it): every public function of Walrus and of
+ * the packages beside it, and those of the framework that transactions use.
  */
 export const DECLARATIONS = `
 module std::option
@@ -51,6 +50,11 @@ module sui::coin
   fun zero<T>(&mut TxContext): Coin<T>
   fun destroy_zero<T>(Coin<T>)
 
+  struct TreasuryCap<phantom T> has key, store
+
+module sui::package
+  struct UpgradeCap has key, store
+
 module sui::transfer
   fun public_transfer<T: key + store>(T, address)
   fun public_freeze_object<T: key + store>(T)
@@ -58,6 +62,9 @@ module sui::transfer
 
 module wal::wal
   struct WAL has drop
+  struct ProtectedTreasury has key
+  fun burn(&mut ProtectedTreasury, Coin<WAL>, &mut TxContext)
+  fun total_supply(&ProtectedTreasury): u64
 
 module walrus::storage_resource
   struct Storage has key, store
@@ -111,8 +118,61 @@ module walrus::shared_blob
   fun blob(&SharedBlob): &Blob
   fun funds(&SharedBlob): &Balance<WAL>
 
+module walrus::auth
+  struct Authenticated has drop
+  struct Authorized has copy, drop, store
+  fun authenticate_sender(&TxContext): Authenticated
+  fun authenticate_with_object<T: key>(&T): Authenticated
+  fun authorized_address(address): Authorized
+  fun authorized_object(ID): Authorized
+
+module walrus::storage_pool
+  struct StoragePool has key, store
+  struct PooledBlob has key, store
+  fun start_epoch(&StoragePool): u32
+  fun end_epoch(&StoragePool): u32
+  fun reserved_encoded_capacity_bytes(&StoragePool): u64
+  fun used_encoded_bytes(&StoragePool): u64
+  fun available_encoded_bytes(&StoragePool): u64
+  fun storage(&StoragePool): &Storage
+  fun blob_count(&StoragePool): u64
+  fun contains_blob(&StoragePool, u256): bool
+  fun blob_object_id(&StoragePool, u256): ID
+  fun object_id(&StoragePool): ID
+  fun destroy(StoragePool): Storage
+  fun add_blob_metadata(&mut StoragePool, u256, Metadata)
+  fun add_or_replace_blob_metadata(&mut StoragePool, u256, Metadata): Option<Metadata>
+  fun take_blob_metadata(&mut StoragePool, u256): Metadata
+  fun insert_or_update_blob_metadata_pair(&mut StoragePool, u256, String, String)
+  fun remove_blob_metadata_pair(&mut StoragePool, u256, &String): (String, String)
+  fun remove_blob_metadata_pair_if_exists(&mut StoragePool, u256, &String): Option<String>
+
+module walrus::storage_accounting
+  struct FutureAccountingRingBuffer has store
+  struct FutureAccounting has store
+  fun max_epochs_ahead(&FutureAccountingRingBuffer): u32
+  fun ring_lookup(&FutureAccountingRingBuffer, u32): &FutureAccounting
+  fun epoch(&FutureAccounting): u32
+  fun used_capacity(&FutureAccounting): u64
+  fun rewards(&FutureAccounting): u64
+
 module walrus::system
   struct System has key
+  fun future_accounting(&System): &FutureAccountingRingBuffer
+  fun create_storage_pool(&mut System, u64, u32, &mut Coin<WAL>, &mut TxContext): StoragePool
+  fun create_storage_pool_with_storage(&System, Storage, &mut TxContext): StoragePool
+  fun register_pooled_blob(&mut System, &mut StoragePool, u256, u256, u64, u8, bool, &mut Coin<WAL>, &mut TxContext)
+  fun certify_pooled_blob(&System, &mut StoragePool, u256, vector<u8>, vector<u8>, vector<u8>)
+  fun delete_pooled_blob(&System, &mut StoragePool, u256)
+  fun burn_expired_pooled_blob(&System, &mut StoragePool, u256)
+  fun extend_storage_pool(&mut System, &mut StoragePool, u32, &mut Coin<WAL>)
+  fun increase_storage_pool_capacity(&mut System, &mut StoragePool, u64, &mut Coin<WAL>)
+  fun increase_storage_pool_capacity_with_storage(&System, &mut StoragePool, Storage)
+  fun decrease_storage_pool_capacity_by_size(&System, &mut StoragePool, u64, &mut TxContext): Storage
+  fun decrease_storage_pool_unused_capacity_by_percent(&System, &mut StoragePool, u8, &mut TxContext): Storage
+  fun certify_event_blob(&mut System, &mut StorageNodeCap, u256, u256, u64, u8, u64, u32, &mut TxContext)
+  fun add_subsidy(&mut System, Coin<WAL>, u32)
+  fun add_per_epoch_subsidies(&mut System, vector<Balance<WAL>>)
   fun epoch(&System): u32
   fun total_capacity_size(&System): u64
   fun used_capacity_size(&System): u64
@@ -138,11 +198,129 @@ module walrus::storage_node
   fun deny_list_root(&StorageNodeCap): u256
   fun deny_list_sequence(&StorageNodeCap): u64
 
+module walrus::node_metadata
+  struct NodeMetadata has copy, drop, store
+  fun new(String, String, String): NodeMetadata
+  fun default(): NodeMetadata
+  fun image_url(&NodeMetadata): String
+  fun project_url(&NodeMetadata): String
+  fun description(&NodeMetadata): String
+  fun set_image_url(&mut NodeMetadata, String)
+  fun set_project_url(&mut NodeMetadata, String)
+  fun set_description(&mut NodeMetadata, String)
+
 module walrus::staked_wal
   struct StakedWal has key, store
+  fun node_id(&StakedWal): ID
+  fun value(&StakedWal): u64
+  fun activation_epoch(&StakedWal): u32
+  fun is_staked(&StakedWal): bool
+  fun is_withdrawing(&StakedWal): bool
+  fun withdraw_epoch(&StakedWal): u32
+  fun join(&mut StakedWal, StakedWal)
+  fun split(&mut StakedWal, u64, &mut TxContext): StakedWal
+
+module walrus::committee
+  struct Committee has copy, drop, store
 
 module walrus::staking
   struct Staking has key
   fun epoch(&Staking): u32
+  fun committee(&Staking): &Committee
+  fun previous_committee(&Staking): &Committee
+  fun compute_next_committee(&Staking): Committee
+  fun node_metadata(&Staking, ID): NodeMetadata
+  fun calculate_rewards(&Staking, ID, u64, u32, u32): u64
+  fun can_withdraw_staked_wal_early(&Staking, &StakedWal): bool
+  fun register_candidate(&mut Staking, String, String, NodeMetadata, vector<u8>, vector<u8>, vector<u8>, u16, u64, u64, u64, &mut TxContext): StorageNodeCap
+  fun set_next_commission(&mut Staking, &StorageNodeCap, u16)
+  fun collect_commission(&mut Staking, ID, Authenticated, &mut TxContext): Coin<WAL>
+  fun set_commission_receiver(&mut Staking, ID, Authenticated, Authorized)
+  fun set_governance_authorized(&mut Staking, ID, Authenticated, Authorized)
+  fun set_storage_price_vote(&mut Staking, &StorageNodeCap, u64)
+  fun set_write_price_vote(&mut Staking, &StorageNodeCap, u64)
+  fun set_node_capacity_vote(&mut Staking, &StorageNodeCap, u64)
+  fun set_next_public_key(&mut Staking, &StorageNodeCap, vector<u8>, vector<u8>, &mut TxContext)
+  fun set_name(&mut Staking, &StorageNodeCap, String)
+  fun set_network_address(&mut Staking, &StorageNodeCap, String)
+  fun set_network_public_key(&mut Staking, &StorageNodeCap, vector<u8>)
+  fun set_node_metadata(&mut Staking, &StorageNodeCap, NodeMetadata)
+  fun update_prices(&mut Staking, &mut System)
+  fun add_commission_to_pools(&mut Staking, vector<ID>, vector<Balance<WAL>>)
+  fun voting_end(&mut Staking, &Clock)
+  fun initiate_epoch_change(&mut Staking, &mut System, &Clock)
+  fun initiate_epoch_change_v2(&mut Staking, &mut System, &mut ProtectedTreasury, &Clock, &mut TxContext)
+  fun epoch_sync_done(&mut Staking, &mut StorageNodeCap, u32, &Clock)
   fun stake_with_pool(&mut Staking, Coin<WAL>, ID, &mut TxContext): StakedWal
+  fun request_withdraw_stake(&mut Staking, &mut StakedWal, &mut TxContext)
+  fun withdraw_stake(&mut Staking, StakedWal, &mut TxContext): Coin<WAL>
+  fun try_join_active_set(&mut Staking, &StorageNodeCap)
+
+module walrus::slashing
+  struct SlashingManager has key
+  fun vote_for_slashing(&mut SlashingManager, &Staking, Authenticated, ID, ID)
+  fun execute_slashing(&mut SlashingManager, &mut Staking, &mut ProtectedTreasury, ID, &mut TxContext)
+  fun cleanup_slashing_proposals(&mut SlashingManager, &Staking, vector<ID>)
+
+module walrus::upgrade
+  struct UpgradeManager has key
+  struct EmergencyUpgradeCap has key, store
+  fun vote_for_upgrade(&mut UpgradeManager, &Staking, Authenticated, ID, vector<u8>)
+  fun cleanup_upgrade_proposals(&mut UpgradeManager, &Staking, vector<vector<u8>>)
+  fun burn_emergency_upgrade_cap(EmergencyUpgradeCap)
+
+module wal_exchange::wal_exchange
+  struct Exchange has key, store
+  struct AdminCap has key, store
+  struct ExchangeRate has copy, drop, store
+  fun new(&mut TxContext): AdminCap
+  fun new_funded(&mut Coin<WAL>, u64, &mut TxContext): AdminCap
+  fun new_exchange_rate(u64, u64): ExchangeRate
+  fun add_wal(&mut Exchange, &mut Coin<WAL>, u64)
+  fun add_sui(&mut Exchange, &mut Coin<SUI>, u64)
+  fun add_all_wal(&mut Exchange, Coin<WAL>)
+  fun add_all_sui(&mut Exchange, Coin<SUI>)
+  fun withdraw_wal(&mut Exchange, &AdminCap, u64, &mut TxContext): Coin<WAL>
+  fun withdraw_sui(&mut Exchange, &AdminCap, u64, &mut TxContext): Coin<SUI>
+  fun set_exchange_rate(&mut Exchange, &AdminCap, u64, u64)
+  fun exchange_all_for_wal(&mut Exchange, Coin<SUI>, &mut TxContext): Coin<WAL>
+  fun exchange_for_wal(&mut Exchange, &mut Coin<SUI>, u64, &mut TxContext): Coin<WAL>
+  fun exchange_all_for_sui(&mut Exchange, Coin<WAL>, &mut TxContext): Coin<SUI>
+  fun exchange_for_sui(&mut Exchange, &mut Coin<WAL>, u64, &mut TxContext): Coin<SUI>
+
+module subsidies::subsidies
+  struct Subsidies has key, store
+  struct AdminCap has key, store
+  fun new(ID, &mut TxContext): AdminCap
+  fun new_with_initial_rates_and_funds(ID, u16, u16, Coin<WAL>, &mut TxContext): AdminCap
+  fun add_funds(&mut Subsidies, Coin<WAL>)
+  fun withdraw_balance(&mut Subsidies, &AdminCap, u64, &mut TxContext): Coin<WAL>
+  fun set_buyer_subsidy_rate(&mut Subsidies, &AdminCap, u16)
+  fun set_system_subsidy_rate(&mut Subsidies, &AdminCap, u16)
+  fun reserve_space(&mut Subsidies, &mut System, u64, u32, &mut Coin<WAL>, &mut TxContext): Storage
+  fun extend_blob(&mut Subsidies, &mut System, &mut Blob, u32, &mut Coin<WAL>, &mut TxContext)
+  fun register_blob(&mut Subsidies, &mut System, Storage, u256, u256, u64, u8, bool, &mut Coin<WAL>, &mut TxContext): Blob
+
+module walrus_subsidies::walrus_subsidies
+  struct WalrusSubsidies has key
+  struct AdminCap has key, store
+  fun new(&System, &Staking, u32, u64, u64, &mut TxContext): AdminCap
+  fun add_coin(&mut WalrusSubsidies, Coin<WAL>)
+  fun add_balance(&mut WalrusSubsidies, Balance<WAL>)
+  fun process_subsidies(&mut WalrusSubsidies, &mut Staking, &mut System, &Clock)
+  fun set_system_subsidy_rate(&mut WalrusSubsidies, &AdminCap, u32)
+  fun set_base_subsidy(&mut WalrusSubsidies, &AdminCap, u64)
+  fun set_per_shard_subsidy(&mut WalrusSubsidies, &AdminCap, u64)
+
+module blob_bucket::blob_bucket
+  struct BlobBucket has key
+  struct BlobBucketCap has key, store
+  fun new(&mut System, u64, u32, &mut Coin<WAL>, &mut TxContext): BlobBucketCap
+  fun bucket_id(&BlobBucketCap): ID
+  fun storage_pool_id(&BlobBucket): ID
+  fun register_blob(&mut BlobBucket, &BlobBucketCap, &mut System, u256, u256, u64, u8, bool, &mut Coin<WAL>, &mut TxContext)
+  fun certify_blob(&mut BlobBucket, &System, u256, vector<u8>, vector<u8>, vector<u8>)
+  fun delete_blob(&mut BlobBucket, &BlobBucketCap, &System, u256)
+  fun extend_storage_pool(&mut BlobBucket, &BlobBucketCap, &mut System, u32, &mut Coin<WAL>)
+  fun increase_storage_pool_capacity(&mut BlobBucket, &BlobBucketCap, &mut System, u64, &mut Coin<WAL>)
 `;

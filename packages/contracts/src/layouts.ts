@@ -2,10 +2,16 @@
  * The exact BCS layouts of every object on the ledger, under their Move names: `layouts.Blob.parse(bytes)`,
  * `layouts.Blob.serialize(value).toBytes()`. Field names are Move's in camelCase, in Move's order.
  */
-import { bytes, type coin, empty, epoch, field, id, type treasuryCap, u64 } from './move-values.ts';
+import { bytes, type coin, empty, epoch, field, id, type treasuryCap, u256, u64 } from './move-values.ts';
+import * as companions from './layouts/companions.ts';
+import * as governance from './layouts/governance.ts';
+import * as pools from './layouts/pools.ts';
 import * as staking from './layouts/staking.ts';
 import * as system from './layouts/system.ts';
 
+export * from './layouts/companions.ts';
+export * from './layouts/governance.ts';
+export * from './layouts/pools.ts';
 export * from './layouts/staking.ts';
 export * from './layouts/system.ts';
 export { coin as Coin, treasuryCap as TreasuryCap } from './move-values.ts';
@@ -28,3 +34,15 @@ export const PoolField = field(id, id);
 export const ExchangeRateField = field(epoch, staking.PoolExchangeRate);
 /** The dynamic object field of `ProtectedTreasury`: its value is the id of the `TreasuryCap<WAL>`. */
 export const TreasuryCapField = field(empty, id);
+/** An entry of `UpgradeManager.upgradeProposals`. */
+export const UpgradeProposalField = field(bytes, governance.UpgradeProposal);
+/** An entry of `SlashingManager.slashingCandidates`. */
+export const SlashingProposalField = field(id, governance.SlashingProposal);
+/** Commission of a pool that cannot be collected before the next voting end, in `StakingPool.extraFields`. */
+export const BlockedCommissionField = field(empty, u64);
+/** Dynamic field of `StoragePool` under the name `u64 = version`. */
+export const StoragePoolInnerField = field(u64, pools.StoragePoolInnerV1);
+/** The dynamic object field of a pooled blob in `StoragePoolInnerV1.blobs`: its value is the id of the child. */
+export const PooledBlobField = field(u256, id);
+export const WalrusSubsidiesInnerField = field(empty, companions.WalrusSubsidiesInnerV1);
+export const BlobBucketInnerField = field(u64, companions.BlobBucketInnerV1);

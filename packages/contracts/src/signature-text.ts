@@ -5,8 +5,8 @@
  *     struct Metadata has drop, store
  *     fun remove(&mut Metadata, &String): (String, String)
  *
- * Names of types are resolved among the structs declared in the same text; `fun f<T: key + store>` declares a type
- * parameter. The text is part of this package, so a mistake in it is a bug and throws when the package loads.
+ * Names of types are resolved among the structs of the same module, then among all declared in the text; a name that
+ * several modules declare is only used in them. `fun f<T: key + store>` declares a type parameter. The text is part of this package, so a mistake in it is a bug and throws when the package loads.
  */
 import { assert } from '@floe/platform';
 import type { Ability, MovePrimitive, MoveStruct, MoveType, PackageName } from './move-type.ts';
@@ -69,8 +69,8 @@ export function parseDeclarations(text: string): Declarations {
     .filter((line) => line !== '' && !line.startsWith('//'));
   const scoped = scopeLines(lines);
   const structs = scoped.filter(({ line }) => line.startsWith('struct ')).map(parseStruct);
-  const byName = new Map(structs.map((declared) => [declared.name, declared]));
-  assert(byName.size === structs.length, 'two structs have the same name');
+  const byName = new Map<string, StructDeclaration[]>();
+  for (const declared of structs) byName.set(declared.name, [...(byName.get(declared.name) ?? []), declared]);
   const functions = scoped
     .filter(({ line }) => !line.startsWith('struct '))
     .map((scope) => parseFunction(scope, byName));
@@ -87,7 +87,9 @@ function scopeLines(lines: readonly string[]): ScopedLine[] {
   const scoped: ScopedLine[] = [];
   let scope: { package: PackageName; module: string } | undefined;
   for (const line of lines) {
-    const header = /^module (std|sui|wal|walrus)::(\w+)$/.exec(line);
+    const header = /^module (std|sui|wal|walrus|wal_exchange|subsidies|walrus_subsidies|blob_bucket)::(\w+)$/.exec(
+      line,
+    );
     if (header !== null) scope = { package: header[1] as PackageName, module: header[2] as string };
     else {
       assert(scope !== undefined, 'declaration outside a module', { line });
@@ -107,10 +109,24 @@ function parseStruct({ line, ...scope }: ScopedLine): StructDeclaration {
   return { ...scope, name: match[1] as string, abilities: splitList(match[3] ?? '') as Ability[], typeParameters };
 }
 
+/** The structs of a text by name, and the module from which names are looked up. */
+interface Names {
+  readonly scope: Omit<ScopedLine, 'line'>;
+  readonly structs: ReadonlyMap<string, readonly StructDeclaration[]>;
+}
+
+function findStruct({ scope, structs }: Names, name: string): StructDeclaration | undefined {
+  const declared = structs.get(name) ?? [];
+  const local = declared.find((struct) => struct.package === scope.package && struct.module === scope.module);
+  assert(local !== undefined || declared.length <= 1, 'several structs have this name', { name });
+  return local ?? declared[0];
+}
+
 function parseFunction(
   { line, ...scope }: ScopedLine,
-  structs: ReadonlyMap<string, StructDeclaration>,
+  byName: ReadonlyMap<string, readonly StructDeclaration[]>,
 ): FunctionSignature {
+  const structs: Names = { scope, structs: byName };
   const match = /^(entry )?fun (\w+)(?:<(.*?)>)?\((.*?)\)(?:: (.+))?$/.exec(line);
   assert(match !== null, 'malformed function', { line });
   const typeParameters = splitList(match[3] ?? '').map((declared) => {
@@ -131,21 +147,13 @@ function parseFunction(
   };
 }
 
-function parseParameter(
-  text: string,
-  typeParameters: readonly string[],
-  structs: ReadonlyMap<string, StructDeclaration>,
-): Parameter {
+function parseParameter(text: string, typeParameters: readonly string[], structs: Names): Parameter {
   const ref = text.startsWith('&mut ') ? 'mut' : text.startsWith('&') ? 'imm' : 'value';
   const bare = ref === 'mut' ? text.slice(5) : ref === 'imm' ? text.slice(1) : text;
   return { ref, type: parseType(bare, typeParameters, structs) };
 }
 
-function parseType(
-  text: string,
-  typeParameters: readonly string[],
-  structs: ReadonlyMap<string, StructDeclaration>,
-): MoveType {
+function parseType(text: string, typeParameters: readonly string[], structs: Names): MoveType {
   if (PRIMITIVES.has(text)) return { kind: text as MovePrimitive };
   const index = typeParameters.indexOf(text);
   if (index >= 0) return { kind: 'parameter', index };
@@ -153,7 +161,7 @@ function parseType(
   assert(match !== null, 'malformed type', { text });
   const inner = splitList(match[2] ?? '').map((argument) => parseType(argument, typeParameters, structs));
   if (match[1] === 'vector') return { kind: 'vector', element: inner[0] as MoveType };
-  const declared = structs.get(match[1] as string);
+  const declared = findStruct(structs, match[1] as string);
   assert(declared !== undefined, 'undeclared type', { text });
   assert(declared.typeParameters.length === inner.length, 'wrong number of type arguments', { text });
   const struct: MoveStruct = {

@@ -14,8 +14,20 @@ export interface AdmissionOptions {
   readonly bytesAtOnce?: number;
 }
 
-/** Gives the place back; calling it again does nothing. */
-export type Release = () => void;
+/** Room taken by one request. */
+export interface Place {
+  /** Gives it back; calling it again does nothing. */
+  readonly release: () => void;
+  /** Keeps only so many of its bytes. */
+  readonly shrinkTo: (sizeBytes: number) => void;
+}
+
+/** What a request asks a place for. */
+export interface PlaceRequest {
+  readonly signal: AbortSignal;
+  /** More than there are in all count as all of them. */
+  readonly sizeBytes?: number;
+}
 
 /** Keeps the place until a body made of these parts has been sent, or dropped. */
 export type Hold = (parts: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
@@ -48,16 +60,16 @@ export class Admission {
    * @throws QUEUE_FULL, or the signal's reason while it waits
    */
   async run(
-    request: { readonly signal: AbortSignal; readonly sizeBytes?: number },
-    answer: (hold: Hold) => Promise<Response>,
+    request: PlaceRequest,
+    answer: (hold: Hold, shrinkTo: Place['shrinkTo']) => Promise<Response>,
   ): Promise<Response> {
-    const release = await this.#enter(Math.min(request.sizeBytes ?? 0, this.#maxBytes), request.signal);
+    const { release, shrinkTo } = await this.enter(request);
     let held = false;
     try {
       const response = await answer((parts) => {
         held = true;
         return holding(parts, release);
-      });
+      }, shrinkTo);
       if (!held) release();
       return response;
     } catch (error) {
@@ -66,13 +78,19 @@ export class Admission {
     }
   }
 
-  async #enter(bytes: number, signal: AbortSignal): Promise<Release> {
+  /**
+   * A place, which the caller must release.
+   *
+   * @throws QUEUE_FULL, or the signal's reason while it waits
+   */
+  async enter({ signal, sizeBytes = 0 }: PlaceRequest): Promise<Place> {
+    const bytes = Math.min(sizeBytes, this.#maxBytes);
     signal.throwIfAborted();
     if (this.#line.length === 0 && this.#fits(bytes)) return this.#take(bytes);
     if (this.#line.length >= this.#maxWaiting) {
       throw concurrencyErrors.QUEUE_FULL({ queue: this.#name, limit: this.#maxWaiting });
     }
-    return new Promise<Release>((resolve, reject) => {
+    return new Promise<Place>((resolve, reject) => {
       const leave = (): void => {
         this.#line.splice(this.#line.indexOf(waiter), 1);
         reject(signal.reason as Error);
@@ -89,21 +107,34 @@ export class Admission {
     });
   }
 
+  /** A place if one is free and nobody waits for it. */
+  tryEnter(sizeBytes: number): Place | undefined {
+    const bytes = Math.min(sizeBytes, this.#maxBytes);
+    return this.#line.length === 0 && this.#fits(bytes) ? this.#take(bytes) : undefined;
+  }
+
   #fits(bytes: number): boolean {
     return this.#free > 0 && bytes <= this.#freeBytes;
   }
 
-  #take(bytes: number): Release {
+  #take(bytes: number): Place {
     this.#free -= 1;
     this.#freeBytes -= bytes;
+    let heldBytes = bytes;
     let taken = true;
-    return () => {
+    const shrinkTo = (sizeBytes: number): void => {
+      const givenBack = Math.max(0, heldBytes - sizeBytes);
+      heldBytes -= givenBack;
+      this.#freeBytes += givenBack;
+      this.#admit();
+    };
+    const release = (): void => {
       if (!taken) return;
       taken = false;
       this.#free += 1;
-      this.#freeBytes += bytes;
-      this.#admit();
+      shrinkTo(0);
     };
+    return { release, shrinkTo };
   }
 
   #admit(): void {
@@ -115,7 +146,7 @@ export class Admission {
 }
 
 /** Written out, because a generator that is dropped before its first part never runs its `finally`. */
-function holding(parts: AsyncIterable<Uint8Array>, release: Release): AsyncIterable<Uint8Array> {
+function holding(parts: AsyncIterable<Uint8Array>, release: () => void): AsyncIterable<Uint8Array> {
   return {
     [Symbol.asyncIterator]: () => {
       const iterator = parts[Symbol.asyncIterator]();

@@ -5,8 +5,10 @@
 import type { Consistency, FloeClient, PatchContents } from '@floe/client';
 import { isFloeError } from '@floe/platform';
 import { type BlobId, type ObjectId, parseBlobId, parseObjectId } from '@floe/protocol';
+import { parseQuiltPatchId } from '@floe/redstuff';
 import { Hono } from 'hono';
-import type { Admission, Hold } from './admission.ts';
+import type { Admission, Hold, Place } from './admission.ts';
+import { boundedStream } from './bounded-stream.ts';
 import { gatewayErrors } from './errors.ts';
 import { flag, parseQuery, required, whole } from './parameters.ts';
 import { answerWith, sendBytes } from './representation.ts';
@@ -21,7 +23,12 @@ import {
 
 export interface AggregatorModules {
   readonly client: FloeClient;
+  /** By number. */
   readonly reads: Admission;
+  /** By the bytes of their windows. */
+  readonly streams: Admission;
+  /** By the bytes of the blobs that are held whole. */
+  readonly wholes: Admission;
   /** Attribute and tag names, in lower case, that become response headers. */
   readonly allowedHeaders: ReadonlySet<string>;
 }
@@ -40,12 +47,13 @@ export function aggregatorRoutes(modules: AggregatorModules): Hono {
   );
   app.get('/v1/blobs/by-quilt-patch-id/:patchId', (context) => {
     const patchId = context.req.param('patchId');
-    return servePatch(context.req.raw, modules, (signal) => client.readPatch(patchId, { signal }));
+    const { blobId } = parseQuiltPatchId(patchId);
+    return servePatch(context.req.raw, blobId, modules, (signal) => client.readPatch(patchId, { signal }));
   });
   app.get('/v1/blobs/by-quilt-id/:quiltId/:identifier', (context) => {
     const quiltId = parseBlobId(context.req.param('quiltId'));
     const identifier = context.req.param('identifier');
-    return servePatch(context.req.raw, modules, (signal) =>
+    return servePatch(context.req.raw, quiltId, modules, (signal) =>
       client.readPatchByIdentifier(quiltId, identifier, { signal }),
     );
   });
@@ -64,7 +72,7 @@ export function aggregatorRoutes(modules: AggregatorModules): Hono {
 function serveBlob(request: Request, blobId: BlobId, modules: AggregatorModules): Promise<Response> {
   const consistency = askedConsistency(request);
   return modules.reads.run(request, (hold) =>
-    answerWithBlob(request, hold, modules.client, { blobId, consistency, caching: 'immutable', headers: {} }),
+    answerWithBlob(request, hold, modules, { blobId, consistency, caching: 'immutable', headers: {} }),
   );
 }
 
@@ -78,7 +86,7 @@ function serveObject(request: Request, objectId: ObjectId, modules: AggregatorMo
       client.attributes(objectId, { signal }),
     ]);
     const headers = headersFrom(attributes, allowedHeaders);
-    return answerWithBlob(request, hold, client, { blobId, consistency, caching: 'mutable', headers });
+    return answerWithBlob(request, hold, modules, { blobId, consistency, caching: 'mutable', headers });
   });
 }
 
@@ -104,17 +112,17 @@ interface WantedBlob {
 async function answerWithBlob(
   request: Request,
   hold: Hold,
-  client: FloeClient,
+  modules: AggregatorModules,
   { blobId, consistency, caching, headers }: WantedBlob,
 ): Promise<Response> {
   const { signal } = request;
-  const blob = await client.open(blobId, { signal });
+  const blob = await modules.client.open(blobId, { signal });
   const etag = `"${blobId}"`;
   return answerWith(request, hold, {
     etag,
     sizeBytes: blob.sizeBytes,
     headers: { ...cacheHeaders(etag, caching), ...askedContentType(request), ...headers },
-    bytes: (start, end) => blob.stream({ range: { start, end }, consistency, signal }),
+    bytes: (start, end) => boundedStream(blob, { start, end, consistency, signal }, modules),
   });
 }
 
@@ -134,20 +142,25 @@ function serveSlice(request: Request, blobId: BlobId, modules: AggregatorModules
       status: 200,
       headers: { ...cacheHeaders(etag, 'immutable'), ...askedContentType(request) },
       sizeBytes: length,
-      bytes: () => blob.stream({ range: { start, end }, signal }),
+      bytes: () => boundedStream(blob, { start, end, consistency: 'default', signal }, modules),
     });
   });
 }
 
-/** A patch is read whole whatever is asked: its size stands in front of its bytes. */
+/**
+ * A patch is read whole whatever is asked: its size stands in front of its bytes. Until it is there it counts as its quilt,
+ * which is what it takes when its own columns cannot be had.
+ */
 function servePatch(
   request: Request,
-  { reads, allowedHeaders }: AggregatorModules,
+  quiltId: BlobId,
+  { client, reads, wholes, allowedHeaders }: AggregatorModules,
   read: (signal: AbortSignal) => Promise<PatchContents>,
 ): Promise<Response> {
   parseQuery(new URL(request.url), {});
-  return reads.run(request, async (hold) => {
+  const answer = async (hold: Hold, shrinkTo: Place['shrinkTo']): Promise<Response> => {
     const { patchId, identifier, tags, contents } = await read(request.signal);
+    shrinkTo(contents.length);
     // Its own id, not the quilt's: the patches of one quilt are different representations.
     const etag = `"${patchId}"`;
     const name: HeaderRecord = isHeaderValue(identifier) ? { 'x-quilt-patch-identifier': identifier } : {};
@@ -162,15 +175,28 @@ function servePatch(
       },
       bytes: (start, end) => once(contents.subarray(start, end)),
     });
+  };
+  return reads.run(request, async (hold) => {
+    const { sizeBytes } = await client.open(quiltId, { signal: request.signal });
+    const place = { signal: request.signal, sizeBytes };
+    return wholes.run(place, (holdBytes, shrinkTo) => answer((parts) => hold(holdBytes(parts)), shrinkTo));
   });
 }
 
-function servePatchList(request: Request, quiltId: BlobId, { client, reads }: AggregatorModules): Promise<Response> {
+function servePatchList(
+  request: Request,
+  quiltId: BlobId,
+  { client, reads, wholes }: AggregatorModules,
+): Promise<Response> {
   parseQuery(new URL(request.url), {});
+  const { signal } = request;
   return reads.run(request, async () => {
-    const patches = await client.quiltPatches(quiltId, { signal: request.signal });
-    const list = patches.map(({ identifier, patchId, tags }) => ({ identifier, patch_id: patchId, tags }));
-    return Response.json(list, { headers: cacheHeaders(`"${quiltId}-patches"`, 'immutable') });
+    const { sizeBytes } = await client.open(quiltId, { signal });
+    return wholes.run({ signal, sizeBytes }, async () => {
+      const patches = await client.quiltPatches(quiltId, { signal });
+      const list = patches.map(({ identifier, patchId, tags }) => ({ identifier, patch_id: patchId, tags }));
+      return Response.json(list, { headers: cacheHeaders(`"${quiltId}-patches"`, 'immutable') });
+    });
   });
 }
 

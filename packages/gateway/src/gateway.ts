@@ -1,6 +1,6 @@
 /**
- * The gateway: a Walrus aggregator and publisher on one port, as a web-standard handler. Reads hold a window of rows,
- * stores hold the blob; both are bounded in number, stores also in bytes.
+ * The gateway: a Walrus aggregator and publisher on one port, as a web-standard handler. Streams hold two windows of rows,
+ * stores and some reads the whole blob; all are bounded in number and in bytes.
  */
 import type { FloeClient, Signer } from '@floe/client';
 import { isFloeError, silentLogger, type HttpHandler, type Logger } from '@floe/platform';
@@ -29,6 +29,8 @@ export interface GatewayOptions {
   readonly maxBlobBodyBytes?: number;
   readonly maxQuiltBodyBytes?: number;
   readonly maxReads?: number;
+  readonly maxStreamBytes?: number;
+  readonly maxWholeReadBytes?: number;
   readonly maxWaitingReads?: number;
   readonly maxStores?: number;
   readonly maxStoreBytes?: number;
@@ -76,14 +78,24 @@ export function createGateway(options: GatewayOptions, modules: GatewayModules):
 }
 
 function readRoutes(options: GatewayOptions, client: FloeClient): Hono {
-  const reads = new Admission({
-    name: 'the line of reads',
-    atOnce: options.maxReads ?? limits.DEFAULT_MAX_READS,
-    waiting: options.maxWaitingReads ?? limits.DEFAULT_MAX_WAITING_READS,
+  const atOnce = options.maxReads ?? limits.DEFAULT_MAX_READS;
+  const waiting = options.maxWaitingReads ?? limits.DEFAULT_MAX_WAITING_READS;
+  const reads = new Admission({ name: 'the line of reads', atOnce, waiting });
+  const streams = new Admission({
+    name: 'the line of streams',
+    atOnce,
+    waiting,
+    bytesAtOnce: options.maxStreamBytes ?? limits.DEFAULT_MAX_STREAM_BYTES,
+  });
+  const wholes = new Admission({
+    name: 'the line of reads of whole blobs',
+    atOnce,
+    waiting,
+    bytesAtOnce: options.maxWholeReadBytes ?? limits.DEFAULT_MAX_WHOLE_READ_BYTES,
   });
   const names = options.allowedHeaders ?? DEFAULT_ALLOWED_HEADERS;
   const allowedHeaders = new Set(names.map((name) => name.toLowerCase()));
-  return aggregatorRoutes({ client, reads, allowedHeaders });
+  return aggregatorRoutes({ client, reads, streams, wholes, allowedHeaders });
 }
 
 function storeRoutes(options: GatewayOptions, modules: { client: FloeClient; payer: Payer }): Hono {

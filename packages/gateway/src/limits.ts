@@ -6,10 +6,23 @@ export const DEFAULT_MAX_BLOB_BODY_BYTES = 256 * 1024 * 1024;
 /** Largest multipart body of `PUT /v1/quilts`. */
 export const DEFAULT_MAX_QUILT_BODY_BYTES = 100 * 1024 * 1024;
 
-/** Reads under way at once; each holds at most two 8 MiB windows of rows, not the blob. */
+/** Reads under way at once, whatever they hold. */
 export const DEFAULT_MAX_READS = 256;
 
-/** Reads that wait for a place; past them comes 429. */
+/** What a stream holds: two windows of rows, each 8 MiB (`streamWindowBytes` of the client), or two rows where one is larger. */
+export const STREAM_BYTES = 16 * 1024 * 1024;
+
+/** Bytes of the windows of all streams: 128 streams of large blobs; a blob that fits its windows counts as itself. */
+export const DEFAULT_MAX_STREAM_BYTES = 2 * 1024 * 1024 * 1024;
+
+/**
+ * Bytes of the blobs that reads hold whole: strict reads, quilts whose patches are being read, streams that must decode.
+ * While such a blob is checked there are its slivers and its encoded form too (×6.5 together): at most 3.3 GiB.
+ * A patch that is being sent counts as itself. A larger blob is held alone.
+ */
+export const DEFAULT_MAX_WHOLE_READ_BYTES = 512 * 1024 * 1024;
+
+/** Reads that wait for a place, and as many for each kind of bytes; past them comes 429. */
 export const DEFAULT_MAX_WAITING_READS = 64;
 
 /** Stores under way at once. */

@@ -219,7 +219,7 @@ describe('a slice under its own URL', () => {
     expect(response.status).toBe(200);
     expect(response.headers.get('etag')).toBe(`"${BLOB_ID}-30-20"`);
     expect(equalBytes(await response.bytes(), bytes.subarray(30, 50))).toBe(true);
-    expect(blob.asked).toEqual([{ start: 30, end: 50, consistency: undefined }]);
+    expect(blob.asked).toEqual([{ start: 30, end: 50, consistency: 'default' }]);
   });
 
   it.each([
@@ -304,7 +304,7 @@ describe('quilts', () => {
     contents: utf8('hello, quilt'),
   };
   const notFound = (name: string) => clientErrors.QUILT_PATCH_NOT_FOUND({ quiltId: BLOB_ID, patch: name });
-  const client = fakeClient({
+  const client = clientWith(fakeBlob(pattern(100)), {
     readPatch: async (id) => (id === patchId ? patch : Promise.reject(notFound(id))),
     readPatchByIdentifier: async (quiltId, identifier) =>
       quiltId === BLOB_ID && identifier === patch.identifier ? patch : Promise.reject(notFound(identifier)),
@@ -352,13 +352,13 @@ describe('quilts', () => {
 
   it('says 404 for a blob that is no quilt', async () => {
     const invalid = redstuffErrors.INVALID_QUILT({ part: 'size', expected: '100 bytes', came: '17' });
-    const noQuilt = fakeClient({ quiltPatches: () => Promise.reject(invalid) });
+    const noQuilt = clientWith(fakeBlob(pattern(100)), { quiltPatches: () => Promise.reject(invalid) });
     const response = await ask(noQuilt, `/v1/quilts/${BLOB_ID}/patches`);
     expect([response.status, (await errorOf(response)).reason]).toEqual([404, 'INVALID_QUILT']);
   });
 
   it('keeps back an identifier that no header can hold', async () => {
-    const odd = fakeClient({ readPatch: async () => ({ ...patch, identifier: 'ünïcode' }) });
+    const odd = clientWith(fakeBlob(pattern(100)), { readPatch: async () => ({ ...patch, identifier: 'ünïcode' }) });
     const response = await ask(odd, `/v1/blobs/by-quilt-patch-id/${patchId}`);
     expect([response.status, response.headers.get('x-quilt-patch-identifier')]).toEqual([200, null]);
   });

@@ -58,6 +58,7 @@ function skipValue(reader: BcsReader, type: TypeTag): void {
     skipValue(reader, type.typeArguments[0] as TypeTag);
   } else if (name === 'object::ID') reader.fixed(32);
   else if (name === 'string::String' || name === 'ascii::String') reader.bytes();
+  else if (name === 'upgrade::PackageDigest') reader.bytes();
   // All other names are structs without fields, which have one byte.
   else reader.fixed(1);
 }

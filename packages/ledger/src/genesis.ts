@@ -20,7 +20,7 @@ import { type CheckedConfig, checkConfig, type GenesisConfig } from './genesis/c
 import { GenesisObjects } from './genesis/object-builder.ts';
 import { addPackages } from './genesis/packages.ts';
 import { addNode, addStaking, FIRST_EPOCH, type PoolIds } from './genesis/staking-objects.ts';
-import { addSystem, addTreasury } from './genesis/system-objects.ts';
+import { addGovernance, addSystem, addTreasury } from './genesis/system-objects.ts';
 import { blake2b256 } from './hash.ts';
 import { encodeTransactionData, transactionDigest } from './transaction-data.ts';
 import { CLOCK_ID, CLOCK_TYPE, SUI_COIN_TYPE } from './type-constants.ts';
@@ -36,6 +36,9 @@ export interface GenesisNodeIds {
 }
 
 export interface CreatedGenesis extends Genesis {
+  /** Where votes for upgrades, and those for slashing, are kept. */
+  readonly upgradeManagerObjectId: ObjectId;
+  readonly slashingManagerObjectId: ObjectId;
   /** In the order of the configuration. */
   readonly nodes: readonly GenesisNodeIds[];
 }
@@ -61,6 +64,13 @@ export function createGenesis(
     activeSet: objects.freshId(),
     nextKeys: objects.freshId(),
   };
+  const governance = {
+    upgradeManager: objects.freshId(),
+    upgradeProposals: objects.freshId(),
+    emergencyUpgradeCap: objects.freshId(),
+    slashingManager: objects.freshId(),
+    slashingCandidates: objects.freshId(),
+  };
   const { registered, placed } = placeNodes(checked, objects);
 
   addPackages(objects, addresses);
@@ -68,6 +78,7 @@ export function createGenesis(
   addTreasury(context, treasury);
   addSystem(context, system, placed, modules.bls);
   addStaking(context, staking, placed, registered);
+  addGovernance(context, governance);
   for (const node of placed) addNode(context, staking.pools, node.ids, node);
   addCoins(context, addresses);
   return {
@@ -76,6 +87,8 @@ export function createGenesis(
     systemObjectId: system.system,
     stakingObjectId: staking.staking,
     treasuryObjectId: treasury,
+    upgradeManagerObjectId: governance.upgradeManager,
+    slashingManagerObjectId: governance.slashingManager,
     publicKey: checked.ledgerPublicKey,
     timestampMs: checked.startTimestampMs,
     transactionBytes,

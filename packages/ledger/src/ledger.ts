@@ -13,7 +13,8 @@ import {
   type StructDeclaration,
 } from '@floe/contracts';
 import { type Clock, type KeyValueStore, type Logger, Semaphore, silentLogger, toHex } from '@floe/platform';
-import type { Bls, ObjectId, SuiAddress } from '@floe/protocol';
+import type { ObjectId, SuiAddress } from '@floe/protocol';
+import type { BlsPort } from './execution/call.ts';
 import type {
   ChainInfo,
   CheckpointRecord,
@@ -73,7 +74,7 @@ export interface LedgerModules {
   /** The ledger's own; it closes it. */
   readonly store: KeyValueStore;
   readonly clock: Clock;
-  readonly bls: Pick<Bls, 'verifyAggregate' | 'compressPublicKey'>;
+  readonly bls: BlsPort;
   readonly signatures: SignatureVerifier;
   readonly signer: CheckpointSigner;
   readonly logger?: Logger;

@@ -61,3 +61,5 @@ export const TYPE_CACHE_ENTRIES = 4096;
 export const RECENT_TRANSACTIONS = 2048;
 /** Parsed public keys of signers. */
 export const PUBLIC_KEY_CACHE_ENTRIES = 4096;
+/** Ids of dynamic fields remembered: pools, active set, inner states. */
+export const FIELD_ID_CACHE_ENTRIES = 16_384;

@@ -7,7 +7,7 @@
  */
 import { packageAddresses } from '@floe/contracts';
 import { type KeyValueOperation, type KeyValueStore, toHex, utf8 } from '@floe/platform';
-import type { Bls, ObjectId } from '@floe/protocol';
+import type { ObjectId } from '@floe/protocol';
 import { BoundedCache } from './bounded-cache.ts';
 import type { ChainInfo, CheckpointRecord, Digest, GasUsed, LedgerObject, TransactionRecord } from './api.ts';
 import type { Genesis } from './chain-codec.ts';
@@ -15,6 +15,7 @@ import { STORE_FORMAT, encodeGenesis } from './chain-codec.ts';
 import { decodeStoredCheckpoint, encodeStoredCheckpoint, makeCheckpoint } from './checkpoint-codec.ts';
 import type { OrderedBatch, Outcome, SignedTransaction } from './engine.ts';
 import { Datatypes } from './execution/datatypes.ts';
+import type { BlsPort } from './execution/call.ts';
 import { type ExecutionModules, executeTransaction } from './execution/executor.ts';
 import { genesisRecord } from './genesis-record.ts';
 import { decodeStoredTransaction, encodeStoredTransaction } from './journal-codec.ts';
@@ -29,7 +30,7 @@ import { CLOCK_ID } from './type-constants.ts';
 
 export interface StateMachineModules {
   readonly store: KeyValueStore;
-  readonly bls: Pick<Bls, 'verifyAggregate' | 'compressPublicKey'>;
+  readonly bls: BlsPort;
   /** Ed25519 signature (64 bytes) of the chain's key. */
   readonly sign: (message: Uint8Array) => Uint8Array;
 }

@@ -1,14 +1,12 @@
-import { layouts } from '@floe/contracts';
-import { type ObjectId, objectIdFromBytes } from '@floe/protocol';
+import type { ObjectId } from '@floe/protocol';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { LedgerObject } from '../src/api.ts';
 import { coinValue } from '../src/coin-value.ts';
-import { decodeStoredObject } from '../src/object-codec.ts';
 import { replayJournal } from '../src/replay.ts';
 import { TABLES } from '../src/tables.ts';
 import { WAL_SUPPLY } from '../src/genesis/config.ts';
 import { createMemoryStore } from '@floe/platform/memory';
+import { everyObject, walInState } from './support/wal.ts';
 import { blobOf, certificateFor, certify, register } from './support/blobs.ts';
 import {
   addressOf,
@@ -23,28 +21,6 @@ import {
 } from './support/world.ts';
 
 const users = [keypair(2), keypair(3), keypair(4)];
-
-function everyObject(world: World): LedgerObject[] {
-  return [...world.store.entries(TABLES.objects)].map(([key, value]) =>
-    decodeStoredObject(objectIdFromBytes(key), value),
-  );
-}
-
-/** WAL wherever it can be: coins, the ring, pools, stakes, funds of shared blobs. */
-function walInState(world: World): bigint {
-  let sum = 0n;
-  for (const object of everyObject(world)) {
-    if (object.type.endsWith('::wal::WAL>') && object.type.includes('::coin::Coin<')) sum += coinValue(object);
-    else if (object.type.endsWith('::shared_blob::SharedBlob')) sum += layouts.SharedBlob.parse(object.contents).funds;
-    else if (object.type.endsWith('::staked_wal::StakedWal')) sum += layouts.StakedWal.parse(object.contents).principal;
-    else if (object.type.endsWith('::staking_pool::StakingPool')) {
-      const pool = layouts.StakingPool.parse(object.contents);
-      sum += pool.rewardsPool + pool.commission;
-    }
-  }
-  for (const { rewardsToDistribute } of systemState(world).futureAccounting.ringBuffer) sum += rewardsToDistribute;
-  return sum;
-}
 
 /** What the indexes say must be what the objects say. */
 function checkIndexes(world: World): void {

@@ -1,5 +1,5 @@
 /**
- * One `floe dev` per directory. The lock is a file with the holder's process id and start time; a lock whose process
+ * One `floe dev` per directory, and one process per storage node. The lock is a file with the holder's process id and start time; a lock whose process
  * is gone (or whose id now belongs to another process) is taken over.
  */
 import { randomUUID } from 'node:crypto';
@@ -10,10 +10,16 @@ import { unwritable } from '../files.ts';
 
 const LOCK_FILE = 'lock';
 
+/** A killed process is gone within milliseconds; two seconds are for a machine that is busy. */
+const END_ATTEMPTS = 100;
+const END_INTERVAL_MS = 20;
+
 interface Holder {
   readonly pid: number;
   /** Clock ticks since boot at which the process started; empty where the system does not tell. */
   readonly started: string;
+  /** Whether it is a part of a network that runs in another process, and should end with that. */
+  readonly ofNetwork: boolean;
 }
 
 /**
@@ -21,11 +27,14 @@ interface Holder {
  *
  * @throws DIRECTORY_IN_USE
  */
-export async function lockDirectory(directory: string): Promise<() => Promise<void>> {
+export async function lockDirectory(
+  directory: string,
+  { ofNetwork = false }: { readonly ofNetwork?: boolean } = {},
+): Promise<() => Promise<void>> {
   const path = join(directory, LOCK_FILE);
   // Two attempts: the second after removing a stale lock. Losing the race for it means that another one holds it.
   for (let attempt = 0; attempt < 2; attempt += 1) {
-    if (await tryCreate(path)) {
+    if (await tryCreate(path, ofNetwork)) {
       let held = true;
       return async () => {
         if (!held) return;
@@ -43,17 +52,25 @@ export async function lockDirectory(directory: string): Promise<() => Promise<vo
   throw cliErrors.DIRECTORY_IN_USE({ directory, pid: holder?.pid ?? 0 });
 }
 
-/** The process that holds the lock of `directory`, if one does. */
-export async function lockHolder(directory: string): Promise<number | undefined> {
+/**
+ * Ends a storage node that its network left behind: one that was paused could not notice that its parent was gone. Only
+ * a process whose start time is that of the lock is ended; where the system tells no start times it might be any other.
+ */
+export async function endLeftOver(directory: string): Promise<void> {
   const holder = await readHolder(join(directory, LOCK_FILE));
-  return holder !== undefined && (await isAlive(holder)) ? holder.pid : undefined;
+  if (holder?.ofNetwork !== true || holder.started === '' || (await startOf(holder.pid)) !== holder.started) return;
+  process.kill(holder.pid, 'SIGKILL');
+  for (let attempt = 0; attempt < END_ATTEMPTS && (await startOf(holder.pid)) === holder.started; attempt += 1) {
+    await new Promise((resolve) => setTimeout(resolve, END_INTERVAL_MS));
+  }
 }
 
 /** The file appears with its contents or not at all: nobody reads half a lock and takes it for a stale one. */
-async function tryCreate(path: string): Promise<boolean> {
+async function tryCreate(path: string, ofNetwork: boolean): Promise<boolean> {
   const temporary = `${path}.${process.pid}.${randomUUID()}`;
   try {
-    await writeFile(temporary, JSON.stringify({ pid: process.pid, started: await startOf(process.pid) }));
+    const holder: Holder = { pid: process.pid, started: await startOf(process.pid), ofNetwork };
+    await writeFile(temporary, JSON.stringify(holder));
     await link(temporary, path);
     return true;
   } catch (error) {
@@ -84,7 +101,8 @@ async function removeStale(path: string): Promise<void> {
 async function readHolder(path: string): Promise<Holder | undefined> {
   try {
     const value = JSON.parse(await readFile(path, 'utf8')) as Partial<Holder>;
-    return typeof value.pid === 'number' ? { pid: value.pid, started: value.started ?? '' } : undefined;
+    if (typeof value.pid !== 'number') return undefined;
+    return { pid: value.pid, started: value.started ?? '', ofNetwork: value.ofNetwork === true };
   } catch {
     return undefined;
   }

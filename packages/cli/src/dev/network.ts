@@ -31,7 +31,7 @@ import { createUndoStack, type UndoStack } from '../undo.ts';
 import { ensureWallet, writeSecretFile } from '../wallet.ts';
 import { serveControl } from './control.ts';
 import { genesisConfig, prepareNodes, writeNodeConfigs, type PreparedNode } from './genesis.ts';
-import { lockDirectory } from './lock.ts';
+import { endLeftOver, lockDirectory } from './lock.ts';
 import { NodeChildren } from './node-children.ts';
 import { checkPorts, choosePorts, DEV_HOST } from './ports.ts';
 import { devPaths, readState, regionOf, writeState, type DevState } from './state.ts';
@@ -226,6 +226,7 @@ async function startNodes(
 ): Promise<Nodes> {
   const paths = devPaths(options.directory);
   await writeNodeConfigs(options.directory, state, description);
+  await Promise.all(description.nodes.map(({ name }) => endLeftOver(paths.node(name).home)));
   if (options.isolate) {
     const homes = new Map(description.nodes.map(({ name }) => [name, paths.node(name)]));
     const children = new NodeChildren({ paths: homes, logLevel: options.logLevel }, { logger });

@@ -11,7 +11,6 @@ import { unwritable } from '../files.ts';
 import { CLOSE_GRACE_MS, NODE_START_TIMEOUT_MS } from '../limits.ts';
 import { untilAborted } from '../until-aborted.ts';
 import type { NodeAction } from './node-actions.ts';
-import { lockHolder } from './lock.ts';
 import type { devPaths } from './state.ts';
 
 /** Printed by `floe node run` on standard output once it serves. */
@@ -41,12 +40,11 @@ export class NodeChildren {
   }
 
   /**
-   * Starts every node; resolves when all serve. Ends what a network that was killed may have left paused.
+   * Starts every node; resolves when all serve.
    *
    * @throws NODE_NOT_READY, or the signal's reason; `close` then ends those that did start.
    */
   async startAll(signal: AbortSignal): Promise<void> {
-    await Promise.all([...this.#paths.values()].map((paths) => endLeftOver(paths.home)));
     signal.throwIfAborted();
     const started = Promise.all([...this.#paths.keys()].map((name) => this.#start(name)));
     const stop = new AbortController();
@@ -158,15 +156,5 @@ export class NodeChildren {
     if (child === undefined) return;
     child.process.kill('SIGKILL');
     await child.exited;
-  }
-}
-
-/** A paused process cannot notice that its parent is gone; its lock tells who it is. */
-async function endLeftOver(home: string): Promise<void> {
-  const pid = await lockHolder(home);
-  if (pid === undefined) return;
-  process.kill(pid, 'SIGKILL');
-  for (let attempt = 0; attempt < 100 && (await lockHolder(home)) !== undefined; attempt += 1) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

@@ -1,7 +1,15 @@
 /** Stand-ins for the client: what the gateway's tests are about is HTTP, not storage. */
 import { clientErrors, type FloeClient, type NewlyCreated, type OpenBlob, type Signer } from '@floe/client';
 import type { BlobObject } from '@floe/contracts';
-import { type BlobId, blobIdFromBytes, type Epoch, type Frost, parseObjectId } from '@floe/protocol';
+import {
+  type BlobId,
+  blobIdFromBytes,
+  type Epoch,
+  type Frost,
+  geometryOf,
+  parseObjectId,
+  type VerifiedMetadata,
+} from '@floe/protocol';
 
 export const BLOB_ID = blobIdFromBytes(new Uint8Array(32).fill(7));
 export const OTHER_BLOB_ID = blobIdFromBytes(new Uint8Array(32).fill(8));
@@ -28,7 +36,14 @@ export interface FakeBlob extends OpenBlob {
 /** A blob of `bytes` in parts of `partBytes`; fails with `error` instead of part number `failAtPart`. */
 export function fakeBlob(
   bytes: Uint8Array,
-  options: { partBytes?: number; failAtPart?: number; error?: Error; before?: () => Promise<void> } = {},
+  options: {
+    partBytes?: number;
+    failAtPart?: number;
+    error?: Error;
+    before?: () => Promise<void>;
+    /** From this part on the blob must be decoded, in each stream again. */
+    decodeAtPart?: number;
+  } = {},
 ): FakeBlob {
   const { partBytes = 10, failAtPart, error = new Error('lost') } = options;
   const blob: FakeBlob = {
@@ -38,7 +53,7 @@ export function fakeBlob(
     taken: 0,
     dropped: 0,
     read: () => Promise.reject(new Error('the gateway streams')),
-    async *stream({ range, consistency } = {}) {
+    async *stream({ range, consistency, onProgress } = {}) {
       blob.asked.push({ start: range?.start ?? 0, end: range?.end, consistency });
       const wanted = bytes.subarray(range?.start, range?.end);
       let ended = false;
@@ -46,6 +61,7 @@ export function fakeBlob(
         for (let at = 0, part = 0; at < wanted.length; at += partBytes, part += 1) {
           await options.before?.();
           if (part === failAtPart) throw error;
+          if (part === options.decodeAtPart) onProgress?.({ stage: 'decoding', slivers: 4, sliversNeeded: 4 });
           blob.taken += 1;
           yield wanted.subarray(at, at + partBytes);
         }
@@ -58,9 +74,13 @@ export function fakeBlob(
   return blob;
 }
 
+/** As of any blob of ten shards with the largest symbols. */
+const METADATA = { geometry: geometryOf(10), symbolSize: 65_534 } as VerifiedMetadata;
+
 /** A client that has one blob, under {@link BLOB_ID}. */
 export function clientWith(blob: OpenBlob, methods: Partial<FloeClient> = {}): FloeClient {
   return fakeClient({
+    metadata: () => Promise.resolve(METADATA),
     open: (blobId) =>
       blobId === BLOB_ID ? Promise.resolve(blob) : Promise.reject(clientErrors.BLOB_NOT_FOUND({ blobId })),
     ...methods,

@@ -5,7 +5,7 @@
  * anything else: no clock but the checkpoint's timestamp, no randomness, no I/O. So the same transaction on the same
  * state does the same everywhere.
  */
-import type { ContractEvent, PackageAddresses } from '@floe/contracts';
+import type { ContractEvent, PackageAddresses, PackageName } from '@floe/contracts';
 import type { Bls, ObjectId, SuiAddress } from '@floe/protocol';
 import type { Owner, TypeName } from '../api.ts';
 import type { Codec } from './datatypes.ts';
@@ -32,12 +32,28 @@ export interface FieldPlace {
   readonly name: unknown;
 }
 
+/** An object that belongs to another, such as a pool in the table of pools, and how it is stored. */
+export interface ChildPlace {
+  /** Id of the field object that owns it. */
+  readonly owner: ObjectId;
+  readonly id: ObjectId;
+  readonly type: TypeName;
+  readonly layout: Codec;
+}
+
 /** A verified or refused aggregate signature is remembered, as simulation and execution ask the same. */
 export interface CertificateVerifier {
   verify(publicKeys: readonly Uint8Array[], message: Uint8Array, signature: Uint8Array): boolean;
+  /** The key of 96 bytes behind a compressed one, when `signature` by it over `message` is good; else undefined. */
+  verifyPossession(compressedKey: Uint8Array, message: Uint8Array, signature: Uint8Array): Uint8Array | undefined;
+  /** The sum of keys of 96 bytes, compressed. */
+  aggregate(publicKeys: readonly Uint8Array[]): Uint8Array;
 }
 
-export type BlsPort = Pick<Bls, 'verifyAggregate' | 'compressPublicKey'>;
+export type BlsPort = Pick<
+  Bls,
+  'verify' | 'verifyAggregate' | 'compressPublicKey' | 'expandPublicKey' | 'aggregatePublicKeys'
+>;
 
 export interface Call {
   readonly sender: SuiAddress;
@@ -58,8 +74,10 @@ export interface Call {
   ): void;
   emit(event: ContractEvent): void;
   field<T>(place: FieldPlace): FieldRef<T>;
-  /** Stops the transaction with a module's constant; `framework` for modules of 0x1 and 0x2. */
-  abort(module: string, constant: string, framework?: 'std' | 'sui'): never;
+  /** The whole object; what is set keeps its id. Undefined takes it out of its owner (and deletes it, if its id is). */
+  child<T extends { readonly id: ObjectId }>(place: ChildPlace): FieldRef<T>;
+  /** Stops the transaction with a constant of a module, of Walrus unless another package is named. */
+  abort(module: string, constant: string, packageName?: PackageName): never;
   /** Counts computation beyond the flat price of a call; see gas.ts. */
   work(units: bigint): void;
 }

@@ -213,11 +213,13 @@ function runNative(
     freshId: () => state.freshId(),
     deleteId: (id) => state.deleteId(id),
     transfer: (type, value, owner) => state.give(value.id, { type, value, owner }),
-    emit: (event) => state.emit({ packageId: command.package, module: command.module, sender }, event),
+    emit: (event) =>
+      state.emit({ packageId: command.package, module: command.module, sender }, event, types.addresses.walrus),
     field: (place) => state.field(place),
-    abort(module, constant, framework) {
-      const code = abortCode(module, constant, framework !== undefined);
-      return fail({ kind: 'MoveAbort', location: locate(types.addresses[framework ?? 'walrus'], module), code });
+    child: (place) => state.child(place),
+    abort(module, constant, packageName = 'walrus') {
+      const code = abortCode(module, constant, packageName === 'std' || packageName === 'sui');
+      return fail({ kind: 'MoveAbort', location: locate(types.addresses[packageName], module), code });
     },
     work: (units) => context.work(units),
   };

@@ -87,7 +87,7 @@ export function collectChanges(
     const owned: Owner = owner === 'shared' ? { kind: 'shared', initialVersion: lamport } : owner;
     writes.set(id, pendingWrite(id, type, owned, value, types));
   }
-  for (const [id, { place, before: existing, value, isChanged }] of state.fields) {
+  for (const [id, { place, before: existing, value, isChanged, hasPublicTransfer }] of state.children) {
     if (!isChanged || (existing === undefined && value === undefined)) continue;
     if (existing !== undefined) before.set(id, existing);
     const contents = value === undefined ? undefined : place.layout.serialize(value).toBytes();
@@ -97,11 +97,11 @@ export function collectChanges(
         ? undefined
         : {
             id,
-            type: place.fieldType,
-            owner: { kind: 'object', parent: place.parent },
+            type: place.type,
+            owner: { kind: 'object', parent: place.owner },
             contents,
             value,
-            hasPublicTransfer: false,
+            hasPublicTransfer,
           },
     );
   }
@@ -166,7 +166,7 @@ function createdIds(
   before: ReadonlyMap<ObjectId, LedgerObject>,
 ): Set<ObjectId> {
   const created = new Set(state.freshIds);
-  for (const id of state.fields.keys()) if (writes.get(id) !== undefined && !before.has(id)) created.add(id);
+  for (const id of state.children.keys()) if (writes.get(id) !== undefined && !before.has(id)) created.add(id);
   return created;
 }
 
@@ -176,7 +176,7 @@ function deletedIds(
   before: ReadonlyMap<ObjectId, LedgerObject>,
 ): Set<ObjectId> {
   const deleted = new Set(state.deletedIds);
-  for (const id of state.fields.keys()) if (before.has(id) && writes.get(id) === undefined) deleted.add(id);
+  for (const id of state.children.keys()) if (before.has(id) && writes.get(id) === undefined) deleted.add(id);
   return deleted;
 }
 

@@ -9,8 +9,8 @@ import type { Digest, LedgerEvent, LedgerObject, Owner, TypeName } from '../api.
 import { blake2b256 } from '../hash.ts';
 import { MAX_CHANGED_OBJECTS, MAX_EVENTS } from '../limits.ts';
 import type { ObjectReader } from '../object-store.ts';
-import type { FieldPlace, FieldRef } from './call.ts';
-import { type Codec, objectValue } from './datatypes.ts';
+import type { ChildPlace, FieldPlace, FieldRef } from './call.ts';
+import { objectValue } from './datatypes.ts';
 import { fail } from './failure.ts';
 
 /** An object that a command gave to an owner. */
@@ -20,13 +20,20 @@ export interface GivenObject {
   readonly owner: Exclude<Owner, { kind: 'shared' }> | 'shared';
 }
 
-/** A dynamic field that was read or written. */
-export interface FieldEntry {
-  readonly place: FieldPlace;
+/** An object owned by another, that was read or written: a dynamic field, or the child of one. */
+export interface ChildEntry {
+  readonly place: ChildPlace;
+  readonly hasPublicTransfer: boolean;
   readonly before: LedgerObject | undefined;
-  /** The whole field object's value, undefined when there is none. */
-  value: { readonly id: ObjectId; readonly name: unknown; readonly value: unknown } | undefined;
+  /** The whole object's value, undefined when there is none. */
+  value: { readonly id: ObjectId } | undefined;
   isChanged: boolean;
+}
+
+interface FieldValue {
+  readonly id: ObjectId;
+  readonly name: unknown;
+  readonly value: unknown;
 }
 
 /** blake2b256(f1 ‖ transaction digest ‖ u64le counter). */
@@ -42,7 +49,7 @@ export class TransactionState {
   /** Ids from before that were deleted. */
   readonly deletedIds = new Set<ObjectId>();
   readonly given = new Map<ObjectId, GivenObject>();
-  readonly fields = new Map<ObjectId, FieldEntry>();
+  readonly children = new Map<ObjectId, ChildEntry>();
   readonly events: LedgerEvent[] = [];
   readonly #reader: ObjectReader;
   readonly #digest: Digest;
@@ -71,35 +78,52 @@ export class TransactionState {
     this.given.set(id, given);
   }
 
-  emit(source: { packageId: ObjectId; module: string; sender: SuiAddress }, event: ContractEvent): void {
+  /** `walrus` is the package that declares all events; `source` the function that was called. */
+  emit(
+    source: { packageId: ObjectId; module: string; sender: SuiAddress },
+    event: ContractEvent,
+    walrus: ObjectId,
+  ): void {
     if (this.events.length === MAX_EVENTS) {
       fail({ kind: 'EffectsTooLarge', currentSize: BigInt(MAX_EVENTS + 1), maxSize: BigInt(MAX_EVENTS) });
     }
-    const type = eventType(source.packageId, event.kind);
+    const type = eventType(walrus, event.kind);
     this.events.push({ ...source, type, contents: encodeContractEvent(event) });
   }
 
-  field<T>(place: FieldPlace): FieldRef<T> {
-    const entry = this.#fieldEntry(place);
+  field<T>({ parent, fieldId, fieldType, layout, name }: FieldPlace): FieldRef<T> {
+    const entry = this.#entry({ owner: parent, id: fieldId, type: fieldType, layout }, false);
     return {
       get value(): T | undefined {
-        return entry.value?.value as T | undefined;
+        return (entry.value as FieldValue | undefined)?.value as T | undefined;
       },
       set value(value: T | undefined) {
         entry.isChanged = true;
-        entry.value = value === undefined ? undefined : { id: place.fieldId, name: place.name, value };
+        entry.value = value === undefined ? undefined : ({ id: fieldId, name, value } as FieldValue);
       },
     };
   }
 
-  #fieldEntry(place: FieldPlace): FieldEntry {
-    const known = this.fields.get(place.fieldId);
+  child<T extends { readonly id: ObjectId }>(place: ChildPlace): FieldRef<T> {
+    const entry = this.#entry(place, true);
+    return {
+      get value(): T | undefined {
+        return entry.value as T | undefined;
+      },
+      set value(value: T | undefined) {
+        entry.isChanged = true;
+        entry.value = value;
+      },
+    };
+  }
+
+  #entry(place: ChildPlace, hasPublicTransfer: boolean): ChildEntry {
+    const known = this.children.get(place.id);
     if (known !== undefined) return known;
-    const before = this.#reader.getObject(place.fieldId);
-    const value =
-      before === undefined ? undefined : objectValue<NonNullable<FieldEntry['value']>>(before, place.layout as Codec);
-    const entry: FieldEntry = { place, before, value, isChanged: false };
-    this.fields.set(place.fieldId, entry);
+    const before = this.#reader.getObject(place.id);
+    const value = before === undefined ? undefined : objectValue<FieldValue>(before, place.layout);
+    const entry: ChildEntry = { place, hasPublicTransfer, before, value, isChanged: false };
+    this.children.set(place.id, entry);
     return entry;
   }
 }

@@ -16,6 +16,10 @@ const DEPENDENCIES: Readonly<Record<PackageName, readonly PackageName[]>> = {
   sui: ['std'],
   wal: ['std', 'sui'],
   walrus: ['std', 'sui', 'wal'],
+  wal_exchange: ['std', 'sui', 'wal'],
+  subsidies: ['std', 'sui', 'wal', 'walrus'],
+  walrus_subsidies: ['std', 'sui', 'wal', 'walrus'],
+  blob_bucket: ['std', 'sui', 'wal', 'walrus'],
 };
 
 export function addPackages(objects: GenesisObjects, addresses: PackageAddresses): void {

@@ -97,3 +97,48 @@ export function addTreasury({ objects, addresses }: Context, treasury: ObjectId)
     },
   });
 }
+
+/** The objects that votes are kept in, and the cap for emergencies, which the faucet's account holds. */
+export interface GovernanceIds {
+  readonly upgradeManager: ObjectId;
+  readonly upgradeProposals: ObjectId;
+  readonly emergencyUpgradeCap: ObjectId;
+  readonly slashingManager: ObjectId;
+  readonly slashingCandidates: ObjectId;
+}
+
+export function addGovernance({ objects, config, addresses }: Context, ids: GovernanceIds): void {
+  const { walrus } = addresses;
+  const shared = { kind: 'shared', initialVersion: 1n } as const;
+  objects.add({
+    id: ids.upgradeManager,
+    type: `${walrus}::upgrade::UpgradeManager`,
+    owner: shared,
+    contents: layouts.UpgradeManager.serialize({
+      id: ids.upgradeManager,
+      // The package's own upgrade cap is wrapped in the manager; its id is derived, as no publication made it.
+      cap: { id: objects.freshId(), package: walrus, version: 1n, policy: 0 },
+      upgradeProposals: { id: ids.upgradeProposals, size: 0n },
+    }).toBytes(),
+    hasPublicTransfer: false,
+  });
+  objects.add({
+    id: ids.emergencyUpgradeCap,
+    type: `${walrus}::upgrade::EmergencyUpgradeCap`,
+    owner: { kind: 'address', address: config.faucet.address },
+    contents: layouts.EmergencyUpgradeCap.serialize({
+      id: ids.emergencyUpgradeCap,
+      upgradeManagerId: ids.upgradeManager,
+    }).toBytes(),
+  });
+  objects.add({
+    id: ids.slashingManager,
+    type: `${walrus}::slashing::SlashingManager`,
+    owner: shared,
+    contents: layouts.SlashingManager.serialize({
+      id: ids.slashingManager,
+      slashingCandidates: { id: ids.slashingCandidates, size: 0n },
+    }).toBytes(),
+    hasPublicTransfer: false,
+  });
+}

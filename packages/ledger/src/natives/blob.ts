@@ -120,6 +120,13 @@ function emitCertified(call: Call, blob: Blob, isExtension: boolean): void {
   });
 }
 
+/** Drops object, attributes and space; what it names stays stored until its end. */
+export function burnBlob(call: Call, blob: Blob): void {
+  metadataField(call, blob.id).value = undefined;
+  call.deleteId(blob.id);
+  destroyStorage(call, blob.storage);
+}
+
 /** The attributes, which must be there. */
 function requireMetadata(call: Call, blob: Blob): Ref<Metadata> {
   const field = metadataField(call, blob.id);
@@ -173,9 +180,5 @@ export const blobNatives: Readonly<Record<string, Native>> = {
   derive_blob_id: native((_call, rootHash: bigint, encodingType: number, size: bigint) => [
     deriveBlobId(rootHash, encodingType, size),
   ]),
-  burn: native((call, self: Blob) => {
-    metadataField(call, self.id).value = undefined;
-    call.deleteId(self.id);
-    destroyStorage(call, self.storage);
-  }),
+  burn: native((call, self: Blob) => burnBlob(call, self)),
 };

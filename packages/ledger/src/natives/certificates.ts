@@ -3,10 +3,10 @@
  * rules: signed messages and certificates; the order of checks is part of them.
  */
 import type { layouts } from '@floe/contracts';
-import { BcsReader, type Bls, objectIdFromBytes, type ObjectId } from '@floe/protocol';
+import { BcsReader, objectIdFromBytes, type ObjectId } from '@floe/protocol';
 import { concatBytes, toHex } from '@floe/platform';
 import { BoundedCache } from '../bounded-cache.ts';
-import type { Call, CertificateVerifier } from '../execution/call.ts';
+import type { BlsPort, Call, CertificateVerifier } from '../execution/call.ts';
 import { blake2b256 } from '../hash.ts';
 import { CERTIFICATE_CACHE_ENTRIES } from '../limits.ts';
 
@@ -14,6 +14,9 @@ type BlsCommittee = layouts.BlsCommittee;
 type Member = layouts.BlsCommitteeMember;
 
 export type Threshold = 'quorum' | 'one-honest';
+
+/** The compressed sum of no keys. */
+const IDENTITY = Uint8Array.of(0xc0, ...new Uint8Array(47));
 
 const INTENT_VERSION = 0;
 const APP_ID = 3;
@@ -123,9 +126,7 @@ function readHeader(call: Call, message: Uint8Array, committeeEpoch: number): Om
 }
 
 /** Verifies aggregates of the chain's keys (96 bytes) and remembers the answers, bounded, by hash of the question. */
-export function createCertificateVerifier(
-  bls: Pick<Bls, 'verifyAggregate' | 'compressPublicKey'>,
-): CertificateVerifier {
+export function createCertificateVerifier(bls: BlsPort): CertificateVerifier {
   const answers = new BoundedCache<string, boolean>(CERTIFICATE_CACHE_ENTRIES);
   const compressed = new WeakMap<Uint8Array, Uint8Array>();
   const compress = (key: Uint8Array) => {
@@ -149,5 +150,10 @@ export function createCertificateVerifier(
       }
       return answer;
     },
+    verifyPossession(compressedKey, message, signature) {
+      if (!bls.verify(compressedKey, message, signature)) return undefined;
+      return bls.expandPublicKey(compressedKey);
+    },
+    aggregate: (publicKeys) => (publicKeys.length === 0 ? IDENTITY : bls.aggregatePublicKeys(publicKeys.map(compress))),
   };
 }

@@ -2,13 +2,25 @@
 import { functionSignature, type layouts, type PackageName } from '@floe/contracts';
 import { assert } from '@floe/platform';
 import { type Native, native } from '../execution/call.ts';
+import { authNatives } from './auth.ts';
 import { blobNatives } from './blob.ts';
+import { blobBucketNatives } from './companions/blob-bucket.ts';
+import { exchangeNatives } from './companions/exchange.ts';
+import { subsidiesNatives } from './companions/subsidies.ts';
+import { walrusSubsidiesNatives } from './companions/walrus-subsidies.ts';
 import { encodingNatives } from './encoding.ts';
 import { frameworkNatives } from './framework.ts';
 import { metadataNatives } from './metadata.ts';
 import { sharedBlobNatives } from './shared-blob.ts';
+import { slashingNatives } from './slashing.ts';
+import { epochNatives } from './staking/epoch.ts';
+import { nodeMetadataNatives, nodeNatives } from './staking/nodes.ts';
+import { stakedWalNatives, stakeNatives } from './staking/stakes.ts';
+import { storagePoolNatives } from './storage-pool.ts';
 import { storageResourceNatives } from './storage-resource.ts';
 import { systemNatives } from './system.ts';
+import { upgradeNatives } from './upgrade.ts';
+import { walNatives } from './wal.ts';
 
 const storageNodeNatives: Readonly<Record<string, Native>> = {
   node_id: native((_call, self: layouts.StorageNodeCap) => [self.nodeId]),
@@ -27,7 +39,19 @@ const MODULES: Readonly<Partial<Record<PackageName, Readonly<Record<string, Read
     metadata: metadataNatives,
     encoding: encodingNatives,
     storage_node: storageNodeNatives,
+    auth: authNatives,
+    node_metadata: nodeMetadataNatives,
+    staked_wal: stakedWalNatives,
+    staking: { ...stakeNatives, ...nodeNatives, ...epochNatives },
+    storage_pool: storagePoolNatives,
+    slashing: slashingNatives,
+    upgrade: upgradeNatives,
   },
+  wal: { wal: walNatives },
+  wal_exchange: { wal_exchange: exchangeNatives },
+  subsidies: { subsidies: subsidiesNatives },
+  walrus_subsidies: { walrus_subsidies: walrusSubsidiesNatives },
+  blob_bucket: { blob_bucket: blobBucketNatives },
 };
 
 /** `package::module::function` → function; each has its signature in `@floe/contracts`. */

@@ -6,9 +6,9 @@
  * payments per started unit of 1 MiB; nothing ever lowers the capacity used.
  */
 import type { layouts } from '@floe/contracts';
-import { storageUnits } from '@floe/protocol';
+import { type Epoch, storageUnits } from '@floe/protocol';
 import { type Call, type Ref } from '../execution/call.ts';
-import { asU64 } from '../execution/integers.ts';
+import { asU32, asU64 } from '../execution/integers.ts';
 import { type Coin, payFrom } from './framework.ts';
 
 type SystemState = layouts.SystemStateInnerV1;
@@ -21,7 +21,7 @@ export function maxEpochsAhead(state: SystemState): number {
 }
 
 /** The entry of epoch `current + offset`. */
-function ringEntry(call: Call, ring: Ring, offset: number): Entry {
+export function ringEntry(call: Call, ring: Ring, offset: number): Entry {
   return ring.ringBuffer[ringIndex(call, ring, offset)] as Entry;
 }
 
@@ -57,15 +57,22 @@ export function accountCapacity(
   range: { from: number; to: number },
   size: bigint,
 ): void {
-  const { totalCapacitySize } = inner.value;
-  let { futureAccounting: ring, usedCapacitySize } = inner.value;
   for (let offset = range.from; offset < range.to; offset += 1) {
-    const used = asU64(ringEntry(call, ring, offset).usedCapacity + size);
-    ring = changeEntry(call, ring, offset, (entry) => ({ ...entry, usedCapacity: used }));
-    if (offset === 0) usedCapacitySize = used;
-    if (used > totalCapacitySize) call.abort('system_state_inner', 'EStorageExceeded');
+    const used = addUsed(call, inner, offset, size);
+    if (used > inner.value.totalCapacitySize) call.abort('system_state_inner', 'EStorageExceeded');
   }
-  inner.value = { ...inner.value, futureAccounting: ring, usedCapacitySize };
+}
+
+/** What epoch `current + offset` then uses. */
+function addUsed(call: Call, inner: Ref<SystemState>, offset: number, size: bigint): bigint {
+  const { futureAccounting: ring, usedCapacitySize } = inner.value;
+  const used = asU64(ringEntry(call, ring, offset).usedCapacity + size);
+  inner.value = {
+    ...inner.value,
+    futureAccounting: changeEntry(call, ring, offset, (entry) => ({ ...entry, usedCapacity: used })),
+    usedCapacitySize: offset === 0 ? used : usedCapacitySize,
+  };
+  return used;
 }
 
 /** Pays the fee for writing `encodedLength` bytes into the current epoch. */
@@ -73,6 +80,42 @@ export function payWriteFee(call: Call, inner: Ref<SystemState>, encodedLength: 
   const fee = asU64(inner.value.writePricePerUnitSize * storageUnits(encodedLength));
   payFrom(call, payment, fee);
   inner.value = { ...inner.value, futureAccounting: addReward(call, inner.value.futureAccounting, 0, fee) };
+}
+
+/** Gives `amount` FROST, paid for elsewhere, to epoch `current + offset`. */
+export function addSubsidy(call: Call, inner: Ref<SystemState>, offset: number, amount: bigint): void {
+  inner.value = { ...inner.value, futureAccounting: addReward(call, inner.value.futureAccounting, offset, amount) };
+}
+
+/** Counts `size` bytes as used over epochs `current + [from, to)`, beyond the capacity if need be. */
+export function accountWithoutLimit(
+  call: Call,
+  inner: Ref<SystemState>,
+  range: { from: number; to: number },
+  size: bigint,
+): void {
+  for (let offset = range.from; offset < range.to; offset += 1) addUsed(call, inner, offset, size);
+}
+
+/** Takes what is kept for the current epoch out of the ring, or part of it. */
+export function takeReward(call: Call, inner: Ref<SystemState>, amount: bigint): void {
+  const ring = changeEntry(call, inner.value.futureAccounting, 0, (entry) => ({
+    ...entry,
+    rewardsToDistribute: asU64(entry.rewardsToDistribute - amount),
+  }));
+  inner.value = { ...inner.value, futureAccounting: ring };
+}
+
+/** The ring one epoch on, and the entry of the epoch that ended; its slot takes the epoch after the last. */
+export function advanceRing(call: Call, ring: Ring): { ring: Ring; ended: Entry } {
+  const ended = ringEntry(call, ring, 0);
+  const ringBuffer = [...ring.ringBuffer];
+  ringBuffer[ring.currentIndex] = {
+    epoch: asU32(ended.epoch + ring.length) as Epoch,
+    usedCapacity: 0n,
+    rewardsToDistribute: 0n,
+  };
+  return { ring: { ...ring, ringBuffer, currentIndex: (ring.currentIndex + 1) % ring.length }, ended };
 }
 
 function ringIndex(call: Call, ring: Ring, offset: number): number {

@@ -1,29 +1,18 @@
 /** `system`: what the committee certifies about blobs and nodes. Walrus contract rules: invalid blobs, deny lists, protocol version. */
-import { extendedFieldId, fieldType, layouts } from '@floe/contracts';
+import type { layouts } from '@floe/contracts';
 import { blobIdFromBytes, type Epoch, u256FromBytes } from '@floe/protocol';
-import { type Call, type FieldRef, type Native, native, type Ref } from '../execution/call.ts';
-import type { Codec } from '../execution/datatypes.ts';
+import { type Call, type Native, native, type Ref } from '../execution/call.ts';
 import { MESSAGE_TYPES, requireType, verifyCertificate } from './certificates.ts';
+import { denyListSizes } from './system-epoch.ts';
 import { currentEpoch, type System, type SystemState, systemState } from './system-state.ts';
 
 type Cap = layouts.StorageNodeCap;
 type DenyListSizes = typeof layouts.DenyListSizes.$inferType;
 
-function requireMember(call: Call, state: SystemState, cap: Cap): void {
-  const isMember = state.committee.members.some(({ nodeId }) => nodeId === cap.nodeId);
-  if (!isMember) call.abort('system_state_inner', 'ENotCommitteeMember');
-}
-
-function denyListSizes(call: Call, state: SystemState): FieldRef<DenyListSizes> {
-  const { walrus } = call.addresses;
-  const valueType = `${call.addresses.sui}::vec_map::VecMap<${call.addresses.sui}::object::ID,u64>`;
-  return call.field({
-    parent: state.denyListSizes,
-    fieldId: extendedFieldId(state.denyListSizes, walrus),
-    fieldType: fieldType(`${walrus}::extended_field::Key`, valueType),
-    layout: layouts.DenyListSizesField as unknown as Codec,
-    name: { dummyField: false },
-  });
+/** The member whose cap this is. */
+export function requireMember(call: Call, state: SystemState, cap: Cap): layouts.BlsCommitteeMember {
+  const member = state.committee.members.find(({ nodeId }) => nodeId === cap.nodeId);
+  return member ?? call.abort('system_state_inner', 'ENotCommitteeMember');
 }
 
 /** The map with `nodeId`'s entry set; an existing one keeps its place. */

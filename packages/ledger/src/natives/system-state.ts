@@ -9,7 +9,7 @@ export type System = layouts.System;
 export type SystemState = layouts.SystemStateInnerV1;
 
 /** Version of the contracts that this ledger runs. */
-const CONTRACTS_VERSION = 4n;
+export const CONTRACTS_VERSION = 4n;
 
 const places = new BoundedCache<string, FieldPlace>(16);
 

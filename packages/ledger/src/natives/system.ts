@@ -2,46 +2,23 @@
 import type { layouts } from '@floe/contracts';
 import type { Epoch } from '@floe/protocol';
 import { type Call, type Native, native, type Ref } from '../execution/call.ts';
-import { asU32 } from '../execution/integers.ts';
-import { certifyBlob, createBlob, deleteBlob, extendBlob, extendBlobWithResource } from './blob.ts';
+import { type BlobTerms, certifyBlob, createBlob, deleteBlob, extendBlob, extendBlobWithResource } from './blob.ts';
 import { readBlobCertificate } from './blob-certificate.ts';
 import { encodedBlobLength } from './encoding.ts';
-import type { Coin } from './framework.ts';
+import { eventBlobNatives } from './event-blob.ts';
+import { type Coin, coinIntoBalance } from './framework.ts';
 import { committeeNatives } from './system-committee.ts';
-import { accountCapacity, maxEpochsAhead, payStorage, payWriteFee } from './storage-accounting.ts';
-import { createStorage } from './storage-resource.ts';
+import { reserveSpace, reserveSpaceAhead } from './reservation.ts';
+import { addSubsidy, maxEpochsAhead, payWriteFee } from './storage-accounting.ts';
+import { systemPoolNatives } from './system-pools.ts';
 import { currentEpoch, type System, type SystemState, systemState } from './system-state.ts';
 
 type Blob = layouts.Blob;
 type Storage = layouts.Storage;
 
-/** Buys `size` bytes for `[start, end)`; a start in the past counts as now. */
-export function reserveSpace(
-  call: Call,
-  inner: Ref<SystemState>,
-  terms: { size: bigint; startEpoch: number; endEpoch: number },
-  payment: Ref<Coin>,
-): Storage {
-  const current = currentEpoch(inner.value);
-  const startEpoch = Math.max(terms.startEpoch, current);
-  if (terms.endEpoch <= startEpoch || terms.endEpoch - current > maxEpochsAhead(inner.value)) {
-    call.abort('system_state_inner', 'EInvalidEpochsAhead');
-  }
-  const range = { from: startEpoch - current, to: terms.endEpoch - current };
-  payStorage(call, inner, range, terms.size, payment);
-  if (terms.size === 0n) call.abort('system_state_inner', 'EInvalidResourceSize');
-  accountCapacity(call, inner, range, terms.size);
-  return createStorage(call, startEpoch, terms.endEpoch, terms.size);
-}
-
 const storage: Readonly<Record<string, Native>> = {
   reserve_space: native((call, system: Ref<System>, size: bigint, epochsAhead: number, payment: Ref<Coin>) => {
-    const inner = systemState(call, system.value);
-    if (epochsAhead === 0 || epochsAhead > maxEpochsAhead(inner.value)) {
-      call.abort('system_state_inner', 'EInvalidEpochsAhead');
-    }
-    const startEpoch = currentEpoch(inner.value);
-    return [reserveSpace(call, inner, { size, startEpoch, endEpoch: asU32(startEpoch + epochsAhead) }, payment)];
+    return [reserveSpaceAhead(call, systemState(call, system.value), size, epochsAhead, payment)];
   }),
   reserve_space_for_epochs: native(
     (call, system: Ref<System>, size: bigint, startEpoch: number, endEpoch: number, payment: Ref<Coin>) => [
@@ -49,6 +26,14 @@ const storage: Readonly<Record<string, Native>> = {
     ],
   ),
 };
+
+/** Registers a blob on space already bought and pays for its being written. */
+export function buyBlob(call: Call, inner: Ref<SystemState>, terms: BlobTerms, payment: Ref<Coin>): Blob {
+  const blob = createBlob(call, inner.value, terms);
+  const { nShards } = inner.value.committee;
+  payWriteFee(call, inner, encodedBlobLength(call, terms.size, terms.encodingType, nShards), payment);
+  return blob;
+}
 
 const blobs: Readonly<Record<string, Native>> = {
   register_blob: native(
@@ -63,10 +48,8 @@ const blobs: Readonly<Record<string, Native>> = {
       deletable: boolean,
       payment: Ref<Coin>,
     ) => {
-      const inner = systemState(call, system.value);
-      const blob = createBlob(call, inner.value, { space, blobId, rootHash, size, encodingType, deletable });
-      payWriteFee(call, inner, encodedBlobLength(call, size, encodingType, inner.value.committee.nShards), payment);
-      return [blob];
+      const terms = { space, blobId, rootHash, size, encodingType, deletable };
+      return [buyBlob(call, systemState(call, system.value), terms, payment)];
     },
   ),
   certify_blob: native(
@@ -98,4 +81,37 @@ const views: Readonly<Record<string, Native>> = {
   version: native((_call, system: System) => [system.version]),
 };
 
-export const systemNatives: Readonly<Record<string, Native>> = { ...storage, ...blobs, ...views, ...committeeNatives };
+/** Adds a subsidy in equal parts to the next epochs; what does not divide goes to the current one. */
+export function addSubsidies(call: Call, inner: Ref<SystemState>, amount: bigint, epochsAhead: number): void {
+  if (epochsAhead === 0 || epochsAhead > maxEpochsAhead(inner.value)) {
+    call.abort('system_state_inner', 'EInvalidEpochsAhead');
+  }
+  const part = amount / BigInt(epochsAhead);
+  for (let offset = 0; offset < epochsAhead; offset += 1) addSubsidy(call, inner, offset, part);
+  addSubsidy(call, inner, 0, amount % BigInt(epochsAhead));
+}
+
+/** Adds the i-th amount to the i-th epoch from now. */
+export function addPerEpochSubsidies(call: Call, inner: Ref<SystemState>, amounts: readonly bigint[]): void {
+  if (amounts.length > maxEpochsAhead(inner.value)) call.abort('system_state_inner', 'EInvalidEpochsAhead');
+  for (const [offset, amount] of amounts.entries()) addSubsidy(call, inner, offset, amount);
+}
+
+const subsidies: Readonly<Record<string, Native>> = {
+  add_subsidy: native((call, system: Ref<System>, coin: Coin, epochsAhead: number) =>
+    addSubsidies(call, systemState(call, system.value), coinIntoBalance(call, coin), epochsAhead),
+  ),
+  add_per_epoch_subsidies: native((call, system: Ref<System>, amounts: readonly bigint[]) =>
+    addPerEpochSubsidies(call, systemState(call, system.value), amounts),
+  ),
+};
+
+export const systemNatives: Readonly<Record<string, Native>> = {
+  ...storage,
+  ...blobs,
+  ...subsidies,
+  ...views,
+  ...committeeNatives,
+  ...eventBlobNatives,
+  ...systemPoolNatives,
+};

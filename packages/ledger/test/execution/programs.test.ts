@@ -123,14 +123,14 @@ describe('commands', () => {
     ],
     ['an unknown function', (p) => void p.call('0x2::coin::mint'), 'FunctionNotFound'],
     [
-      'a function of a later version',
+      'a stake with a node that does not exist',
       (p, w) =>
         void p.call('walrus::staking::stake_with_pool', [
           p.shared(w.genesis.stakingObjectId, true),
           coinOf(p, w),
           p.address(bob),
         ]),
-      'FunctionNotFound',
+      'dynamic_field::1',
     ],
     ['too few arguments', (p) => void p.call('0x2::coin::value', [], [SUI_COIN_TYPE]), 'ArityMismatch'],
     [

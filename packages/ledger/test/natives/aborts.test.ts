@@ -60,7 +60,7 @@ function run(target: string, args: () => unknown[], scene: Scene = {}) {
   } satisfies layouts.SystemStateInnerV1;
   const key = systemStatePlace(SYSTEM, call.addresses.walrus).fieldId;
   fields.set(key, state);
-  const verifying = { ...call, certificates: { verify: () => scene.signatures ?? true } };
+  const verifying = { ...call, certificates: { ...call.certificates, verify: () => scene.signatures ?? true } };
   const outcome = outcomeOf(() =>
     (natives.get(target.includes('0x2') ? target.replace('0x2', 'sui') : `walrus::${target}`) as Native)(
       verifying,

@@ -1,7 +1,8 @@
 /** A call context for testing built-in functions on their own: aborts become text, signatures all verify. */
 import { abortCode, packageAddresses } from '@floe/contracts';
 import type { ObjectId } from '@floe/protocol';
-import type { Call, FieldPlace, FieldRef } from '../../src/execution/call.ts';
+import { concatBytes } from '@floe/platform';
+import type { Call, ChildPlace, FieldPlace, FieldRef } from '../../src/execution/call.ts';
 import { ExecutionFailure, fail } from '../../src/execution/failure.ts';
 
 export function nativeCall(options: { fields?: Map<string, unknown> } = {}): Call & { events: unknown[] } {
@@ -18,7 +19,11 @@ export function nativeCall(options: { fields?: Map<string, unknown> } = {}): Cal
     timestampMs: 0n,
     addresses,
     typeArguments: [],
-    certificates: { verify: () => true },
+    certificates: {
+      verify: () => true,
+      verifyPossession: (key) => concatBytes(key, key),
+      aggregate: () => new Uint8Array(48),
+    },
     freshId() {
       ids += 1;
       return `0x${ids.toString(16).padStart(64, '0')}` as ObjectId;
@@ -34,15 +39,27 @@ export function nativeCall(options: { fields?: Map<string, unknown> } = {}): Cal
         fields.set(place.fieldId, value);
       },
     }),
-    abort(module, constant, framework) {
+    child: <T>(place: ChildPlace): FieldRef<T> => ({
+      get value() {
+        return fields.get(place.id) as T | undefined;
+      },
+      set value(value) {
+        fields.set(place.id, value);
+      },
+    }),
+    abort(module, constant, packageName = 'walrus') {
       const location = {
-        package: addresses[framework ?? 'walrus'],
+        package: addresses[packageName],
         module,
         functionIndex: 0,
         instruction: 0,
         functionName: undefined,
       };
-      return fail({ kind: 'MoveAbort', location, code: abortCode(module, constant, framework !== undefined) });
+      return fail({
+        kind: 'MoveAbort',
+        location,
+        code: abortCode(module, constant, packageName === 'std' || packageName === 'sui'),
+      });
     },
     work() {},
   };

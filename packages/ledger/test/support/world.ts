@@ -2,7 +2,7 @@
 import { layouts, moveValues } from '@floe/contracts';
 import { type Clock, type KeyValueStore, toHex } from '@floe/platform';
 import { createMemoryStore, createVirtualTime, type VirtualTime } from '@floe/platform/memory';
-import { type Bls, createNobleBls, type ObjectId, type SuiAddress } from '@floe/protocol';
+import { createNobleBls, type ObjectId, type SuiAddress } from '@floe/protocol';
 import { fromBase64 } from '@mysten/bcs';
 import { Ed25519Keypair, Ed25519PublicKey } from '@mysten/sui/keypairs/ed25519';
 import type { ExecutionError, LedgerObject, Owner, TransactionRecord } from '../../src/api.ts';
@@ -66,8 +66,11 @@ export function genesisConfig(changes: Partial<GenesisConfig> = {}): GenesisConf
 
 /** Says yes to every signature: contracts are tested without pairings, which certificates.test.ts checks for real. */
 export const trustingBls: LedgerModules['bls'] = {
+  verify: () => true,
   verifyAggregate: () => true,
   compressPublicKey: (key) => key.slice(0, 48),
+  expandPublicKey: (key) => Uint8Array.of(...key, ...new Uint8Array(48)),
+  aggregatePublicKeys: () => new Uint8Array(48),
 };
 
 /** Believes every Ed25519 signature at once: for tests that need to know when a transaction is on its way. */
@@ -101,7 +104,7 @@ export async function openWorld(
   options: {
     config?: Partial<GenesisConfig>;
     store?: KeyValueStore;
-    bls?: Pick<Bls, 'verifyAggregate' | 'compressPublicKey'>;
+    bls?: LedgerModules['bls'];
     ledger?: Omit<LedgerOptions, 'genesis'>;
     clock?: Clock;
     signatures?: SignatureVerifier;
@@ -199,11 +202,11 @@ export class Program {
     return { kind: 'result', command: this.commands.length - 1 };
   }
 
-  /** `walrus::module::function`, or `0x2::…`. */
+  /** `walrus::module::function`, or another package by name, or `0x2::…`. */
   call(target: string, args: readonly Argument[] = [], typeArguments: readonly string[] = []): Argument {
     const [packageName, module, name] = target.split('::') as [string, string, string];
     const { addresses } = this.world.ledger.chain;
-    const packageId = { walrus: addresses.walrus, '0x1': addresses.std, '0x2': addresses.sui }[packageName];
+    const packageId = { '0x1': addresses.std, '0x2': addresses.sui }[packageName] ?? addresses[packageName as 'walrus'];
     return this.#command({
       kind: 'move-call',
       package: (packageId ?? packageName) as ObjectId,

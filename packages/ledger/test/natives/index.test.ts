@@ -1,0 +1,14 @@
+import { functionSignatures } from '@floe/contracts';
+import { expect, test } from 'vitest';
+import { createNatives } from '../../src/natives/index.ts';
+
+test('every declared function runs, but those that return references, which transactions cannot call', () => {
+  const natives = createNatives();
+  const without = functionSignatures
+    .filter(({ returns }) => returns.every(({ ref }) => ref === 'value'))
+    // These take what only a returned reference gives.
+    .filter(({ module }) => module !== 'storage_accounting')
+    .map((declared) => `${declared.package}::${declared.module}::${declared.name}`)
+    .filter((name) => !natives.has(name));
+  expect(without).toEqual([]);
+});
