@@ -1,7 +1,11 @@
 /** `npm run bench -- NAME [--write]`. */
+import { benchLedger } from './ledger/main.ts';
 import { benchStore } from './store.ts';
 
-const BENCHMARKS: Readonly<Record<string, (options: { write: boolean }) => Promise<void>>> = { store: benchStore };
+const BENCHMARKS: Readonly<Record<string, (options: { write: boolean }) => Promise<void>>> = {
+  ledger: benchLedger,
+  store: benchStore,
+};
 
 const [name = '', ...flags] = process.argv.slice(2);
 const benchmark = Object.hasOwn(BENCHMARKS, name) ? BENCHMARKS[name] : undefined;
