@@ -13,6 +13,7 @@ import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { type HttpHandler, httpErrors, type HttpServer, responseSource, setBodyReader } from '../http.ts';
 import { LIMITS } from '../limits.ts';
 import { type Logger, silentLogger } from '../observe.ts';
+import { divertHttp2, type Http2Connections } from './protocol-sniffer.ts';
 import { readIncoming } from './request-body.ts';
 
 export interface ServeOptions {
@@ -25,6 +26,8 @@ export interface ServeOptions {
   /** Longest silence of a client in the middle of its request, or while it does not read. */
   readonly idleTimeoutMs?: number;
   readonly keepAliveTimeoutMs?: number;
+  /** Takes connections that begin with HTTP/2's preface; without it they are refused. Closed with the server. */
+  readonly http2?: Http2Connections;
   readonly logger?: Logger;
 }
 
@@ -47,6 +50,7 @@ export async function serveHttp(handler: HttpHandler, options: ServeOptions): Pr
   server.on('request', (incoming, outgoing) => void listener(incoming, outgoing));
   watchIdleSockets(server, options.idleTimeoutMs ?? LIMITS.serverIdleTimeoutMs);
   const silent = silentSockets(server);
+  const undecided = options.http2 === undefined ? undefined : divertHttp2(server, options.http2);
   await listen(server, options);
   const { port } = server.address() as AddressInfo;
   let closing: Promise<void> | undefined;
@@ -54,7 +58,10 @@ export async function serveHttp(handler: HttpHandler, options: ServeOptions): Pr
     url: `http://${reachableHost(options.host)}:${port}`,
     port,
     async close(graceMs = 5_000) {
-      closing ??= closeServer(server, silent, graceMs);
+      closing ??= Promise.all([
+        closeServer(server, new Set([...silent, ...(undecided ?? [])]), graceMs),
+        options.http2?.close(graceMs),
+      ]).then(() => undefined);
       await closing;
     },
   };
