@@ -63,3 +63,7 @@ export const RECENT_TRANSACTIONS = 2048;
 export const REPEAT_WINDOW_TRANSACTIONS = 4096;
 /** Parsed public keys of signers. */
 export const PUBLIC_KEY_CACHE_ENTRIES = 4096;
+/** One piece of a snapshot: the largest is a genesis. */
+export const MAX_SNAPSHOT_FRAME_BYTES = 256 * 1024 * 1024;
+/** Objects, or entries of the journal, that a restoration writes at once. */
+export const SNAPSHOT_BATCH_OBJECTS = 4096;
