@@ -12,8 +12,8 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
-import { bodyTooLarge, isFloeError, joinBytes, type Logger, silentLogger } from '@floe/platform';
-import type { Http2Connections } from '@floe/platform/node';
+import { bodyTooLarge, isFloeError, joinBytes, type Logger, type Scheduler, silentLogger } from '@floe/platform';
+import { type Http2Connections, systemScheduler } from '@floe/platform/node';
 import { parseTimeout } from '../rpc/call-deadline.ts';
 import { type CallStatus, grpcStatus, statusOfError } from '../rpc/errors.ts';
 import { dataFrame, encodeStatusMessage, requestMessage } from '../rpc/frames.ts';
@@ -23,6 +23,8 @@ import type { Dispatcher } from '../rpc/service.ts';
 export interface GrpcModules {
   readonly dispatcher: Dispatcher;
   readonly logger?: Logger;
+  /** For deadlines and the grace of closing; default: the system's. */
+  readonly scheduler?: Scheduler;
 }
 
 const FRAME_HEADER_BYTES = 5;
@@ -31,7 +33,7 @@ const OK: CallStatus = { code: grpcStatus.OK, message: '' };
 /** Serves native gRPC on the connections it is given; for the `http2` option of `serveHttp`. */
 export function createGrpcConnections(modules: GrpcModules): Http2Connections {
   const sessions = new Set<ServerHttp2Session>();
-  const logger = modules.logger ?? silentLogger;
+  const { dispatcher, logger = silentLogger, scheduler = systemScheduler } = modules;
   // Never listens: connections are handed to it.
   const server = createServer({
     settings: { maxConcurrentStreams: rpcLimits.http2Streams, maxHeaderListSize: rpcLimits.http2HeaderBytes },
@@ -42,26 +44,32 @@ export function createGrpcConnections(modules: GrpcModules): Http2Connections {
     session.on('error', (error) => logger.debug('an HTTP/2 connection failed', { error: error.message }));
     session.setTimeout(rpcLimits.http2IdleMs, () => session.close());
   });
-  server.on('stream', (stream, headers) => void serveCall(stream, headers, { ...modules, logger }));
+  server.on('stream', (stream, headers) => void serveCall(stream, headers, { dispatcher, logger, scheduler }));
   let closing: Promise<void> | undefined;
   return {
     accept: (socket) => void server.emit('connection', socket),
     close(graceMs) {
-      closing ??= closeSessions(sessions, graceMs);
+      closing ??= closeSessions(sessions, graceMs, scheduler);
       return closing;
     },
   };
 }
 
-async function closeSessions(sessions: ReadonlySet<ServerHttp2Session>, graceMs: number): Promise<void> {
+async function closeSessions(
+  sessions: ReadonlySet<ServerHttp2Session>,
+  graceMs: number,
+  scheduler: Scheduler,
+): Promise<void> {
   const open = [...sessions];
   const closed = open.map((session) => new Promise<void>((resolve) => void session.once('close', () => resolve())));
   for (const session of open) session.close();
-  const cut = setTimeout(() => {
+  const done = new AbortController();
+  const cut = (): void => {
     for (const session of open) session.destroy();
-  }, graceMs);
+  };
+  scheduler.sleep(graceMs, done.signal).then(cut, () => undefined);
   await Promise.all(closed);
-  clearTimeout(cut);
+  done.abort();
 }
 
 async function serveCall(
@@ -74,18 +82,23 @@ async function serveCall(
   const caller = new AbortController();
   stream.once('close', () => caller.abort());
   const path = String(headers[':path']).split('/').slice(-2).join('/');
-  let deadline: AbortSignal | undefined;
+  const deadline = new AbortController();
   let status = OK;
   try {
     const timeoutMs = parseTimeout(headers['grpc-timeout'] as string | undefined);
     // Timers of more than 24.8 days fire at once.
-    if (timeoutMs !== undefined && timeoutMs < rpcLimits.deadlineMs) deadline = AbortSignal.timeout(timeoutMs);
-    const signal = deadline === undefined ? caller.signal : AbortSignal.any([caller.signal, deadline]);
+    if (timeoutMs !== undefined && timeoutMs < rpcLimits.deadlineMs) {
+      modules.scheduler.sleep(timeoutMs, caller.signal).then(
+        () => deadline.abort(),
+        () => undefined,
+      );
+    }
+    const signal = timeoutMs === undefined ? caller.signal : AbortSignal.any([caller.signal, deadline.signal]);
     const message = requestMessage(await readRequest(stream));
     const call = answer(stream, path, message, signal, modules.dispatcher);
-    await (deadline === undefined ? call : Promise.race([call, expiry(deadline)]));
+    await (timeoutMs === undefined ? call : Promise.race([call, expiry(deadline.signal)]));
   } catch (error) {
-    status = deadline?.aborted === true ? DEADLINE_EXCEEDED : failure(error, path, modules);
+    status = deadline.signal.aborted ? DEADLINE_EXCEEDED : failure(error, path, modules);
   }
   finish(stream, status);
   // The deadline ends a call that goes on: its work is for nobody.
