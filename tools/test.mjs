@@ -3,7 +3,7 @@
  *
  *   node tools/test.mjs fast                     everything that needs no server of its own
  *   node tools/test.mjs check                    the same without running tests
- *   node tools/test.mjs SUITE [--budget SECONDS] [--seed SEED] [--full] [FILTER…]
+ *   node tools/test.mjs SUITE [--budget SECONDS] [--seed SEED] [FILTER…]      in full unless there is a budget
  *
  * A slow suite's tests are the files `*.slow.test.ts` that have its name in front of `.slow` or `-`, or as a folder:
  * `oracle.slow.test.ts`, `crash-writes.slow.test.ts`, `segment-log.crash.slow.test.ts`, `crash/network.slow.test.ts`.
@@ -16,21 +16,19 @@ import { SUITES, suiteFiles } from './suites.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const bin = (name) => fileURLToPath(new URL(`../node_modules/${name}`, import.meta.url));
-const DEFAULT_BUDGET_S = 120;
 /** What a suite may take beyond its budget: start, shutdown and the case under way at the end. */
 const OVERTIME_S = 300;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    budget: { type: 'string', default: String(DEFAULT_BUDGET_S) },
+    budget: { type: 'string' },
     seed: { type: 'string', default: new Date().toISOString().slice(0, 10).replaceAll('-', '') },
-    full: { type: 'boolean', default: false },
   },
 });
 const [command = 'fast', ...filters] = positionals;
 for (const name of ['budget', 'seed']) {
-  if (!/^\d{1,10}$/.test(values[name])) {
+  if (values[name] !== undefined && !/^\d{1,10}$/.test(values[name])) {
     process.stderr.write(`--${name} must be a whole number, not ${values[name]}\n`);
     process.exit(2);
   }
@@ -80,19 +78,20 @@ async function runSuite(suite) {
     process.stderr.write(`suite ${suite} has no test files${filters.length > 0 ? ' that match' : ''}\n`);
     return 1;
   }
+  const full = values.budget === undefined;
   const budget = Number(values.budget);
   const share = Math.max(1, Math.floor(budget / files.length));
-  const extent = values.full ? 'in full' : `${budget} s for ${files.length} file(s)`;
+  const extent = full ? 'in full' : `${budget} s for ${files.length} file(s)`;
   process.stdout.write(`suite ${suite}: ${extent}, seed ${values.seed}\n`);
   const step = { name: suite, script: bin('vitest/vitest.mjs'), args: ['run', ...files], loud: true };
   // `undefined` takes a variable out, should the caller's environment have it.
   const env = {
     FLOE_TEST_SUITE: suite,
     FLOE_TEST_SEED: values.seed,
-    FLOE_TEST_BUDGET_S: values.full ? undefined : String(share),
+    FLOE_TEST_BUDGET_S: full ? undefined : String(share),
   };
-  const { code, timedOut } = await run(step, env, values.full ? undefined : (budget + OVERTIME_S) * 1000);
-  const again = `node tools/test.mjs ${suite} --seed ${values.seed}${values.full ? ' --full' : ` --budget ${budget}`}`;
+  const { code, timedOut } = await run(step, env, full ? undefined : (budget + OVERTIME_S) * 1000);
+  const again = `node tools/test.mjs ${suite} --seed ${values.seed}${full ? '' : ` --budget ${budget}`}`;
   if (timedOut) process.stdout.write(`suite ${suite} did not end within ${budget + OVERTIME_S} s\n`);
   if (code !== 0) process.stdout.write(`suite ${suite} FAILED; again: ${again}\n`);
   return code === 0 ? 0 : 1;

@@ -16,6 +16,7 @@ export const cliErrors = errorCatalogue({
     'invalid',
     ({ path, detail }) => `${path} is not a Floe wallet: ${detail}`,
   ),
+  WALLET_NOT_FOUND: spec<{ path: string }>('not-found', ({ path }) => `there is no wallet at ${path}`),
   WALLET_EXISTS: spec<{ path: string }>(
     'conflict',
     ({ path }) => `there is already a wallet at ${path}; use --force to replace it, or --wallet for another place`,
@@ -23,6 +24,17 @@ export const cliErrors = errorCatalogue({
   FILE_UNREADABLE: spec<{ path: string; detail: string }>(
     'invalid',
     ({ path, detail }) => `cannot read ${path}: ${detail}`,
+  ),
+  /** Like the protocol's error of this code, and naming the file. */
+  BLOB_TOO_LARGE: spec<{ path: string; sizeBytes: number; maxBytes: number; nShards: number }>(
+    'invalid',
+    ({ path, sizeBytes, maxBytes, nShards }) =>
+      `${path} has ${sizeBytes} bytes, more than the maximum of ${maxBytes} for ${nShards} shards`,
+  ),
+  FILE_TOO_LARGE: spec<{ path: string; sizeBytes: number; maxBytes: number }>(
+    'invalid',
+    ({ path, sizeBytes, maxBytes }) =>
+      `${path} has ${sizeBytes} bytes, more than the ${maxBytes} that this command can hold in memory`,
   ),
   FILE_UNWRITABLE: spec<{ path: string; detail: string }>(
     'invalid',
@@ -48,6 +60,11 @@ export const cliErrors = errorCatalogue({
     'invalid',
     ({ action }) => `${action} needs nodes in processes of their own: start the network with \`floe dev --isolate\``,
   ),
+  NODE_NOT_RUNNING: spec<{ node: string; action: string }>(
+    'conflict',
+    ({ node, action }) => `cannot ${action} ${node}: it is not running`,
+  ),
+  NODE_RUNNING: spec<{ node: string }>('conflict', ({ node }) => `cannot restore ${node}: it is running`),
   NODE_NOT_READY: spec<{ node: string; detail: string }>(
     'unavailable',
     ({ node, detail }) => `${node} did not become ready: ${detail}`,
@@ -89,14 +106,28 @@ export const EXIT_CODES: Readonly<Record<ErrorKind, number>> = {
 
 export const EXIT_INTERRUPTED = 130;
 
+/** The reader of standard output left: what a shell shows for a program that SIGPIPE ended. */
+export const EXIT_BROKEN_PIPE = 141;
+
 /** The exit code for anything thrown. */
 export function exitCodeOf(error: unknown): number {
   if (isFloeError(error)) return EXIT_CODES[error.kind];
-  if (error instanceof Error && error.name === 'AbortError') return EXIT_INTERRUPTED;
+  if (isInterrupt(error)) return EXIT_INTERRUPTED;
   return EXIT_CODES.internal;
+}
+
+/** Whether a signal ended the command. */
+export function isInterrupt(error: unknown): error is Error {
+  return error instanceof Error && error.name === 'AbortError';
 }
 
 /** The `code` of a Node.js system error such as `ENOENT`. */
 export function systemErrorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** Why a `fetch` failed: it says only "fetch failed" itself, the reason is in its cause. */
+export function fetchFailure(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return systemErrorCode(error.cause) ?? error.message;
 }

@@ -1,7 +1,7 @@
 /** Asking a development network's faucet for coins. */
 import { utf8 } from '@floe/platform';
 import type { SuiAddress } from '@floe/protocol';
-import { cliErrors } from './errors.ts';
+import { cliErrors, fetchFailure } from './errors.ts';
 import { FAUCET_TIMEOUT_MS } from './limits.ts';
 import type { NetworkDescription } from './network.ts';
 
@@ -21,7 +21,7 @@ export async function requestFunds(network: NetworkDescription, address: SuiAddr
       signal: AbortSignal.timeout(FAUCET_TIMEOUT_MS),
     });
   } catch (error) {
-    throw cliErrors.FAUCET_REFUSED({ url, detail: error instanceof Error ? error.message : String(error) }, error);
+    throw cliErrors.FAUCET_REFUSED({ url, detail: fetchFailure(error) }, error);
   }
   const detail = (await response.text()).slice(0, 500);
   if (!response.ok) throw cliErrors.FAUCET_REFUSED({ url, detail: `HTTP status ${response.status}: ${detail}` });

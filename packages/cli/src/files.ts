@@ -2,10 +2,12 @@
 import { constants } from 'node:fs';
 import { open, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { geometryOf, maxBlobSize } from '@floe/protocol';
 import { cliErrors, systemErrorCode } from './errors.ts';
+import { MAX_FILE_BYTES } from './limits.ts';
 
 /** A regular file's size in bytes. @throws FILE_UNREADABLE */
-export async function fileSize(path: string): Promise<number> {
+async function fileSize(path: string): Promise<number> {
   try {
     const info = await stat(path);
     if (!info.isFile()) throw cliErrors.FILE_UNREADABLE({ path, detail: 'it is not a regular file' });
@@ -13,6 +15,19 @@ export async function fileSize(path: string): Promise<number> {
   } catch (error) {
     throw unreadable(path, error);
   }
+}
+
+/**
+ * The size of a file that can be a blob of `nShards` shards; nothing is read.
+ *
+ * @throws FILE_UNREADABLE, BLOB_TOO_LARGE, FILE_TOO_LARGE
+ */
+export async function blobFileSize(path: string, nShards: number): Promise<number> {
+  const sizeBytes = await fileSize(path);
+  const maxBytes = maxBlobSize(geometryOf(nShards));
+  if (sizeBytes > maxBytes) throw cliErrors.BLOB_TOO_LARGE({ path, sizeBytes, maxBytes, nShards });
+  if (sizeBytes > MAX_FILE_BYTES) throw cliErrors.FILE_TOO_LARGE({ path, sizeBytes, maxBytes: MAX_FILE_BYTES });
+  return sizeBytes;
 }
 
 /** A whole file. @throws FILE_UNREADABLE */
@@ -98,17 +113,26 @@ async function writeSpecial(path: string, parts: AsyncIterable<Uint8Array> | Ite
 function unreadable(path: string, error: unknown): Error {
   const code = systemErrorCode(error);
   if (error instanceof Error && error.name === 'FloeError') return error;
-  const detail = code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'it is a directory' : String(error);
+  const detail = code === 'ENOENT' ? 'there is no such file' : systemErrorText(code, error);
   return cliErrors.FILE_UNREADABLE({ path, detail }, error);
 }
 
+/** FILE_UNWRITABLE that says why in words. */
 export function unwritable(path: string, error: unknown): Error {
   const code = systemErrorCode(error);
-  const detail =
-    code === 'ENOENT'
-      ? 'its directory does not exist'
-      : code === 'ENOSPC'
-        ? 'the disk is full'
-        : (code ?? String(error));
+  const detail = code === 'ENOENT' ? 'its directory does not exist' : systemErrorText(code, error);
   return cliErrors.FILE_UNWRITABLE({ path, detail }, error);
+}
+
+const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EEXIST: 'there is a file of that name',
+  EISDIR: 'it is a directory',
+  ENOSPC: 'the disk is full',
+  ENOTDIR: 'a part of its path is not a directory',
+  EROFS: 'the file system is read-only',
+};
+
+function systemErrorText(code: string | undefined, error: unknown): string {
+  return (code === undefined ? undefined : SYSTEM_ERRORS[code]) ?? code ?? String(error);
 }

@@ -1,11 +1,11 @@
 /** Secret keys of services and nodes, made once and kept in files that only their owner can read. */
 import { createECDH, randomBytes } from 'node:crypto';
 import type { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
-import { createWallet, readWallet } from './wallet.ts';
+import { ensureWallet } from './wallet.ts';
 
 /** The Ed25519 key kept at `path`, made when there is none. */
 export async function ensureKeypair(path: string): Promise<Ed25519Keypair> {
-  return ((await readWallet(path)) ?? (await createWallet(path))).keypair;
+  return (await ensureWallet(path)).keypair;
 }
 
 /**

@@ -3,6 +3,9 @@
 /** A description of 1,000 nodes is about 250 bytes each; 4 MiB leaves room for sixteen times that. */
 export const MAX_NETWORK_FILE_BYTES = 4 * 1024 * 1024;
 
+/** A blob and its slivers are held in memory, and one read or buffer of Node.js ends at 2 GiB. */
+export const MAX_FILE_BYTES = 2 ** 31 - 1;
+
 /** A description comes from a machine that is up, or it does not come. */
 export const NETWORK_FETCH_TIMEOUT_MS = 10_000;
 
@@ -11,6 +14,9 @@ export const MAX_DEV_NODES = 150;
 
 /** How long `floe dev --isolate` waits for a node's process to answer. */
 export const NODE_START_TIMEOUT_MS = 60_000;
+
+/** How long `floe dev kill …` waits for its answer: a node that is restored, and what is asked before it. */
+export const CONTROL_TIMEOUT_MS = 2 * NODE_START_TIMEOUT_MS;
 
 /** How long a closing network waits for requests under way. */
 export const CLOSE_GRACE_MS = 5_000;

@@ -8,35 +8,52 @@ import { addDevCommands } from './commands/dev-options.ts';
 import { addBlobCommands } from './commands/blob-options.ts';
 import { addOfflineCommands } from './commands/offline-options.ts';
 import { addNetworkCommands } from './commands/network-options.ts';
-import { EXIT_CODES, EXIT_INTERRUPTED, exitCodeOf } from './errors.ts';
-import { createOutput } from './output.ts';
+import { cliErrors, EXIT_BROKEN_PIPE, EXIT_CODES, EXIT_INTERRUPTED, exitCodeOf, systemErrorCode } from './errors.ts';
+import { unwritable } from './files.ts';
+import { createOutput, type Output } from './output.ts';
 
 /** Runs the command line `args` (without the program's own name); resolves to the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
-  const interrupt = interruptSignal();
-  const program = createProgram(interrupt.signal);
+  const json = args.includes('--json');
+  const ending = watchForEnd();
+  const output = createOutput(json);
   try {
-    await program.parseAsync([...args], { from: 'user' });
+    await createProgram(ending.signal, { json }).parseAsync([...args], { from: 'user' });
+    await flush(process.stdout);
+    ending.throwIfBroken();
     return 0;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_CODES.invalid;
-    if (interrupt.signal.aborted) return EXIT_INTERRUPTED;
-    createOutput(args.includes('--json')).fail(error);
-    return exitCodeOf(error);
+    if (error instanceof CommanderError) return endOfParsing(error, output);
+    // What stopped the command is why it ended, whatever its parts said on their way out.
+    const reason: unknown = ending.signal.aborted ? ending.signal.reason : error;
+    if (isBrokenPipe(reason)) return EXIT_BROKEN_PIPE;
+    output.fail(reason);
+    return exitCodeOf(reason);
   } finally {
-    interrupt.stop();
+    ending.stop();
   }
 }
 
-/** The whole command tree; exported for the generated reference and its test. */
-export function createProgram(signal: AbortSignal): Command {
+/** Help and version end with 0; what commander refused it has printed itself, unless the output is for machines. */
+function endOfParsing(error: CommanderError, output: Output): number {
+  if (error.exitCode === 0) return 0;
+  if (output.json) output.fail(cliErrors.USAGE({ detail: error.message.replace(/^error: /, '') }));
+  return EXIT_CODES.invalid;
+}
+
+/**
+ * The whole command tree; exported for the generated reference and its test. With `json`, errors in the arguments are
+ * thrown and not printed.
+ */
+export function createProgram(signal: AbortSignal, options: { readonly json?: boolean } = {}): Command {
   const program = new Command('floe')
     .description(
       'Store blobs that survive the loss of their machines: a whole network on yours, and the tools to use it',
     )
     .version(version(), '-V, --version', 'print the version')
     .showHelpAfterError('(add --help for what is possible)')
-    .exitOverride();
+    .exitOverride()
+    .configureOutput(options.json === true ? { writeErr: () => undefined } : {});
   addDevCommands(program, signal);
   addBlobCommands(program, signal);
   addOfflineCommands(program, signal);
@@ -55,22 +72,53 @@ Exit codes: 0 done, 1 internal, 2 bad input, 3 not found, 4 conflict, 5 unauthor
   return program;
 }
 
-/** Aborts on the first SIGINT or SIGTERM, so that what runs can close; a second one ends the process at once. */
-function interruptSignal(): { signal: AbortSignal; stop: () => void } {
+interface Ending {
+  readonly signal: AbortSignal;
+  /** @throws what writing to standard output failed with */
+  throwIfBroken(): void;
+  stop(): void;
+}
+
+/**
+ * Aborts on the first SIGINT or SIGTERM, so that what runs can close; a second one ends the process at once. Aborts too
+ * when standard output can take no more: its reader left, or its disk is full.
+ */
+function watchForEnd(): Ending {
   const controller = new AbortController();
+  let broken: Error | undefined;
   const onSignal = (): void => {
     if (controller.signal.aborted) process.exit(EXIT_INTERRUPTED);
     controller.abort(new DOMException('interrupted', 'AbortError'));
   };
+  const onOutputError = (error: Error): void => {
+    broken ??= isBrokenPipe(error) ? error : unwritable('standard output', error);
+    controller.abort(broken);
+  };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
+  process.stdout.on('error', onOutputError);
   return {
     signal: controller.signal,
+    throwIfBroken: () => {
+      if (broken !== undefined) throw broken;
+    },
     stop: () => {
       process.off('SIGINT', onSignal);
       process.off('SIGTERM', onSignal);
+      process.stdout.off('error', onOutputError);
     },
   };
+}
+
+/** Resolves when all that was written is out, or has failed. */
+function flush(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    stream.write('', () => resolve());
+  });
+}
+
+function isBrokenPipe(error: unknown): boolean {
+  return systemErrorCode(error) === 'EPIPE';
 }
 
 function version(): string {

@@ -5,13 +5,14 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
+import { isFloeError } from '@floe/platform';
 import { parseObjectId, type ObjectId } from '@floe/protocol';
-import { cliErrors, systemErrorCode } from './errors.ts';
+import { cliErrors, fetchFailure, systemErrorCode } from './errors.ts';
 import { MAX_NETWORK_FILE_BYTES, NETWORK_FETCH_TIMEOUT_MS } from './limits.ts';
 
 /** Where `floe dev` keeps its state unless told otherwise, and where every other command looks. */
 export const DEFAULT_DIRECTORY = '.floe';
-export const NETWORK_FILE = 'network.json';
+const NETWORK_FILE = 'network.json';
 
 const objectId = z.string().transform((text, context): ObjectId => {
   try {
@@ -57,13 +58,30 @@ export interface NetworkChoice {
  * @throws NETWORK_NOT_FOUND, NETWORK_FILE_INVALID
  */
 export async function findNetwork(choice: NetworkChoice, env: NodeJS.ProcessEnv = process.env): Promise<FoundNetwork> {
-  const named = choice.network ?? env['FLOE_NETWORK'];
-  const source = named === undefined || named === '' ? join(DEFAULT_DIRECTORY, NETWORK_FILE) : named;
+  const source = namedNetwork(choice, env) ?? join(DEFAULT_DIRECTORY, NETWORK_FILE);
   if (/^https?:\/\//.test(source)) {
     return { description: parseNetwork(await fetchText(source), source), source, directory: undefined };
   }
   const { text, path } = await readNetworkFile(resolve(source));
   return { description: parseNetwork(text, path), source: path, directory: dirname(path) };
+}
+
+/** The network for commands that can do without one; only one that nobody named may be absent. */
+export async function findNetworkIfAny(
+  choice: NetworkChoice,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<FoundNetwork | undefined> {
+  try {
+    return await findNetwork(choice, env);
+  } catch (error) {
+    if (namedNetwork(choice, env) === undefined && isFloeError(error, 'NETWORK_NOT_FOUND')) return undefined;
+    throw error;
+  }
+}
+
+function namedNetwork(choice: NetworkChoice, env: NodeJS.ProcessEnv): string | undefined {
+  const named = choice.network ?? env['FLOE_NETWORK'];
+  return named === '' ? undefined : named;
 }
 
 /** Reads `path`, or `network.json` in it when it is a directory. */
@@ -82,12 +100,22 @@ async function fetchText(url: string): Promise<string> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(NETWORK_FETCH_TIMEOUT_MS) });
     if (!response.ok) throw new Error(`HTTP status ${response.status}`);
-    const text = await response.text();
-    if (text.length > MAX_NETWORK_FILE_BYTES) throw new Error(`larger than ${MAX_NETWORK_FILE_BYTES} bytes`);
-    return text;
+    return await boundedText(response);
   } catch (error) {
-    throw cliErrors.NETWORK_NOT_FOUND({ looked: `${url} (${error instanceof Error ? error.message : error})` }, error);
+    throw cliErrors.NETWORK_NOT_FOUND({ looked: `${url} (${fetchFailure(error)})` }, error);
   }
+}
+
+async function boundedText(response: Response): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = '';
+  let sizeBytes = 0;
+  for await (const chunk of response.body ?? []) {
+    sizeBytes += chunk.length;
+    if (sizeBytes > MAX_NETWORK_FILE_BYTES) throw new Error(`larger than ${MAX_NETWORK_FILE_BYTES} bytes`);
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
 }
 
 /** @throws NETWORK_FILE_INVALID naming each field that is wrong. */

@@ -1,6 +1,6 @@
 /** The composition root of one storage node: its stores, its view of the ledger, its HTTP server. */
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { LedgerClient } from '@floe/contracts';
 import { StorageNode } from '@floe/node';
 import type { Logger } from '@floe/platform';
@@ -15,6 +15,7 @@ import {
 } from '@floe/platform/node';
 import type { Bls } from '@floe/protocol';
 import type { Codec } from '@floe/redstuff';
+import { lockDirectory } from './dev/lock.ts';
 import { createUndoStack } from './undo.ts';
 import { CLOSE_GRACE_MS } from './limits.ts';
 import type { NodeConfig } from './node-config.ts';
@@ -34,18 +35,25 @@ export interface RunningNode {
 }
 
 /** Opens the node's stores, lets it catch up with the ledger, and serves. */
-export async function startNode(config: NodeConfig, shared: SharedModules): Promise<RunningNode> {
+export async function startNode(
+  config: NodeConfig,
+  shared: SharedModules,
+  options: { readonly signal?: AbortSignal; readonly ofNetwork?: boolean } = {},
+): Promise<RunningNode> {
+  options.signal?.throwIfAborted();
   await mkdir(config.dataDirectory, { recursive: true });
-  const store = await openLmdbStore({ directory: join(config.dataDirectory, 'db') });
   const undo = createUndoStack();
-  undo.push(() => store.close());
   try {
+    undo.push(await lockDirectory(dirname(config.path), { ofNetwork: options.ofNetwork }));
+    const store = await openLmdbStore({ directory: join(config.dataDirectory, 'db') });
+    undo.push(() => store.close());
     const node = await StorageNode.open(
       {
         directory: config.dataDirectory,
         nodeId: config.nodeId,
         blsSecretKey: config.blsSecretKey,
         ledger: config.ledger,
+        signal: options.signal,
         ...(config.reserveBytes === undefined ? {} : { limits: { reserveBytes: config.reserveBytes } }),
       },
       {
@@ -63,7 +71,7 @@ export async function startNode(config: NodeConfig, shared: SharedModules): Prom
     undo.push(() => node.close());
     const server = await serveHttp(node.handler, { ...config.listen, logger: shared.logger });
     undo.push(() => server.close(CLOSE_GRACE_MS));
-    return { url: server.url, finished: node.finished, close: undo.unwind };
+    return { url: server.url, finished: node.finished, close: () => undo.unwind() };
   } catch (error) {
     await undo.unwind();
     throw error;

@@ -3,6 +3,7 @@
  * so that `floe … --json | jq` and `floe read ID > file` always work.
  */
 import { isFloeError } from '@floe/platform';
+import { isInterrupt } from './errors.ts';
 
 export interface Output {
   readonly json: boolean;
@@ -10,6 +11,8 @@ export interface Output {
   line(text?: string): void;
   /** The result for machines; nothing without `--json`. */
   result(value: unknown): void;
+  /** The same on one line, for a command that goes on: who reads line by line has it whole. */
+  resultLine(value: unknown): void;
   warn(text: string): void;
   fail(error: unknown): void;
   /** A progress display; call `done` before other output. */
@@ -27,8 +30,8 @@ interface Streams {
 }
 
 /** JSON with bigints as decimal strings. */
-export function toJson(value: unknown): string {
-  return JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? item.toString() : item), 2);
+export function toJson(value: unknown, indent = 2): string {
+  return JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? item.toString() : item), indent);
 }
 
 export function createOutput(json: boolean, streams: Streams = process): Output {
@@ -40,6 +43,9 @@ export function createOutput(json: boolean, streams: Streams = process): Output 
     },
     result: (value) => {
       if (json) stdout.write(`${toJson(value)}\n`);
+    },
+    resultLine: (value) => {
+      if (json) stdout.write(`${toJson(value, 0)}\n`);
     },
     warn: (text) => {
       stderr.write(`warning: ${text}\n`);
@@ -96,11 +102,13 @@ function lineProgress(label: string, stream: Streams['stderr']): Progress {
 function describeError(error: unknown): unknown {
   if (isFloeError(error)) return error.toJSON();
   const message = error instanceof Error ? error.message : String(error);
+  if (isInterrupt(error)) return { code: 'INTERRUPTED', kind: 'unavailable', message, data: {} };
   return { code: 'INTERNAL', kind: 'internal', message, data: {} };
 }
 
 function explain(error: unknown): string {
   if (isFloeError(error)) return `error: ${error.message} (${error.code})`;
+  if (isInterrupt(error)) return error.message;
   if (error instanceof Error) return `error: ${process.env['FLOE_DEBUG'] === undefined ? error.message : error.stack}`;
   return `error: ${String(error)}`;
 }

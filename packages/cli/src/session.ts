@@ -5,7 +5,7 @@ import { connectFloe } from '@floe/client/node';
 import type { NetworkOptions } from './commands/blob-options.ts';
 import { LOW_BALANCE, requestFunds } from './faucet.ts';
 import { findNetwork, type FoundNetwork } from './network.ts';
-import { createWallet, readWallet, walletPath, type Wallet } from './wallet.ts';
+import { ensureWallet, walletPath, type Wallet } from './wallet.ts';
 
 export interface Session {
   readonly network: FoundNetwork;
@@ -33,8 +33,7 @@ export async function openWallet(
   options: NetworkOptions,
   { fund, signal }: { fund: boolean; signal?: AbortSignal },
 ): Promise<Wallet> {
-  const path = walletPath(options, session.network);
-  const wallet = (await readWallet(path)) ?? (await createWallet(path));
+  const wallet = await ensureWallet(walletPath(options, session.network));
   if (!fund || session.network.description.faucet === undefined) return wallet;
   const balances = await session.ledger.balances(wallet.address, { signal });
   if (balances.sui < LOW_BALANCE || balances.wal < LOW_BALANCE) {

@@ -2,7 +2,8 @@
  * The wallet: one Ed25519 key in a file only its owner can read. A command finds it by `--wallet`, else
  * `FLOE_WALLET`, else beside the network's description, else in the user's configuration directory.
  */
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { link, mkdir, open, readFile, rename, unlink } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { decodeSuiPrivateKey } from '@mysten/sui/cryptography';
@@ -10,9 +11,10 @@ import { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
 import { parseObjectId, type SuiAddress } from '@floe/protocol';
 import { z } from 'zod';
 import { cliErrors, systemErrorCode } from './errors.ts';
+import { unwritable } from './files.ts';
 import type { FoundNetwork } from './network.ts';
 
-export const WALLET_FILE = 'wallet.json';
+const WALLET_FILE = 'wallet.json';
 const WALLET_FORMAT_VERSION = 1;
 
 const walletSchema = z.object({ version: z.literal(WALLET_FORMAT_VERSION), secretKey: z.string() });
@@ -52,21 +54,39 @@ export async function readWallet(path: string): Promise<Wallet | undefined> {
   }
 }
 
-/** Makes a new key and writes it. */
-export async function createWallet(path: string): Promise<Wallet> {
-  return writeWallet(path, new Ed25519Keypair());
+/** The wallet at `path`, with a new key when there is none; commands that start at once all get the same one. */
+export async function ensureWallet(path: string): Promise<Wallet> {
+  const kept = await readWallet(path);
+  if (kept !== undefined) return kept;
+  const keypair = new Ed25519Keypair();
+  if (await writeWallet(path, keypair, { replace: false })) return walletOf(path, keypair);
+  // Another command made it meanwhile.
+  return ensureWallet(path);
 }
 
-/** Writes a wallet whole or not at all, readable by its owner only. */
-export async function writeWallet(path: string, keypair: Ed25519Keypair): Promise<Wallet> {
+/**
+ * Writes a wallet whole or not at all, readable by its owner only. Without `replace`, one that is there is kept;
+ * returns whether it was written.
+ */
+export function writeWallet(
+  path: string,
+  keypair: Ed25519Keypair,
+  options: { readonly replace: boolean },
+): Promise<boolean> {
   const text = `${JSON.stringify({ version: WALLET_FORMAT_VERSION, secretKey: keypair.getSecretKey() }, null, 2)}\n`;
-  await writeSecretFile(path, text);
-  return walletOf(path, keypair);
+  return writeSecretFile(path, text, options);
 }
 
-/** Replaces `path` atomically with mode 0600. */
-export async function writeSecretFile(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${process.pid}.new`;
+/**
+ * Writes `path` atomically with mode 0600. Without `replace`, a file that is there is kept; returns whether it was
+ * written.
+ */
+export async function writeSecretFile(
+  path: string,
+  text: string,
+  { replace }: { readonly replace: boolean } = { replace: true },
+): Promise<boolean> {
+  const temporary = `${path}.${process.pid}.${randomUUID()}`;
   try {
     await mkdir(dirname(path), { recursive: true });
     const file = await open(temporary, 'w', 0o600);
@@ -76,10 +96,26 @@ export async function writeSecretFile(path: string, text: string): Promise<void>
     } finally {
       await file.close();
     }
-    await rename(temporary, path);
+    if (replace) await rename(temporary, path);
+    else if (!(await linkNew(temporary, path))) return false;
     await syncDirectory(dirname(path));
+    return true;
   } catch (error) {
-    throw cliErrors.FILE_UNWRITABLE({ path, detail: systemErrorCode(error) ?? String(error) }, error);
+    await unlink(temporary).catch(() => undefined);
+    throw unwritable(path, error);
+  }
+}
+
+/** Gives `temporary` its name, unless that is taken. */
+async function linkNew(temporary: string, path: string): Promise<boolean> {
+  try {
+    await link(temporary, path);
+    return true;
+  } catch (error) {
+    if (systemErrorCode(error) === 'EEXIST') return false;
+    throw error;
+  } finally {
+    await unlink(temporary);
   }
 }
 

@@ -41,7 +41,7 @@ it('loses no certified blob when everything is killed', { timeout: 3_600_000 }, 
 it('loses no certified blob when the power fails', { timeout: 3_600_000 }, async () => {
   await crashRounds('power lost', async (directory) => {
     const powerLoss = await createPowerLoss(directory);
-    return { directory: join(powerLoss.live, 'network'), env: powerLoss.env, fail: powerLoss.fail };
+    return { directory: join(powerLoss.live, 'network'), env: powerLoss.env, fail: () => powerLoss.fail() };
   });
 });
 

@@ -58,7 +58,7 @@ describe('ports', () => {
     const ports = await choosePorts(0, 20);
     const all = [ports.ledger, ports.faucet, ports.gateway, ...ports.nodes];
     expect(new Set(all).size).toBe(23);
-    await checkPorts(ports);
+    await checkPorts(ports, 'choose others');
   });
 
   it('are named when another program has one', async () => {
@@ -66,9 +66,9 @@ describe('ports', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const taken = (server.address() as { port: number }).port;
     const ports = { ...(await choosePorts(0, 1)), nodes: [taken] };
-    await expect(checkPorts(ports)).rejects.toMatchObject({
+    await expect(checkPorts(ports, 'choose others')).rejects.toMatchObject({
       code: 'PORT_IN_USE',
-      message: expect.stringContaining(`127.0.0.1:${taken}`) as string,
+      message: `127.0.0.1:${taken} is in use by another program; stop it, or choose others`,
     });
     await new Promise((resolve) => server.close(resolve));
   });

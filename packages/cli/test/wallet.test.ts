@@ -1,8 +1,16 @@
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createWallet, keypairFromSecret, readWallet, walletPath } from '../src/wallet.ts';
+import {
+  ensureWallet,
+  keypairFromSecret,
+  readWallet,
+  walletPath,
+  writeSecretFile,
+  writeWallet,
+} from '../src/wallet.ts';
 
 let directory: string;
 beforeEach(async () => {
@@ -15,11 +23,35 @@ afterEach(async () => {
 describe('the wallet', () => {
   it('reads back as it was made, and only its owner can read it', async () => {
     const path = join(directory, 'deep', 'wallet.json');
-    const made = await createWallet(path);
+    const made = await ensureWallet(path);
     const read = await readWallet(path);
     expect(read?.address).toBe(made.address);
     expect((await stat(path)).mode & 0o777).toBe(0o600);
     expect(keypairFromSecret(made.keypair.getSecretKey()).toSuiAddress()).toBe(made.address);
+  });
+
+  it('is the same for all commands that start at once', async () => {
+    const path = join(directory, 'wallet.json');
+    const wallets = await Promise.all(Array.from({ length: 20 }, () => ensureWallet(path)));
+    expect(new Set(wallets.map(({ address }) => address)).size).toBe(1);
+    expect(await readdir(directory)).toEqual(['wallet.json']);
+  });
+
+  it('is not replaced unless that is said', async () => {
+    const path = join(directory, 'wallet.json');
+    const kept = await ensureWallet(path);
+    const other = new Ed25519Keypair();
+    expect(await writeWallet(path, other, { replace: false })).toBe(false);
+    expect((await readWallet(path))?.address).toBe(kept.address);
+    expect(await writeWallet(path, other, { replace: true })).toBe(true);
+    expect((await readWallet(path))?.address).toBe(other.toSuiAddress());
+  });
+
+  it('that cannot be written is named, and leaves nothing behind', async () => {
+    const path = join(directory, 'taken');
+    await mkdir(join(path, 'in the way'), { recursive: true });
+    await expect(writeSecretFile(path, 'secret')).rejects.toMatchObject({ code: 'FILE_UNWRITABLE', data: { path } });
+    expect(await readdir(directory)).toEqual(['taken']);
   });
 
   it('is undefined when absent and refused by name when damaged', async () => {

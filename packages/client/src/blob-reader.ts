@@ -17,7 +17,9 @@ import { clientErrors } from './errors.ts';
 import { type GatherModules, gatherSlivers } from './sliver-gather.ts';
 
 /**
- * - default: every reader at this level gets the same bytes. strict: the writer encoded every sliver correctly.
+ * - default: every reader at this level gets the same bytes, or an error: each row is compared with the metadata, whichever
+ *   way it was had. A range or a stream compares the rows it gives out, the whole blob its padding too.
+ * - strict: the writer encoded every sliver correctly.
  * - skip: each sliver is authentic; two readers of a maliciously encoded blob may still get different bytes.
  */
 export type Consistency = 'default' | 'strict' | 'skip';

@@ -22,7 +22,7 @@ import {
   type VerifiedMetadata,
 } from '@floe/protocol';
 import type { Codec, QuiltPatch, QuiltPatchInput } from '@floe/redstuff';
-import { abortScope, withDeadline } from './abort.ts';
+import { withDeadline } from './abort.ts';
 import { deleteBlobs, extendBlob, type ExtendResult, type SignedCallOptions, writeAttributes } from './blob-objects.ts';
 import type { BlobReader, BlobReadOptions } from './blob-reader.ts';
 import { BlobSource } from './blob-source.ts';
@@ -286,24 +286,26 @@ class Client implements FloeClient {
 
   async nodeReports(options: CallOptions & { readonly detailed?: boolean } = {}): Promise<NodeReport[]> {
     const { current } = await this.#source.committees({ fresh: true, signal: options.signal });
-    const scope = abortScope(options.signal);
-    try {
-      return await Promise.all(
-        current.members.map(async (member): Promise<NodeReport> => {
-          const { nodeId, name, networkAddress } = member;
-          const report = { nodeId, name, networkAddress, weight: member.shards.length };
-          try {
-            const node = this.#modules.pool.clientOf(member);
-            return { ...report, health: { ok: await node.health(options.detailed === true, scope.signal) } };
-          } catch (error) {
-            options.signal?.throwIfAborted();
-            return { ...report, health: { error: error as Error } };
-          }
-        }),
-      );
-    } finally {
-      scope.end();
-    }
+    const { pool, scheduler, limits } = this.#modules;
+    const timeoutMs = limits.statusTimeoutMs;
+    return await Promise.all(
+      current.members.map(async (member): Promise<NodeReport> => {
+        const { nodeId, name, networkAddress } = member;
+        const report = { nodeId, name, networkAddress, weight: member.shards.length };
+        // A node that answers byte by byte is never silent.
+        const reason = `no whole answer within ${timeoutMs} ms`;
+        const onTimeout = () => clientErrors.NODE_UNREACHABLE({ node: name, reason });
+        try {
+          const ok = await withDeadline({ scheduler, timeoutMs, parent: options.signal, onTimeout }, (signal) =>
+            pool.clientOf(member).health(options.detailed === true, signal),
+          );
+          return { ...report, health: { ok } };
+        } catch (error) {
+          options.signal?.throwIfAborted();
+          return { ...report, health: { error: error as Error } };
+        }
+      }),
+    );
   }
 
   async close(): Promise<void> {

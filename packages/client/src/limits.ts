@@ -16,7 +16,7 @@ export interface ClientLimits {
   readonly storeTimeoutMs: number;
   /** How long a node may go on not knowing a registration that the ledger has executed. */
   readonly registrationTimeoutMs: number;
-  /** Agreement on a blob's status. */
+  /** Agreement on a blob's status, and one node's report of its health. */
   readonly statusTimeoutMs: number;
 
   /** First delay before another source is asked, while nothing is known of the network. */

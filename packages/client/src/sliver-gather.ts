@@ -17,6 +17,7 @@ import type { BlobView } from './blob-view.ts';
 import { clientErrors } from './errors.ts';
 import type { ClientLimits } from './limits.ts';
 import type { NodeClient } from './node-client.ts';
+import { retry } from './retry.ts';
 import { canRebuild, rebuildSliver, rebuildSize } from './sliver-rebuild.ts';
 
 export interface GatherOptions {
@@ -245,11 +246,7 @@ class SliverGather {
     try {
       while (this.#unchecked.length > 0 && !this.#settled) {
         const lot = this.#unchecked.splice(0);
-        const verdicts = await this.#modules.codec.verifySlivers(
-          this.#options.view.verified,
-          lot.map(({ sliver }) => sliver),
-          { signal: this.#scope.signal },
-        );
+        const verdicts = await this.#verify(lot.map(({ sliver }) => sliver));
         lot.forEach(({ node, sliver }, i) => {
           const verdict = verdicts[i];
           if (verdict === 'ok') this.#accept(sliver);
@@ -265,6 +262,16 @@ class SliverGather {
     } finally {
       this.#checking = false;
     }
+  }
+
+  /** A codec that other reads keep busy is waited for, as long as the read may take: half a blob may be out already. */
+  async #verify(slivers: readonly Sliver[]): Promise<('ok' | Error)[]> {
+    const { codec, scheduler, limits } = this.#modules;
+    const { signal } = this.#scope;
+    const again = (error: unknown) => isFloeError(error, 'QUEUE_FULL');
+    return await retry({ scheduler, signal, ...limits, again }, () =>
+      codec.verifySlivers(this.#options.view.verified, slivers, { signal }),
+    );
   }
 
   #accept(sliver: Sliver): void {

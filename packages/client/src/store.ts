@@ -270,8 +270,15 @@ class Store {
       confirmFirst: status !== undefined && isCertified(status),
       signal,
     });
-    const blobObject = await ledger.blobObject(objectId, { signal });
-    if (blobObject === undefined) throw clientErrors.BLOB_OBJECT_NOT_FOUND({ objectId });
+    let blobObject: BlobObject | undefined;
+    try {
+      blobObject = await ledger.blobObject(objectId, { signal });
+      if (blobObject === undefined) throw clientErrors.BLOB_OBJECT_NOT_FOUND({ objectId });
+    } catch (error) {
+      // Nobody would bound it, nor wait for it, once the store has failed.
+      tail?.cancel();
+      throw error;
+    }
     if (tail !== undefined) await this.#finishTail(tail, signal);
     return {
       kind: 'newlyCreated',
@@ -339,7 +346,10 @@ class Store {
         return tail;
       } catch (error) {
         tail?.cancel();
-        const { current } = await ledger.committees({ fresh: true, signal });
+        const { current } = await ledger.committees({ fresh: true, signal }).catch((second: unknown) => {
+          // Whether the epoch moved cannot be learned: what failed first says more.
+          throw error instanceof EpochMoved ? second : error;
+        });
         const moved = error instanceof EpochMoved || current.epoch !== committee.epoch;
         const passing =
           error instanceof EpochMoved || isMoveAbort(error) || isFloeError(error, 'NOT_ENOUGH_CONFIRMATIONS');

@@ -1,10 +1,12 @@
 /** Calls to one node: batches or not, answers of every kind, how each is remembered. */
+import { streamResponse } from '@floe/platform';
 import { seededRng } from '@floe/platform/memory';
 import type { BlobId, VerifiedMetadata } from '@floe/protocol';
 import { describe, expect, test } from 'vitest';
 import { DEFAULT_LIMITS } from '../src/limits.ts';
 import type { NodeClient } from '../src/node-client.ts';
 import { NodePool } from '../src/node-pool.ts';
+import type { FakeNode } from './support/fake-node.ts';
 import { createTestNetwork, type TestNetwork } from './support/network.ts';
 
 const { signal } = new AbortController();
@@ -83,4 +85,22 @@ describe('a node client', () => {
     await expect(net.run(asked)).rejects.toThrow('never mind');
     expect(node.isSuspect()).toBe(false);
   });
+});
+
+test('a report of all nodes is not held up by one that answers byte by byte', async () => {
+  const net = await createTestNetwork({ nShards: 10, nodes: 3 });
+  const [slow] = net.nodes as [FakeNode];
+  async function* drops(): AsyncGenerator<Uint8Array> {
+    for (;;) {
+      await net.time.sleep(3_000);
+      yield Uint8Array.of(0x20);
+    }
+  }
+  Object.assign(slow, { handler: () => streamResponse(drops(), { status: 200 }) });
+  net.revive([slow]);
+  const startMs = net.time.monotonicMs();
+  const reports = await net.run(net.client.nodeReports());
+  expect(net.time.monotonicMs() - startMs).toBeLessThanOrEqual(DEFAULT_LIMITS.statusTimeoutMs);
+  expect(reports.map(({ name }) => name)).toEqual(net.nodes.map(({ member }) => member.name));
+  expect(reports[0]?.health).toMatchObject({ error: { code: 'NODE_UNREACHABLE', data: { node: slow.member.name } } });
 });

@@ -1,5 +1,5 @@
 /** Reading: healthy, ranged, streamed, and through every fault that f shards may have. */
-import { shuffled } from '@floe/platform';
+import { concurrencyErrors, shuffled } from '@floe/platform';
 import { seededRng } from '@floe/platform/memory';
 import { type BlobId, createCommittee, type Epoch, pairOfSliver, shardOfPair, type SliverIndex } from '@floe/protocol';
 import fc from 'fast-check';
@@ -50,6 +50,20 @@ describe('a healthy network', () => {
     net.codec.decode = () => Promise.reject(new Error('a healthy read needs no decoding'));
     expect(await net.run(net.client.read(blobId))).toEqual(blob);
     expect(requests(net, 'getSliverBatch') + requests(net, 'getSliver')).toBeLessThanOrEqual(net.nodes.length);
+  });
+
+  test('a codec that is busy is waited for: a stream that has begun is not cut off', async () => {
+    const blob = bytes(50_000);
+    const { net, blobId } = await storing(blob);
+    const verify = net.codec.verifySlivers.bind(net.codec);
+    let calls = 0;
+    net.codec.verifySlivers = (...parts) => {
+      calls += 1;
+      const isBusy = calls % 4 !== 1;
+      return isBusy ? Promise.reject(concurrencyErrors.QUEUE_FULL({ queue: 'the codec', limit: 1 })) : verify(...parts);
+    };
+    expect(await net.run(collect(net.client.readStream(blobId)))).toEqual(Buffer.from(blob));
+    expect(calls).toBeGreaterThan(4);
   });
 
   test('nodes without batches serve the same bytes one by one', async () => {

@@ -88,6 +88,25 @@ describe('a new blob', () => {
     await net.run(net.client.close());
     expect(net.time.monotonicMs() - startMs).toBeLessThan(3_000);
   });
+
+  test('ends its uploads when the ledger goes away right after certifying', async () => {
+    const net = await createTestNetwork({ nShards: 13, nodes: 13 });
+    for (const node of net.nodes.slice(0, 4)) node.faults.blackHole = true;
+    net.ledger.blobObject = () => Promise.reject(new Error('the ledger is gone'));
+    await expect(store(net, bytes(1_000))).rejects.toThrow('the ledger is gone');
+    await net.run(net.time.sleep(60_000));
+    for (const node of net.nodes.slice(0, 4)) expect(node.requests.get('putMetadata')).toBe(1);
+  });
+
+  test('reports why certifying failed, also when the ledger cannot be asked for its epoch after that', async () => {
+    const net = await createTestNetwork();
+    net.ledger.beforeExecute = (functions) => {
+      if (!functions.some((name) => name.endsWith('certify_blob'))) return;
+      net.ledger.committees = () => Promise.reject(new Error('the ledger is gone'));
+      throw new Error('the certificate was refused');
+    };
+    await expect(store(net, bytes(1_000))).rejects.toThrow('the certificate was refused');
+  });
 });
 
 describe('a blob that is known already', () => {

@@ -15,7 +15,10 @@ export const DEFAULT_MAX_WAITING_READS = 64;
 /** Stores under way at once. */
 export const DEFAULT_MAX_STORES = 16;
 
-/** Bytes of bodies of the stores under way: with their encoded forms (×5.5 together) at most 2.8 GiB. */
+/**
+ * Bytes of bodies of the stores under way: with their encoded forms (×5.5 together) at most 2.8 GiB. A body that does not
+ * declare its size counts as the largest.
+ */
 export const DEFAULT_MAX_STORE_BYTES = 512 * 1024 * 1024;
 
 /** Stores that wait for a place; their bodies are not read while they wait. */

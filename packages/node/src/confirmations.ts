@@ -2,8 +2,8 @@
  * What the node signs: storage confirmations and attestations that a blob id is invalid.
  *
  * Invariants:
- * - A confirmation is signed only while the blob is registered and both slivers of every pair that the current
- *   committee assigns to this node are durable here. Checking and signing happen without a pause between them.
+ * - A confirmation is signed only while the blob is registered, and its metadata and both slivers of every pair that the
+ *   current committee assigns to this node are durable here. Checking and signing happen without a pause between them.
  * - Nothing is signed for another epoch than the current one.
  */
 import { isFloeError } from '@floe/platform';
@@ -21,6 +21,7 @@ import {
 import { checkInconsistencyProof, type Codec } from '@floe/redstuff';
 import type { CommitteeTracker } from './committee-tracker.ts';
 import type { NodeLimits } from './limits.ts';
+import type { MetadataStore } from './metadata-store.ts';
 import type { NodeMetrics } from './node-metrics.ts';
 import type { PendingUploads } from './pending-uploads.ts';
 import type { Reads } from './reads.ts';
@@ -32,6 +33,7 @@ import type { Uploads } from './uploads.ts';
 export interface ConfirmationModules {
   readonly registry: BlobRegistry;
   readonly committees: CommitteeTracker;
+  readonly metadata: MetadataStore;
   readonly slivers: SliverStore;
   readonly pending: PendingUploads;
   readonly uploads: Uploads;
@@ -110,11 +112,13 @@ export class Confirmations {
     return signed;
   }
 
+  /** Without metadata all are missing: nobody could check them. A node whose database was lost still has its segments. */
   #missingSlivers(blobId: BlobId): number {
-    const { committees, slivers } = this.#modules;
+    const { committees, metadata, slivers } = this.#modules;
+    const hasMetadata = metadata.has(blobId);
     let missing = 0;
     for (const shard of committees.ownShards) {
-      for (const axis of AXES) if (!slivers.has({ blobId, shard, axis })) missing += 1;
+      for (const axis of AXES) if (!hasMetadata || !slivers.has({ blobId, shard, axis })) missing += 1;
     }
     return missing;
   }

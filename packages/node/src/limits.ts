@@ -19,18 +19,34 @@ export interface NodeLimits {
   /** Segments kept open for appending: one per end epoch in use. */
   readonly openWriteSegments: number;
 
-  /** Requests with large bodies or answers (slivers, symbols, proofs, batches) worked on at once. */
-  readonly dataRequests: number;
-  /** Such requests that may wait for their turn; past it 503 with Retry-After. */
-  readonly dataRequestsWaiting: number;
-  /** Other requests (metadata, status, confirmations, health) at once. */
+  /** Reads of slivers, single and batched, at once. */
+  readonly dataReads: number;
+  /** Such reads that may wait for their turn; past it 503 with Retry-After. */
+  readonly dataReadsWaiting: number;
+  /** Uploads of slivers that this node lacks, single and batched, at once. */
+  readonly dataWrites: number;
+  /** Such uploads that may wait for their turn; past it 503 with Retry-After. */
+  readonly dataWritesWaiting: number;
+  /** Uploads that this node has no need of (slivers of blobs it does not know or that it holds, inconsistency proofs) at once. */
+  readonly unsolicitedWrites: number;
+  /** Such uploads that may wait for their turn; past it 503 with Retry-After. */
+  readonly unsolicitedWritesWaiting: number;
+  /** Uploads of metadata at once. */
+  readonly metadataWrites: number;
+  /** Such uploads that may wait for their turn; past it 503 with Retry-After. */
+  readonly metadataWritesWaiting: number;
+  /** Other requests (metadata read, status, confirmations, health) at once: none of them has a body. */
   readonly smallRequests: number;
   /** Such requests that may wait for their turn; past it 503 with Retry-After. */
   readonly smallRequestsWaiting: number;
   /** recoverySymbols and decodingSymbols requests at once; past it 503 at once, before any read. */
   readonly symbolRequests: number;
-  /** Bytes of bodies, in and out, that data requests hold in memory at once. A single larger one runs alone. */
-  readonly bodyBytes: number;
+  /** Bytes of answers with slivers or symbols that are held in memory at once. A single larger one runs alone. */
+  readonly readBytes: number;
+  /** Bytes of uploads of slivers that this node lacks. A single larger one runs alone. */
+  readonly writeBytes: number;
+  /** Bytes of uploads that this node has no need of. A single larger one runs alone. */
+  readonly unsolicitedBytes: number;
   /** Symbol ids in one recoverySymbols request. */
   readonly symbolsPerRequest: number;
   /** Bytes of symbols in one decodingSymbols answer. */
@@ -79,13 +95,24 @@ export const defaultLimits: NodeLimits = {
   openReadSegments: 32,
   openWriteSegments: 64,
 
-  dataRequests: 64,
-  dataRequestsWaiting: 512,
+  // What an upload takes it holds for as long as its sender likes to send: reads never share it.
+  dataReads: 64,
+  dataReadsWaiting: 512,
+  dataWrites: 64,
+  dataWritesWaiting: 512,
+  unsolicitedWrites: 16,
+  unsolicitedWritesWaiting: 128,
+  // At 1,000 shards 64 KB each: 4 MiB.
+  metadataWrites: 64,
+  metadataWritesWaiting: 512,
   smallRequests: 256,
   smallRequestsWaiting: 2048,
   symbolRequests: 32,
   // A primary sliver of the largest blob at 1,000 shards is 667 * 65 534 = 43.7 MB.
-  bodyBytes: 256 * MIB,
+  // Reads and uploads get six of those each, what nobody asked for one: 576 MiB together.
+  readBytes: 256 * MIB,
+  writeBytes: 256 * MIB,
+  unsolicitedBytes: 64 * MIB,
   symbolsPerRequest: 1000,
   symbolAnswerBytes: 64 * MIB,
   // Two windows of an upload are in memory: one arrives while the other is written.

@@ -31,14 +31,14 @@ export class MetadataStore {
   }
 
   has(blobId: BlobId): boolean {
-    return this.#cache.has(blobId) || this.#store.get(tables.metadata, blobIdBytes(blobId)) !== undefined;
+    return this.#cache.has(blobId) || this.#row(blobId) !== undefined;
   }
 
-  /** @throws STORE_CORRUPT, ROW_DAMAGED when what is stored is damaged. */
+  /** @throws ROW_DAMAGED when what is stored is not this blob's metadata. */
   get(blobId: BlobId, geometry: Geometry): VerifiedMetadata | undefined {
     const cached = this.#cache.get(blobId);
     if (cached !== undefined) return this.#remember(cached);
-    const bytes = this.#store.get(tables.metadata, blobIdBytes(blobId));
+    const bytes = this.#row(blobId);
     if (bytes === undefined) return undefined;
     return this.#remember(parse(bytes, blobId, geometry));
   }
@@ -66,6 +66,16 @@ export class MetadataStore {
     // A reader may have put it back meanwhile.
     const again = this.#cache.get(blobId);
     if (again !== undefined) this.#forget(again);
+  }
+
+  /** A row that is damaged counts as none: the metadata can be stored again. */
+  #row(blobId: BlobId): Uint8Array | undefined {
+    try {
+      return this.#store.get(tables.metadata, blobIdBytes(blobId));
+    } catch (error) {
+      if (isFloeError(error, 'STORE_CORRUPT')) return undefined;
+      throw error;
+    }
   }
 
   #remember(verified: VerifiedMetadata): VerifiedMetadata {

@@ -16,8 +16,10 @@ import {
   protocolErrors,
   shardOfPair,
   type Sliver,
+  sliverDataSize,
   type SliverPairIndex,
   sliverOfPair,
+  sliverSize,
   type VerifiedMetadata,
   verifyMetadata,
 } from '@floe/protocol';
@@ -95,6 +97,20 @@ export class Uploads {
     if (known !== undefined) return known;
     if (pending || this.#isRegistered(blobId)) throw nodeErrors.METADATA_REQUIRED({ blobId });
     throw nodeErrors.NOT_REGISTERED({ blobId, epoch: committees.epoch });
+  }
+
+  /**
+   * The size of a sliver that could be new here; 0 when none could: its blob is not known, its shard is another's, or it is held.
+   * Known without its bytes, but no refusal: malformed ones are refused for what they are first.
+   */
+  awaitedBytes(blobId: BlobId, pair: SliverPairIndex, axis: Axis): number {
+    const { committees, metadata, slivers, pending: buffer } = this.#modules;
+    const { geometry } = committees;
+    if (pair >= geometry.nShards) return 0;
+    const key = { blobId, shard: shardOfPair(geometry, blobId, pair), axis };
+    if (!committees.takesWrites(key.shard) || slivers.has(key)) return 0;
+    const verified = metadata.get(blobId, geometry) ?? buffer.metadata(blobId);
+    return verified === undefined ? 0 : sliverDataSize(sliverSize(geometry, axis, verified.symbolSize));
   }
 
   /** @throws INVALID_BCS, INDEX_OUT_OF_RANGE, SLIVER_INDEX_MISMATCH and what {@link putSlivers} answers for one. */

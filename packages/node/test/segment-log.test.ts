@@ -1,8 +1,8 @@
-import { isFloeError } from '@floe/platform';
+import { deferred, isFloeError } from '@floe/platform';
 import { createMemoryFileSystem, createMemoryStore, seededRng } from '@floe/platform/memory';
 import type { Epoch } from '@floe/protocol';
 import { describe, expect, it } from 'vitest';
-import { MAX_PAYLOAD_SIZE, RECORD_HEADER_SIZE } from '../src/segment-log/record.ts';
+import { MAX_PAYLOAD_SIZE, RECORD_HEADER_SIZE, SEGMENT_HEADER_SIZE } from '../src/segment-log/record.ts';
 import { directory, epochOf, keyOf, logOptions, openLog, payloadOf } from './segment-log-harness.ts';
 
 const EPOCH = 10 as Epoch;
@@ -200,6 +200,41 @@ describe('a segment log on a damaged disk', () => {
     }
     // Every byte of a record matters; only the header of a segment is not needed to read.
     expect(noticed).toBeGreaterThan(0);
+  });
+
+  it('keeps a sliver that is put again while its damaged record is being removed', async () => {
+    const fileSystem = createMemoryFileSystem();
+    const store = createMemoryStore();
+    const [asked, allowed] = [deferred<void>(), deferred<void>()];
+    let gate: Promise<void> | undefined;
+    const log = await openLog(fileSystem, {
+      get: (table, key) => store.get(table, key),
+      entries: (table, range) => store.entries(table, range),
+      count: (table) => store.count(table),
+      async write(operations) {
+        if (gate !== undefined) asked.resolve();
+        await gate;
+        await store.write(operations);
+      },
+      close: () => store.close(),
+    });
+    await log.put(keyOf(1), payloadOf(1), epochOf(1));
+    const [name] = await fileSystem.list(directory);
+    fileSystem.flipBit(`${directory}/${name}`, SEGMENT_HEADER_SIZE + RECORD_HEADER_SIZE);
+    gate = allowed.promise;
+    const removing = log.get(keyOf(1));
+    removing.catch(() => undefined);
+    await asked.promise;
+    const again = log.put(keyOf(1), payloadOf(1), epochOf(1));
+    expect(log.has(keyOf(1))).toBe(false);
+    allowed.resolve();
+    await expect(removing).rejects.toMatchObject({ code: 'SLIVER_DAMAGED' });
+    expect(await again).toBe('stored');
+    expect(await log.get(keyOf(1))).toEqual(payloadOf(1));
+    expect(log.status()).toMatchObject({ slivers: 1, damaged: 0 });
+    await log.close();
+    const reopened = await openLog(fileSystem, store);
+    expect(await reopened.get(keyOf(1))).toEqual(payloadOf(1));
   });
 
   it('sets a damaged sliver aside for good: it is free to be stored again, also after a rebuild', async () => {

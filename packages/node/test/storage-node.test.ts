@@ -2,6 +2,7 @@ import { concurrencyErrors, deferred, FloeError, iterateStream, noMetrics, silen
 import { createMemoryFileSystem, createMemoryStore, createVirtualTime, seededRng } from '@floe/platform/memory';
 import {
   AXES,
+  blobIdBytes,
   decodeBatch,
   encodeBatch,
   type Epoch,
@@ -22,12 +23,14 @@ import {
   committees,
   EPOCH,
   FakeLedger,
+  get,
   type Harness,
   makeBlob,
   metadataBytes,
   NODE_ID,
   outcomeOf,
   pairsOf,
+  put,
   registered,
   request,
   SECRET_KEY,
@@ -83,6 +86,37 @@ describe('a storage node that is restarted', () => {
       pending: 0,
       highestFinishedEventIndex: 9,
     });
+  });
+
+  it('confirms nothing whose metadata went with its database, until it has that again', async () => {
+    const first = await startNode();
+    const { ledger, fileSystem } = first;
+    await ledger.emit(registered(blob));
+    await first.upload(blob);
+    await first.node.close();
+    const second = await startNode({ ledger, fileSystem });
+    await ledger.emit();
+    expect(second.node.status().store.slivers).toBe(2 * pairsOf(blob).length);
+    expect(await outcomeOf(second.call(confirm(blob)))).toEqual([400, 'FAILED_PRECONDITION', 'MISSING_SLIVERS']);
+    const put = { name: 'putMetadata', blobId: blob.id, pending: false } as const;
+    expect((await second.call(put, metadataBytes(blob))).status).toBe(201);
+    await expectWhole(second, blob);
+    await second.node.close();
+  });
+
+  it('takes metadata again whose row is damaged', async () => {
+    const first = await startNode();
+    const { ledger, fileSystem, store } = first;
+    await ledger.emit(registered(blob));
+    await first.upload(blob);
+    await first.node.close();
+    store.corrupt('metadata', blobIdBytes(blob.id));
+    const second = await startNode({ ledger, fileSystem, store });
+    expect(await outcomeOf(second.call(confirm(blob)))).toEqual([400, 'FAILED_PRECONDITION', 'MISSING_SLIVERS']);
+    const put = { name: 'putMetadata', blobId: blob.id, pending: false } as const;
+    expect((await second.call(put, metadataBytes(blob))).status).toBe(201);
+    await expectWhole(second, blob);
+    await second.node.close();
   });
 
   it('goes on from the checkpoint after the last one it had completed', async () => {
@@ -276,7 +310,7 @@ describe('a storage node under load', () => {
 
   it('lets a bounded number work and wait, and refuses the rest with Retry-After', async () => {
     const held = heldCodec();
-    const limits = { dataRequests: 1, dataRequestsWaiting: 1 };
+    const limits = { dataWrites: 1, dataWritesWaiting: 1 };
     const harness = await startNode({ codec: held.codec, limits });
     await harness.ledger.emit(registered(blob));
     await harness.call({ name: 'putMetadata', blobId: blob.id, pending: false }, metadataBytes(blob));
@@ -292,6 +326,80 @@ describe('a storage node under load', () => {
     expect((await answers[1]).status).toBe(201);
     expect((await send(harness, 2)).status).toBe(201);
     expect(harness.node.status().activeRequests).toBe(0);
+  });
+
+  describe('while uploads send one byte and stay', () => {
+    const stalled = (): { body: AsyncIterable<Uint8Array>; leave: () => void } => {
+      const leaving = deferred<void>();
+      async function* body(): AsyncGenerator<Uint8Array> {
+        yield new Uint8Array(1);
+        await leaving.promise;
+      }
+      return { body: body(), leave: () => leaving.resolve() };
+    };
+    const declaring = (sizeBytes: number): RequestInit => ({ headers: { 'content-length': `${sizeBytes}` } });
+    const busy = [503, 'UNAVAILABLE', 'UNAVAILABLE'];
+
+    it('still gives slivers, status and metadata, however many there are and whatever they declare', async () => {
+      const held = await makeBlob(1_500_000, 15);
+      const wanted = await makeBlob(1_500_000, 16);
+      const limits = { dataWrites: 2, dataWritesWaiting: 1, writeBytes: 400_000, metadataWrites: 1, smallRequests: 1 };
+      const harness = await startNode({ limits });
+      const { call } = harness;
+      await harness.ledger.emit(registered(held), registered(wanted));
+      await harness.upload(held);
+      await call({ name: 'putMetadata', blobId: wanted.id, pending: false }, metadataBytes(wanted));
+      const [pair, second] = pairsOf(wanted) as [SliverPairIndex, SliverPairIndex];
+      const stay = stalled();
+      const { length } = sliverBytes(wanted, pair, 'primary');
+      const uploads = [
+        call(put(wanted, pair, 'primary'), stay.body, declaring(length)),
+        call(put(wanted, second, 'primary'), stalled().body, declaring(length)),
+        call({ name: 'putSliverBatch', blobId: wanted.id, pending: false }, stalled().body),
+        call({ name: 'putMetadata', blobId: other.id, pending: false }, stalled().body),
+      ];
+      await Promise.resolve();
+      expect(await outcomeOf(call(put(wanted, pair, 'secondary'), sliverBytes(wanted, pair, 'secondary')))).toEqual(
+        busy,
+      );
+      const [heldPair] = pairsOf(held) as [SliverPairIndex];
+      expect((await bytesOf(call(get(held, heldPair, 'primary')))).length).toBeGreaterThan(256 * 1024);
+      const batch: NodeRoute = { name: 'getSliverBatch', blobId: held.id, primary: [heldPair], secondary: [] };
+      expect((await bytesOf(call(batch))).length).toBeGreaterThan(256 * 1024);
+      expect((await call({ name: 'getMetadata', blobId: held.id })).status).toBe(200);
+      expect((await call({ name: 'getBlobStatus', blobId: held.id })).status).toBe(200);
+      expect(harness.node.status().activeRequests).toBe(uploads.length);
+      stay.leave();
+      expect(await outcomeOf(uploads[0] as Promise<Response>)).toMatchObject([
+        400,
+        'INVALID_ARGUMENT',
+        expect.anything(),
+      ]);
+    });
+
+    it('takes slivers that it lacks, though others send what it does not need', async () => {
+      const limits = { unsolicitedWrites: 1, unsolicitedWritesWaiting: 0, unsolicitedBytes: 1 };
+      const harness = await startNode({ limits });
+      const { call } = harness;
+      await harness.ledger.emit(registered(blob));
+      await call({ name: 'putMetadata', blobId: blob.id, pending: false }, metadataBytes(blob));
+      const [pair] = pairsOf(blob) as [SliverPairIndex];
+      const stay = stalled();
+      const unknown = call(put(other, pair, 'primary'), stay.body, declaring(450_000));
+      await Promise.resolve();
+      expect((await send(harness, 0)).status).toBe(201);
+      // The same again is nothing that it lacks, nor is more than a sliver of this blob.
+      expect(await outcomeOf(send(harness, 0))).toEqual(busy);
+      const large = call(put(blob, pair, 'secondary'), stalled().body, declaring(450_000));
+      expect(await outcomeOf(large)).toEqual(busy);
+      stay.leave();
+      // A byte is no sliver, which comes before that its blob is not known.
+      expect(await outcomeOf(unknown)).toEqual([400, 'INVALID_ARGUMENT', 'INVALID_CONTENT_TYPE']);
+      expect(await outcomeOf(send(harness, 0))).toEqual([200, expect.anything()]);
+      const refused = call(put(other, pair, 'primary'), sliverBytes(other, pair, 'primary'));
+      expect(await outcomeOf(refused)).toEqual([400, 'FAILED_PRECONDITION', 'NOT_REGISTERED']);
+      expect(harness.node.status().activeRequests).toBe(0);
+    });
   });
 
   it('stops in order: lets nobody in, finishes what is under way, keeps what it acknowledged', async () => {
@@ -332,7 +440,7 @@ describe('a storage node under load', () => {
 
   it('gives back what a request held when its client goes away', async () => {
     const large = await makeBlob(1_500_000, 13);
-    const harness = await startNode({ limits: { dataRequests: 1, dataRequestsWaiting: 0 } });
+    const harness = await startNode({ limits: { dataReads: 1, dataReadsWaiting: 0 } });
     await harness.ledger.emit(registered(large));
     await harness.upload(large);
     const [pair] = pairsOf(large) as [SliverPairIndex];

@@ -21,6 +21,13 @@ export const LIMITS = {
   requestHeadTimeoutMs: 30_000,
   /** Longest silence of a client in the middle of its request's body, or while it does not read the response. */
   serverIdleTimeoutMs: 60_000,
+  /** How long a request's body may take altogether, plus the time its bytes earn by `requestBodyBytesPerSecond`. */
+  requestBodyGraceMs: 10_000,
+  /**
+   * Slowest average of a request's body: a few bytes hold what their request holds for ten seconds, the largest sliver
+   * (43.7 MB) for 89 minutes. A line of 64 kbit/s is enough.
+   */
+  requestBodyBytesPerSecond: 8 * 1024,
   /** How long an idle connection stays open. */
   keepAliveTimeoutMs: 120_000,
 } as const;

@@ -43,6 +43,8 @@ interface Task {
   readonly options: JobOptions;
   /** Tells the worker to stop; made when the job is given to one, where memory can be shared. */
   stop: Int32Array | undefined;
+  /** Its caller has an answer, or has given up. */
+  isOver: boolean;
   resolve(result: JobResults[keyof JobResults]): void;
   reject(error: unknown): void;
 }
@@ -96,11 +98,15 @@ export class WorkerPool implements JobRunner {
   #enqueue(job: Job, options: JobOptions): Promise<JobResults[keyof JobResults]> {
     const { signal } = options;
     return new Promise((resolve, reject) => {
-      const leave = () => signal?.removeEventListener('abort', abort);
+      const leave = () => {
+        task.isOver = true;
+        signal?.removeEventListener('abort', abort);
+      };
       const task: Task = {
         job,
         options,
         stop: undefined,
+        isOver: false,
         resolve(result) {
           leave();
           resolve(result);
@@ -169,16 +175,13 @@ export class WorkerPool implements JobRunner {
     if (!this.#members.has(member)) return; // closed meanwhile
     const { task } = member;
     if (message.type === 'progress') {
-      if (task?.options.signal?.aborted !== true) task?.options.onProgress?.(message.fraction);
+      if (task !== undefined) reportProgress(task, message.fraction);
       return;
     }
     if (message.type === 'ready') member.ready = true;
     else member.task = undefined;
     if (message.type === 'failed') task?.reject(receivedError(message.error));
-    if (message.type === 'done') {
-      task?.options.onProgress?.(1);
-      task?.resolve(message.result);
-    }
+    if (message.type === 'done' && task !== undefined && reportProgress(task, 1)) task.resolve(message.result);
     this.#dispatch();
   }
 
@@ -207,6 +210,19 @@ export class WorkerPool implements JobRunner {
     const task = this.#queue.shift();
     task?.reject(workerFailed(task, reason));
     this.#dispatch();
+  }
+}
+
+/** False when `onProgress` threw. That ends its job as it does inline; thrown on from a message it would end the process. */
+function reportProgress(task: Task, fraction: number): boolean {
+  if (task.isOver) return true;
+  try {
+    task.options.onProgress?.(fraction);
+    return true;
+  } catch (error) {
+    if (task.stop !== undefined) Atomics.store(task.stop, 0, 1);
+    task.reject(error);
+    return false;
   }
 }
 

@@ -167,6 +167,40 @@ describe('worker pool', () => {
     await pool.close();
   });
 
+  it('ends a job whose onProgress throws, tells its worker, and goes on with the next', async () => {
+    const { pool, worker } = scriptedPool();
+    let calls = 0;
+    const onProgress = () => {
+      calls += 1;
+      throw new Error('the terminal is gone');
+    };
+    const [broken, next] = [pool.run(job, { onProgress }), pool.run(job, {})];
+    worker(0).say({ type: 'ready' });
+    const { stop } = worker(0).received[0] as JobMessage;
+    worker(0).say({ type: 'progress', fraction: 0.5 });
+    await expect(broken).rejects.toThrow('the terminal is gone');
+    expect(stop?.[0]).toBe(1);
+    worker(0).say({ type: 'progress', fraction: 0.75 });
+    expect(calls).toBe(1);
+    worker(0).say({ type: 'stopped' });
+    worker(0).say(result(2));
+    expect(await next).toEqual(Uint8Array.of(2));
+    await pool.close();
+  });
+
+  it('ends a job whose onProgress throws at its end', async () => {
+    const { pool, worker } = scriptedPool();
+    const broken = pool.run(job, {
+      onProgress() {
+        throw new Error('the terminal is gone');
+      },
+    });
+    worker(0).say({ type: 'ready' });
+    worker(0).say(result(1));
+    await expect(broken).rejects.toThrow('the terminal is gone');
+    await pool.close();
+  });
+
   it('rejects what is under way when closed, may be closed twice, and takes nothing after', async () => {
     const { pool, worker } = scriptedPool();
     const [first, second] = [pool.run(job, {}), pool.run(job, {})];

@@ -1,6 +1,7 @@
 /** Arguments of the commands that use a network: store, read, status, list, delete. */
 import type { Command } from 'commander';
 import { createOutput, type Output } from '../output.ts';
+import { examples } from './examples.ts';
 import { wholeNumber } from './dev-options.ts';
 
 /** Options that every command with a network takes. */
@@ -28,6 +29,8 @@ export function withNetwork(command: Command): Command {
     .option('--json', 'print JSON');
 }
 
+const BLOB_ID = 'mqsrt3yTNwd5ZnDXNCSNL65SWE1iLvt2Z-KVaMMyNv0';
+
 export function outputOf(options: { readonly json?: boolean }): Output {
   return createOutput(options.json === true);
 }
@@ -37,7 +40,7 @@ export function addBlobCommands(program: Command, signal: AbortSignal): void {
     .description('store files and print their blob ids')
     .option('--epochs <count>', 'how many epochs to keep them, the current one included', wholeNumber(1, 1000), 1)
     .option('--permanent', 'store so that nobody can delete them before their end (default: deletable)')
-    .addHelpText('after', '\nExample:\n  floe store a.bin b.bin --epochs 10 --json')
+    .addHelpText('after', examples('floe store a.bin b.bin --epochs 10', 'floe store notes.txt --permanent --json'))
     .action(async (files: string[], options: StoreOptions) => {
       const { runStore } = await import('./store.ts');
       await runStore(files, options, outputOf(options), signal);
@@ -46,25 +49,28 @@ export function addBlobCommands(program: Command, signal: AbortSignal): void {
     .description('read a blob, verified, to a file or to standard output')
     .option('-o, --out <file>', 'where to write it (default: standard output)')
     .option('--strict', 'also re-encode the whole blob and compare its id')
-    .addHelpText('after', '\nExample:\n  floe read mqsrt3yTNwd5ZnDXNCSNL65SWE1iLvt2Z-KVaMMyNv0 -o file.bin')
+    .addHelpText('after', examples(`floe read ${BLOB_ID} -o file.bin`, `floe read ${BLOB_ID} | sha256sum`))
     .action(async (blobId: string, options: ReadOptions) => {
       const { runRead } = await import('./read.ts');
       await runRead(blobId, options, outputOf(options), signal);
     });
   withNetwork(program.command('status <blob-id>'))
     .description('say what the network knows of a blob: registered, certified, until when')
+    .addHelpText('after', examples(`floe status ${BLOB_ID}`))
     .action(async (blobId: string, options: NetworkOptions) => {
       const { runStatus } = await import('./blobs.ts');
       await runStatus(blobId, options, outputOf(options), signal);
     });
   withNetwork(program.command('list'))
     .description('list the blobs that the wallet owns')
+    .addHelpText('after', examples('floe list', 'floe list --json'))
     .action(async (options: NetworkOptions) => {
       const { runList } = await import('./blobs.ts');
       await runList(options, outputOf(options), signal);
     });
   withNetwork(program.command('delete <ids...>'))
     .description('delete deletable blobs of the wallet, by blob id or object id; the freed storage goes to the wallet')
+    .addHelpText('after', examples(`floe delete ${BLOB_ID}`))
     .action(async (ids: string[], options: NetworkOptions) => {
       const { runDelete } = await import('./blobs.ts');
       await runDelete(ids, options, outputOf(options), signal);

@@ -5,6 +5,7 @@ import { DEFAULT_DIRECTORY } from '../network.ts';
 import { NODE_ACTIONS } from '../dev/control.ts';
 import { DEFAULT_BASE_PORT } from '../dev/ports.ts';
 import { MAX_DEV_NODES } from '../limits.ts';
+import { examples } from './examples.ts';
 
 export interface DevOptions {
   readonly dir: string;
@@ -50,11 +51,11 @@ export function addDevCommands(program: Command, signal: AbortSignal): void {
     });
   dev.addHelpText(
     'after',
-    `
-Examples:
-  floe dev                                  13 nodes, 100 shards, state in ./.floe
-  floe dev --dir /tmp/net --port 0 --once   a throw-away check that everything works
-  floe dev --isolate                        then: floe dev kill node-03`,
+    examples(
+      'floe dev                                  13 nodes, 100 shards, state in ./.floe',
+      'floe dev --dir /tmp/net --port 0 --once   a throw-away check that everything works',
+      'floe dev --isolate                        then: floe dev kill node-03',
+    ),
   );
   for (const [action, description] of Object.entries(NODE_ACTIONS)) {
     dev
@@ -62,6 +63,7 @@ Examples:
       .description(description)
       .option('--dir <dir>', "the network's directory", DEFAULT_DIRECTORY)
       .option('--json', 'print JSON')
+      .addHelpText('after', examples(`floe dev ${action} node-03`))
       // The parent has --dir and --json too: commander gives an option to whichever stands nearer in the line.
       .action(async (node: string, _options: unknown, command: Command) => {
         const options = command.optsWithGlobals<{ dir: string; json?: boolean }>();
@@ -77,6 +79,7 @@ Examples:
     .requiredOption('--config <file>', 'its node.json')
     .option('--log-level <level>', 'debug, info, warn or error', 'info')
     .option('--with-parent', 'close when standard input closes')
+    .addHelpText('after', examples('floe node run --config .floe/nodes/node-03/node.json'))
     .action(async (options: { config: string; logLevel: string; withParent?: boolean }) => {
       const { runNode } = await import('./node-run.ts');
       await runNode(options, signal);

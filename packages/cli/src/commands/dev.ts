@@ -23,7 +23,7 @@ export async function runDev(options: DevOptions, output: Output, signal: AbortS
       isolate: options.isolate === true,
       logLevel: options.logLevel,
     },
-    { logger, onProgress: (stage) => progress.update(stage) },
+    { logger, onProgress: (stage) => progress.update(stage), signal },
   ).finally(() => progress.done());
   try {
     const { description } = network;
@@ -32,7 +32,7 @@ export async function runDev(options: DevOptions, output: Output, signal: AbortS
       `ready in ${seconds} s: ${description.nodes.length} nodes, ${description.nShards} shards, ` +
         `gateway ${description.gateway?.publisherUrl}, state in ${directory}`,
     );
-    output.result(description);
+    output.resultLine(description);
     if (options.demo === true || options.once === true) await runDemo(directory, network, output, signal);
     if (options.once !== true) await untilAborted(signal);
   } finally {

@@ -1,9 +1,8 @@
 /** `floe node run --config FILE`: one storage node, until it is told to stop. */
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { createLogger } from '@floe/platform/node';
 import { createMclBls } from '@floe/protocol/bls-mcl';
 import { createWorkerCodec } from '@floe/redstuff/node';
-import { lockDirectory } from '../dev/lock.ts';
 import { NODE_READY_LINE } from '../dev/node-children.ts';
 import { readNodeConfig } from '../node-config.ts';
 import { startNode } from '../node-process.ts';
@@ -17,19 +16,21 @@ export async function runNode(
   const path = resolve(options.config);
   const config = await readNodeConfig(path);
   const logger = createLogger({ level: parseLogLevel(options.logLevel) });
-  const unlock = await lockDirectory(dirname(path));
   const codec = createWorkerCodec({});
   try {
     const bls = await createMclBls();
-    const node = await startNode(config, { codec, bls, logger });
+    const node = await startNode(config, { codec, bls, logger }, { signal, ofNetwork: options.withParent });
     logger.info('serving', { node: config.name, url: node.url });
     process.stdout.write(`${NODE_READY_LINE}\n`);
     const ends = [untilAborted(signal), node.finished];
     if (options.withParent === true) ends.push(inputClosed());
-    await Promise.race(ends).finally(() => node.close());
+    try {
+      await Promise.race(ends);
+    } finally {
+      await node.close();
+    }
   } finally {
     await codec.close();
-    await unlock();
   }
 }
 

@@ -1,5 +1,6 @@
 /** Arguments of the commands that need no network: blob-id, encode, decode. */
 import type { Command } from 'commander';
+import { examples } from './examples.ts';
 import { outputOf } from './blob-options.ts';
 import { wholeNumber } from './dev-options.ts';
 
@@ -21,6 +22,7 @@ export function addOfflineCommands(program: Command, signal: AbortSignal): void 
   program
     .command('blob-id <files...>')
     .description('compute the blob ids of files without storing them')
+    .addHelpText('after', examples('floe blob-id file.bin', 'floe blob-id *.bin --shards 1000 --json'))
     .option('--shards <count>', "number of shards (default: the network's, else 1000)", shards)
     .option('--network <path-or-url>', 'the network whose number of shards to use')
     .option('--json', 'print JSON')
@@ -31,6 +33,7 @@ export function addOfflineCommands(program: Command, signal: AbortSignal): void 
   program
     .command('encode <file>')
     .description('encode a file into a directory: primary-<i> and secondary-<i> by sliver index, and metadata.bcs')
+    .addHelpText('after', examples('floe encode file.bin --shards 100 -o slivers'))
     .requiredOption('--shards <count>', 'number of shards', shards)
     .requiredOption('-o, --out <dir>', 'where to write; made when absent')
     .option('--json', 'print JSON')
@@ -41,6 +44,7 @@ export function addOfflineCommands(program: Command, signal: AbortSignal): void 
   program
     .command('decode <dir>')
     .description('rebuild a file from any sufficient part of what encode wrote')
+    .addHelpText('after', examples('floe decode slivers -o file.bin'))
     .requiredOption('-o, --out <file>', 'where to write it')
     .option('--json', 'print JSON')
     .action(async (directory: string, options: { out: string; json?: boolean }) => {

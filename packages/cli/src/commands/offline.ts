@@ -24,8 +24,8 @@ import {
 import type { Codec } from '@floe/redstuff';
 import { createWorkerCodec } from '@floe/redstuff/node';
 import { cliErrors } from '../errors.ts';
-import { fileSize, readWhole, unwritable, writeParts, writeWhole } from '../files.ts';
-import { findNetwork } from '../network.ts';
+import { blobFileSize, readWhole, unwritable, writeParts, writeWhole } from '../files.ts';
+import { findNetworkIfAny } from '../network.ts';
 import { formatBytes, type Output } from '../output.ts';
 import type { BlobIdOptions, EncodeOptions } from './offline-options.ts';
 
@@ -44,10 +44,17 @@ export async function runBlobId(
   await withCodec(async (codec) => {
     for (const path of files) {
       // The size is checked first, so that an oversized file is refused before it is read.
-      symbolSizeOf(geometry, await fileSize(path));
+      await blobFileSize(path, nShards);
       const verified = await codec.computeMetadata(geometry, await readWhole(path), { signal });
       const { unencodedLength } = verified.metadata;
-      results.push({ path, blobId: verified.blobId, sizeBytes: unencodedLength, nShards, encodingType: 'RS2' });
+      results.push({
+        path,
+        blobId: verified.blobId,
+        sizeBytes: unencodedLength,
+        nShards,
+        nShardsFrom: from,
+        encodingType: 'RS2',
+      });
       output.line(`${verified.blobId}  ${path}`);
     }
   });
@@ -57,15 +64,9 @@ export async function runBlobId(
 
 async function chooseShards(options: BlobIdOptions): Promise<{ nShards: number; from: string }> {
   if (options.shards !== undefined) return { nShards: options.shards, from: 'as asked' };
-  try {
-    const found = await findNetwork(options);
-    return { nShards: found.description.nShards, from: `the network of ${found.source}` };
-  } catch (error) {
-    // Only when no network was named may it be absent.
-    const named = options.network ?? process.env['FLOE_NETWORK'];
-    if (named !== undefined || !isFloeError(error, 'NETWORK_NOT_FOUND')) throw error;
-    return { nShards: DEFAULT_SHARDS, from: 'the default, as no network was found' };
-  }
+  const found = await findNetworkIfAny(options);
+  if (found === undefined) return { nShards: DEFAULT_SHARDS, from: 'the default, as no network was found' };
+  return { nShards: found.description.nShards, from: `the network of ${found.source}` };
 }
 
 export async function runEncode(
@@ -75,7 +76,7 @@ export async function runEncode(
   signal: AbortSignal,
 ): Promise<void> {
   const geometry = geometryOf(options.shards);
-  const symbolSize = symbolSizeOf(geometry, await fileSize(path));
+  const symbolSize = symbolSizeOf(geometry, await blobFileSize(path, geometry.nShards));
   const blob = await readWhole(path);
   await mkdir(options.out, { recursive: true }).catch((error: unknown) =>
     Promise.reject(unwritable(options.out, error)),

@@ -1,7 +1,6 @@
 /** `floe store FILE…`. */
 import type { FloeClient, StoreProgress, StoreResult } from '@floe/client';
-import { geometryOf, maxBlobSize, protocolErrors } from '@floe/protocol';
-import { fileSize, readWhole } from '../files.ts';
+import { blobFileSize, readWhole } from '../files.ts';
 import { formatBytes, formatCoin, type Output, type Progress } from '../output.ts';
 import { openSession, openWallet } from '../session.ts';
 import type { StoreOptions } from './blob-options.ts';
@@ -25,31 +24,28 @@ export async function runStore(
   try {
     const { nShards } = session.network.description;
     // All sizes first: a list of files with one that cannot be stored is refused before anything is paid.
-    for (const path of files) await checkSize(path, nShards);
+    for (const path of files) await blobFileSize(path, nShards);
     const wallet = await openWallet(session, options, { fund: true, signal });
     const results: unknown[] = [];
-    for (const path of files) {
-      const progress = output.progress(path);
-      const result = await storeFile(path, session.client, progress, {
-        epochs: options.epochs,
-        deletable: options.permanent !== true,
-        signer: wallet.keypair,
-        signal,
-      }).finally(() => progress.done());
-      describe(path, result, output);
-      results.push({ path, ...resultJson(result) });
+    try {
+      for (const path of files) {
+        const progress = output.progress(path);
+        const result = await storeFile(path, session.client, progress, {
+          epochs: options.epochs,
+          deletable: options.permanent !== true,
+          signer: wallet.keypair,
+          signal,
+        }).finally(() => progress.done());
+        describe(path, result, output);
+        results.push({ path, ...resultJson(result) });
+      }
+    } finally {
+      // What was stored before a failure is paid for: its ids are not kept back.
+      output.result(results);
     }
-    output.result(results);
   } finally {
     await session.close();
   }
-}
-
-/** @throws BLOB_TOO_LARGE, FILE_UNREADABLE */
-async function checkSize(path: string, nShards: number): Promise<void> {
-  const sizeBytes = await fileSize(path);
-  const maxBytes = maxBlobSize(geometryOf(nShards));
-  if (sizeBytes > maxBytes) throw protocolErrors.BLOB_TOO_LARGE({ sizeBytes, maxBytes, nShards });
 }
 
 async function storeFile(

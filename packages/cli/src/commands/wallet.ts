@@ -1,10 +1,9 @@
 /** `floe wallet`, `floe wallet export`, `floe wallet import`, `floe faucet`. */
 import { text as readAll } from 'node:stream/consumers';
-import { isFloeError } from '@floe/platform';
 import { parseObjectId } from '@floe/protocol';
 import { cliErrors } from '../errors.ts';
 import { requestFunds } from '../faucet.ts';
-import { findNetwork, type FoundNetwork } from '../network.ts';
+import { findNetworkIfAny } from '../network.ts';
 import { formatCoin, type Output } from '../output.ts';
 import { openSession, openWallet } from '../session.ts';
 import { keypairFromSecret, readWallet, walletPath, writeWallet } from '../wallet.ts';
@@ -26,16 +25,17 @@ export async function runWallet(options: NetworkOptions, output: Output, signal:
 }
 
 export async function runWalletExport(options: NetworkOptions, output: Output): Promise<void> {
-  const path = walletPath(options, await networkIfAny(options));
+  // Key management needs no network, only to know whether one is there, for the wallet's place.
+  const path = walletPath(options, await findNetworkIfAny(options));
   const wallet = await readWallet(path);
-  if (wallet === undefined) throw cliErrors.WALLET_INVALID({ path, detail: 'there is no such file' });
+  if (wallet === undefined) throw cliErrors.WALLET_NOT_FOUND({ path });
   const secretKey = wallet.keypair.getSecretKey();
   output.line(secretKey);
   output.result({ address: wallet.address, secretKey });
 }
 
 export async function runWalletImport(given: string, options: WalletImportOptions, output: Output): Promise<void> {
-  const path = walletPath(options, await networkIfAny(options));
+  const path = walletPath(options, await findNetworkIfAny(options));
   const secretKey = (given === '-' ? await readAll(process.stdin) : given).trim();
   let keypair: ReturnType<typeof keypairFromSecret>;
   try {
@@ -45,10 +45,10 @@ export async function runWalletImport(given: string, options: WalletImportOption
       detail: `not a secret key (suiprivkey1…): ${error instanceof Error ? error.message : ''}`,
     });
   }
-  if (options.force !== true && (await readWallet(path)) !== undefined) throw cliErrors.WALLET_EXISTS({ path });
-  const wallet = await writeWallet(path, keypair);
-  output.line(`${wallet.address} written to ${wallet.path}`);
-  output.result({ address: wallet.address, path: wallet.path });
+  if (!(await writeWallet(path, keypair, { replace: options.force === true }))) throw cliErrors.WALLET_EXISTS({ path });
+  const address = keypair.toSuiAddress();
+  output.line(`${address} written to ${path}`);
+  output.result({ address, path });
 }
 
 export async function runFaucet(address: string | undefined, options: NetworkOptions, output: Output): Promise<void> {
@@ -62,15 +62,5 @@ export async function runFaucet(address: string | undefined, options: NetworkOpt
     output.result({ address: receiver, ...balances });
   } finally {
     await session.close();
-  }
-}
-
-/** Key management needs no network, only to know whether one is there, for the wallet's place. */
-async function networkIfAny(options: NetworkOptions): Promise<FoundNetwork | undefined> {
-  try {
-    return await findNetwork(options);
-  } catch (error) {
-    if (options.network === undefined && isFloeError(error, 'NETWORK_NOT_FOUND')) return undefined;
-    throw error;
   }
 }

@@ -7,7 +7,7 @@ import { readFile, unlink } from 'node:fs/promises';
 import { FloeError, isFloeError, type ErrorKind, type HttpHandler } from '@floe/platform';
 import { serveHttp } from '@floe/platform/node';
 import { cliErrors } from '../errors.ts';
-import { NODE_START_TIMEOUT_MS } from '../limits.ts';
+import { CONTROL_TIMEOUT_MS } from '../limits.ts';
 import { writeSecretFile } from '../wallet.ts';
 import { DEV_HOST } from './ports.ts';
 import { devPaths } from './state.ts';
@@ -63,7 +63,7 @@ export async function serveControl(
   };
 }
 
-/** Asks the `floe dev` on `directory` to act. @throws DEV_NOT_RUNNING, or what it answered */
+/** Asks the `floe dev` on `directory` to act. @throws DEV_NOT_RUNNING, NODE_NOT_READY, or what it answered */
 export async function callControl(directory: string, action: NodeAction, node: string): Promise<void> {
   let response: Response;
   try {
@@ -71,9 +71,12 @@ export async function callControl(directory: string, action: NodeAction, node: s
     response = await fetch(`${url}/${action}/${encodeURIComponent(node)}`, {
       method: 'POST',
       headers: { authorization: `Bearer ${token}` },
-      signal: AbortSignal.timeout(NODE_START_TIMEOUT_MS),
+      signal: AbortSignal.timeout(CONTROL_TIMEOUT_MS),
     });
   } catch (error) {
+    if (error instanceof Error && error.name === 'TimeoutError') {
+      throw cliErrors.NODE_NOT_READY({ node, detail: `no answer in ${CONTROL_TIMEOUT_MS} ms` }, error);
+    }
     throw cliErrors.DEV_NOT_RUNNING({ directory }, error);
   }
   if (response.ok) return;

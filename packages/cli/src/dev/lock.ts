@@ -1,17 +1,25 @@
 /**
- * One `floe dev` per directory. The lock is a file with the holder's process id and start time; a lock whose process
+ * One `floe dev` per directory, and one process per storage node. The lock is a file with the holder's process id and start time; a lock whose process
  * is gone (or whose id now belongs to another process) is taken over.
  */
-import { open, readFile, unlink } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { link, readFile, rename, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cliErrors, systemErrorCode } from '../errors.ts';
+import { unwritable } from '../files.ts';
 
 const LOCK_FILE = 'lock';
+
+/** A killed process is gone within milliseconds; two seconds are for a machine that is busy. */
+const END_ATTEMPTS = 100;
+const END_INTERVAL_MS = 20;
 
 interface Holder {
   readonly pid: number;
   /** Clock ticks since boot at which the process started; empty where the system does not tell. */
   readonly started: string;
+  /** Whether it is a part of a network that runs in another process, and should end with that. */
+  readonly ofNetwork: boolean;
 }
 
 /**
@@ -19,11 +27,14 @@ interface Holder {
  *
  * @throws DIRECTORY_IN_USE
  */
-export async function lockDirectory(directory: string): Promise<() => Promise<void>> {
+export async function lockDirectory(
+  directory: string,
+  { ofNetwork = false }: { readonly ofNetwork?: boolean } = {},
+): Promise<() => Promise<void>> {
   const path = join(directory, LOCK_FILE);
   // Two attempts: the second after removing a stale lock. Losing the race for it means that another one holds it.
   for (let attempt = 0; attempt < 2; attempt += 1) {
-    if (await tryCreate(path)) {
+    if (await tryCreate(path, ofNetwork)) {
       let held = true;
       return async () => {
         if (!held) return;
@@ -35,34 +46,63 @@ export async function lockDirectory(directory: string): Promise<() => Promise<vo
     if (holder !== undefined && (await isAlive(holder))) {
       throw cliErrors.DIRECTORY_IN_USE({ directory, pid: holder.pid });
     }
-    await unlink(path).catch(() => undefined);
+    await removeStale(path);
   }
   const holder = await readHolder(path);
   throw cliErrors.DIRECTORY_IN_USE({ directory, pid: holder?.pid ?? 0 });
 }
 
-/** The process that holds the lock of `directory`, if one does. */
-export async function lockHolder(directory: string): Promise<number | undefined> {
+/**
+ * Ends a storage node that its network left behind: one that was paused could not notice that its parent was gone. Only
+ * a process whose start time is that of the lock is ended; where the system tells no start times it might be any other.
+ */
+export async function endLeftOver(directory: string): Promise<void> {
   const holder = await readHolder(join(directory, LOCK_FILE));
-  return holder !== undefined && (await isAlive(holder)) ? holder.pid : undefined;
+  if (holder?.ofNetwork !== true || holder.started === '' || (await startOf(holder.pid)) !== holder.started) return;
+  process.kill(holder.pid, 'SIGKILL');
+  for (let attempt = 0; attempt < END_ATTEMPTS && (await startOf(holder.pid)) === holder.started; attempt += 1) {
+    await new Promise((resolve) => setTimeout(resolve, END_INTERVAL_MS));
+  }
 }
 
-async function tryCreate(path: string): Promise<boolean> {
+/** The file appears with its contents or not at all: nobody reads half a lock and takes it for a stale one. */
+async function tryCreate(path: string, ofNetwork: boolean): Promise<boolean> {
+  const temporary = `${path}.${process.pid}.${randomUUID()}`;
   try {
-    const file = await open(path, 'wx');
-    await file.writeFile(JSON.stringify({ pid: process.pid, started: await startOf(process.pid) }));
-    await file.close();
+    const holder: Holder = { pid: process.pid, started: await startOf(process.pid), ofNetwork };
+    await writeFile(temporary, JSON.stringify(holder));
+    await link(temporary, path);
     return true;
   } catch (error) {
     if (systemErrorCode(error) === 'EEXIST') return false;
-    throw cliErrors.FILE_UNWRITABLE({ path, detail: systemErrorCode(error) ?? String(error) }, error);
+    throw unwritable(path, error);
+  } finally {
+    await unlink(temporary).catch(() => undefined);
   }
+}
+
+/**
+ * Takes away the lock of a process that is gone. It is moved aside before it is looked at again: two that found it
+ * stale cannot both remove it, the slower one would remove the lock that the faster one has just made.
+ */
+async function removeStale(path: string): Promise<void> {
+  const aside = `${path}.${process.pid}.${randomUUID()}`;
+  try {
+    await rename(path, aside);
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENOENT') return;
+    throw unwritable(path, error);
+  }
+  const holder = await readHolder(aside);
+  if (holder !== undefined && (await isAlive(holder))) await link(aside, path).catch(() => undefined);
+  await unlink(aside);
 }
 
 async function readHolder(path: string): Promise<Holder | undefined> {
   try {
     const value = JSON.parse(await readFile(path, 'utf8')) as Partial<Holder>;
-    return typeof value.pid === 'number' ? { pid: value.pid, started: value.started ?? '' } : undefined;
+    if (typeof value.pid !== 'number') return undefined;
+    return { pid: value.pid, started: value.started ?? '', ofNetwork: value.ofNetwork === true };
   } catch {
     return undefined;
   }

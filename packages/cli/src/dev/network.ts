@@ -11,7 +11,7 @@ import { LedgerClient } from '@floe/contracts';
 import { createGateway } from '@floe/gateway';
 import { createFaucetHandler, createGenesis, Ledger } from '@floe/ledger';
 import { createCheckpointSigner, createSignatureVerifier, serveLedger } from '@floe/ledger/node';
-import { isFloeError, mapConcurrent, toHex, type HttpHandler, type Logger } from '@floe/platform';
+import { equalBytes, isFloeError, mapConcurrent, toHex, type HttpHandler, type Logger } from '@floe/platform';
 import { openLmdbStore, serveHttp, systemClock, systemRng, systemScheduler } from '@floe/platform/node';
 import { parseObjectId, type Bls, type SuiAddress } from '@floe/protocol';
 import { createMclBls } from '@floe/protocol/bls-mcl';
@@ -20,19 +20,20 @@ import { decodeSuiPrivateKey } from '@mysten/sui/cryptography';
 import type { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
 import { cliErrors } from '../errors.ts';
 import { LOW_BALANCE, requestFunds } from '../faucet.ts';
+import { unwritable } from '../files.ts';
 import { ensureKeypair } from '../keys.ts';
 import { CLOSE_GRACE_MS, NODES_STARTING_AT_ONCE } from '../limits.ts';
 import type { NetworkDescription } from '../network.ts';
 import { readNodeConfig } from '../node-config.ts';
 import { startNode, type SharedModules } from '../node-process.ts';
 import { createUndoStack, type UndoStack } from '../undo.ts';
-import { createWallet, readWallet, writeSecretFile } from '../wallet.ts';
+import { ensureWallet, writeSecretFile } from '../wallet.ts';
 import { serveControl } from './control.ts';
-import { genesisConfig, prepareNodes, writeNodeConfigs } from './genesis.ts';
-import { lockDirectory } from './lock.ts';
+import { genesisConfig, prepareNodes, writeNodeConfigs, type PreparedNode } from './genesis.ts';
+import { endLeftOver, lockDirectory } from './lock.ts';
 import { NodeChildren } from './node-children.ts';
 import { checkPorts, choosePorts, DEFAULT_BASE_PORT, DEV_HOST } from './ports.ts';
-import { devPaths, nodeName, readState, regionOf, writeState, type DevState } from './state.ts';
+import { devPaths, readState, regionOf, writeState, type DevState } from './state.ts';
 
 export interface DevNetworkOptions {
   readonly directory: string;
@@ -58,30 +59,35 @@ const DEFAULT_REGIONS = 4;
 /** Starts, or resumes, the network of `directory`. @throws DIRECTORY_IN_USE, DIRECTORY_FOREIGN, PORT_IN_USE, … */
 export async function startDevNetwork(
   options: DevNetworkOptions,
-  modules: { logger: Logger; onProgress: (stage: string) => void },
+  modules: { logger: Logger; onProgress: (stage: string) => void; signal: AbortSignal },
 ): Promise<DevNetwork> {
   const { directory } = options;
-  const { logger, onProgress } = modules;
-  await mkdir(directory, { recursive: true });
+  const { logger, signal } = modules;
+  const onProgress = (stage: string): void => {
+    signal.throwIfAborted();
+    modules.onProgress(stage);
+  };
+  await makeDirectory(directory);
   const undo = createUndoStack();
   try {
     undo.push(await lockDirectory(directory));
-    const state = await loadState(options);
-    await checkPorts(state.ports);
+    const { state, kept } = await loadState(options);
+    await checkPorts(state.ports, kept ? 'choose another --dir' : 'choose other ports with --port');
     onProgress('starting the ledger');
     const bls = await createMclBls();
     const faucetKey = await ensureKeypair(devPaths(directory).key('faucet'));
-    const ledger = await openLedger(directory, state, { bls, faucetKey, logger, undo });
-    const description = await describe(state, ledger);
+    const prepared = await prepareNodes(directory, state, bls);
+    const ledger = await openLedger(directory, state, prepared, { bls, faucetKey, logger, undo });
+    const description = await describe(directory, state, prepared, ledger);
     onProgress(`starting ${state.ports.nodes.length} storage nodes`);
-    const nodes = await startNodes(options, state, description, { bls, logger, undo });
+    const nodes = await startNodes(options, state, description, { bls, logger, undo, signal });
     onProgress('starting the gateway');
     await writeSecretFile(devPaths(directory).network, `${JSON.stringify(description, null, 2)}\n`);
     await startGateway(directory, state, description, { logger, undo });
     await fundWallet(directory, description);
     const control = await serveControl(directory, (action, node) => nodes.act(action, node));
     undo.push(() => control.close());
-    return { description, state, close: undo.unwind };
+    return { description, state, close: () => undo.unwind() };
   } catch (error) {
     await undo.unwind().catch(() => undefined);
     throw error;
@@ -89,7 +95,7 @@ export async function startDevNetwork(
 }
 
 /** The shape of the network: kept from before, or new. A shape that was asked for must be the one that is there. */
-async function loadState(options: DevNetworkOptions): Promise<DevState> {
+async function loadState(options: DevNetworkOptions): Promise<{ state: DevState; kept: boolean }> {
   const { directory } = options;
   const kept = await readState(directory);
   if (kept === undefined) {
@@ -98,23 +104,36 @@ async function loadState(options: DevNetworkOptions): Promise<DevState> {
     if (nShards < ports.nodes.length) {
       throw cliErrors.USAGE({ detail: `${ports.nodes.length} nodes need at least as many shards, got ${nShards}` });
     }
-    return writeState(directory, {
+    const state = await writeState(directory, {
       createdMs: systemClock.nowMs(),
       seed: toHex(systemRng.bytes(32)),
       nShards,
       regions: options.regions ?? DEFAULT_REGIONS,
       ports,
     });
+    return { state, kept: false };
   }
-  const asked = { nodes: options.nodes, shards: options.shards, regions: options.regions };
-  const there = { nodes: kept.ports.nodes.length, shards: kept.nShards, regions: kept.regions };
-  for (const [name, value] of Object.entries(asked)) {
-    const existing = there[name as keyof typeof there];
-    if (value === undefined || value === existing) continue;
-    const detail = `its network has ${existing} ${name}, ${value} were asked for; use another --dir`;
+  const shape: [what: string, asked: number | undefined, there: number][] = [
+    ['nodes', options.nodes, kept.ports.nodes.length],
+    ['shards', options.shards, kept.nShards],
+    ['regions', options.regions, kept.regions],
+    // The ledger records where its nodes are, so ports stay too; 0 leaves the choice, and it was made.
+    ['as its first port', options.basePort === 0 ? undefined : options.basePort, kept.ports.ledger],
+  ];
+  for (const [what, asked, there] of shape) {
+    if (asked === undefined || asked === there) continue;
+    const detail = `its network has ${there} ${what}, and ${asked} was asked for; use another --dir`;
     throw cliErrors.DIRECTORY_FOREIGN({ directory, detail });
   }
-  return kept;
+  return { state: kept, kept: true };
+}
+
+async function makeDirectory(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true });
+  } catch (error) {
+    throw unwritable(directory, error);
+  }
 }
 
 interface PartModules {
@@ -127,11 +146,11 @@ interface PartModules {
 async function openLedger(
   directory: string,
   state: DevState,
+  nodes: readonly PreparedNode[],
   modules: PartModules & { faucetKey: Ed25519Keypair },
 ): Promise<Ledger> {
   const { bls, faucetKey, logger, undo } = modules;
   const paths = devPaths(directory);
-  const nodes = await prepareNodes(directory, state, bls);
   const ledgerKey = await ensureKeypair(paths.key('ledger'));
   const ledgerModules = {
     store: await openLmdbStore({ directory: paths.ledger }),
@@ -160,8 +179,13 @@ async function serve(handler: HttpHandler, port: number, { logger, undo }: Omit<
   undo.push(() => server.close(CLOSE_GRACE_MS));
 }
 
-/** `network.json`, from what the ledger itself says. */
-async function describe(state: DevState, ledger: Ledger): Promise<NetworkDescription> {
+/** `network.json`, from what the ledger itself says; its nodes must be those of this directory. */
+async function describe(
+  directory: string,
+  state: DevState,
+  prepared: readonly PreparedNode[],
+  ledger: Ledger,
+): Promise<NetworkDescription> {
   const url = `http://${DEV_HOST}:${state.ports.ledger}`;
   const { systemObjectId, stakingObjectId } = ledger.chain;
   const client = new LedgerClient(
@@ -176,12 +200,13 @@ async function describe(state: DevState, ledger: Ledger): Promise<NetworkDescrip
     faucet: { url: `http://${DEV_HOST}:${state.ports.faucet}` },
     gateway: { aggregatorUrl: gateway, publisherUrl: gateway },
     nShards: state.nShards,
-    nodes: state.ports.nodes.map((port, index) => {
-      const name = nodeName(index);
-      const nodeId = current.members.find((member) => member.name === name)?.nodeId;
-      if (nodeId === undefined) {
-        throw cliErrors.DIRECTORY_FOREIGN({ directory: name, detail: 'the ledger does not know this node' });
+    nodes: prepared.map(({ name, port, blsPublicKey }, index) => {
+      const member = current.members.find((candidate) => candidate.name === name);
+      if (member === undefined || !equalBytes(member.publicKey, blsPublicKey)) {
+        const detail = `its ledger knows ${name} by another key, so it belongs to another network`;
+        throw cliErrors.DIRECTORY_FOREIGN({ directory, detail });
       }
+      const { nodeId } = member;
       return { name, nodeId, url: `http://${DEV_HOST}:${port}`, region: regionOf(index, state.regions) };
     }),
   };
@@ -196,15 +221,16 @@ async function startNodes(
   options: DevNetworkOptions,
   state: DevState,
   description: NetworkDescription,
-  { bls, logger, undo }: PartModules,
+  { bls, logger, undo, signal }: PartModules & { signal: AbortSignal },
 ): Promise<Nodes> {
   const paths = devPaths(options.directory);
   await writeNodeConfigs(options.directory, state, description);
+  await Promise.all(description.nodes.map(({ name }) => endLeftOver(paths.node(name).home)));
   if (options.isolate) {
     const homes = new Map(description.nodes.map(({ name }) => [name, paths.node(name)]));
     const children = new NodeChildren({ paths: homes, logLevel: options.logLevel }, { logger });
     undo.push(() => children.close());
-    await children.startAll();
+    await children.startAll(signal);
     return children;
   }
   const codec = createWorkerCodec({});
@@ -212,7 +238,7 @@ async function startNodes(
   const shared: SharedModules = { codec, bls, logger };
   const configs = await Promise.all(description.nodes.map(({ name }) => readNodeConfig(paths.node(name).config)));
   await mapConcurrent(configs, NODES_STARTING_AT_ONCE, async (config) => {
-    const node = await startNode(config, shared);
+    const node = await startNode(config, shared, { signal });
     undo.push(() => node.close());
     node.finished.catch((error: unknown) => {
       logger.error('a storage node stopped', { node: config.name, error: String(error) });
@@ -233,16 +259,17 @@ async function startGateway(
   const signer = await ensureKeypair(devPaths(directory).key('gateway'));
   const connection = await connectFloe({ ledger: description.ledger, nodeUrlScheme: 'http' });
   modules.undo.push(() => connection.close());
-  await fillUp(connection.ledgerClient, description, parseObjectId(signer.toSuiAddress()));
+  const address = parseObjectId(signer.toSuiAddress());
+  await fillUp(connection.ledgerClient, description, address);
   const logger = modules.logger.child({ part: 'gateway' });
-  const { handler } = createGateway({}, { client: connection.client, signer, logger });
+  const refill = (): Promise<void> => requestFunds(description, address);
+  const { handler } = createGateway({}, { client: connection.client, signer, refill, logger });
   await serve(handler, state.ports.gateway, modules);
 }
 
 /** The wallet that the other commands find beside `network.json`. */
 async function fundWallet(directory: string, description: NetworkDescription): Promise<void> {
-  const path = devPaths(directory).wallet;
-  const wallet = (await readWallet(path)) ?? (await createWallet(path));
+  const wallet = await ensureWallet(devPaths(directory).wallet);
   const modules = { clock: systemClock, scheduler: systemScheduler };
   await fillUp(new LedgerClient(description.ledger, modules), description, wallet.address);
 }

@@ -7,9 +7,10 @@ import { open, rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from '@floe/platform';
 import { cliErrors } from '../errors.ts';
+import { unwritable } from '../files.ts';
 import { CLOSE_GRACE_MS, NODE_START_TIMEOUT_MS } from '../limits.ts';
+import { untilAborted } from '../until-aborted.ts';
 import type { NodeAction } from './control.ts';
-import { lockHolder } from './lock.ts';
 import type { devPaths } from './state.ts';
 
 /** Printed by `floe node run` on standard output once it serves. */
@@ -28,6 +29,8 @@ export class NodeChildren {
   readonly #paths: ReadonlyMap<string, NodePaths>;
   readonly #logger: Logger;
   readonly #logLevel: string;
+  /** The last action on each node, done or failed. */
+  readonly #turns = new Map<string, Promise<void>>();
   #closing = false;
 
   constructor(options: { paths: ReadonlyMap<string, NodePaths>; logLevel: string }, modules: { logger: Logger }) {
@@ -36,22 +39,43 @@ export class NodeChildren {
     this.#logger = modules.logger;
   }
 
-  /** Starts every node; resolves when all serve. Ends what a network that was killed may have left paused. */
-  async startAll(): Promise<void> {
-    await Promise.all([...this.#paths.values()].map((paths) => endLeftOver(paths.home)));
-    await Promise.all([...this.#paths.keys()].map((name) => this.#start(name)));
+  /**
+   * Starts every node; resolves when all serve.
+   *
+   * @throws NODE_NOT_READY, or the signal's reason; `close` then ends those that did start.
+   */
+  async startAll(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const started = Promise.all([...this.#paths.keys()].map((name) => this.#start(name)));
+    const stop = new AbortController();
+    const aborted = untilAborted(AbortSignal.any([signal, stop.signal]));
+    await Promise.race([started, aborted]).finally(() => stop.abort());
+    signal.throwIfAborted();
   }
 
-  /** @throws NODE_UNKNOWN, NODE_NOT_READY */
+  /** @throws NODE_UNKNOWN, NODE_NOT_RUNNING, NODE_RUNNING, NODE_NOT_READY */
   async act(action: NodeAction, name: string): Promise<void> {
     const paths = this.#paths.get(name);
     if (paths === undefined) {
       throw cliErrors.NODE_UNKNOWN({ node: name, known: [...this.#paths.keys()].join(', ') });
     }
-    if (action === 'restore') return this.#start(name);
-    if (action === 'pause' || action === 'resume') return this.#pause(name, action === 'pause');
-    await this.#kill(name);
-    if (action === 'wipe') await rm(paths.data, { recursive: true, force: true });
+    return this.#inTurn(name, async () => {
+      if (action === 'restore') return this.#start(name);
+      if (action !== 'wipe' && !this.#children.has(name)) throw cliErrors.NODE_NOT_RUNNING({ node: name, action });
+      if (action === 'pause' || action === 'resume') return this.#pause(name, action === 'pause');
+      await this.#kill(name);
+      if (action === 'wipe') await rm(paths.data, { recursive: true, force: true });
+    });
+  }
+
+  /** One action at a time on each node: two restores must not start two processes. */
+  #inTurn(name: string, work: () => Promise<void>): Promise<void> {
+    const turn = (this.#turns.get(name) ?? Promise.resolve()).then(work);
+    this.#turns.set(
+      name,
+      turn.catch(() => undefined),
+    );
+    return turn;
   }
 
   /** Asks every node to close, and ends those that do not in time. */
@@ -69,11 +93,13 @@ export class NodeChildren {
   }
 
   async #start(name: string): Promise<void> {
-    if (this.#children.has(name)) {
-      throw cliErrors.NODE_NOT_READY({ node: name, detail: 'it is running already' });
-    }
+    if (this.#children.has(name)) throw cliErrors.NODE_RUNNING({ node: name });
     const paths = this.#paths.get(name) as NodePaths;
-    const log = await open(paths.log, 'a');
+    const log = await open(paths.log, 'a').catch((error: unknown) => Promise.reject(unwritable(paths.log, error)));
+    if (this.#closing) {
+      await log.close();
+      throw cliErrors.NODE_NOT_READY({ node: name, detail: 'the network is closing' });
+    }
     const bin = fileURLToPath(new URL('../../bin/floe.mjs', import.meta.url));
     const started = spawn(
       process.execPath,
@@ -88,7 +114,10 @@ export class NodeChildren {
         if (!this.#closing && code !== 0) this.#logger.warn('storage node ended', { node: name, code, signal });
         resolve();
       });
-      started.once('error', () => resolve());
+      started.once('error', () => {
+        this.#children.delete(name);
+        resolve();
+      });
     });
     this.#children.set(name, { process: started, exited, paused: false });
     await this.#untilReady(name, started, exited, paths.log);
@@ -115,11 +144,10 @@ export class NodeChildren {
     if (problem !== '') throw cliErrors.NODE_NOT_READY({ node: name, detail: problem });
   }
 
-  async #pause(name: string, pause: boolean): Promise<void> {
+  #pause(name: string, pause: boolean): Promise<void> {
     const child = this.#children.get(name);
-    if (child === undefined) throw cliErrors.NODE_NOT_READY({ node: name, detail: 'it is not running' });
-    child.process.kill(pause ? 'SIGSTOP' : 'SIGCONT');
-    child.paused = pause;
+    child?.process.kill(pause ? 'SIGSTOP' : 'SIGCONT');
+    if (child !== undefined) child.paused = pause;
     return Promise.resolve();
   }
 
@@ -128,15 +156,5 @@ export class NodeChildren {
     if (child === undefined) return;
     child.process.kill('SIGKILL');
     await child.exited;
-  }
-}
-
-/** A paused process cannot notice that its parent is gone; its lock tells who it is. */
-async function endLeftOver(home: string): Promise<void> {
-  const pid = await lockHolder(home);
-  if (pid === undefined) return;
-  process.kill(pid, 'SIGKILL');
-  for (let attempt = 0; attempt < 100 && (await lockHolder(home)) !== undefined; attempt += 1) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

@@ -23,12 +23,17 @@ export async function choosePorts(basePort: number, nodeCount: number): Promise<
   };
 }
 
-/** Checks that every port can be taken, so that a network does not stop half way up. @throws PORT_IN_USE */
-export async function checkPorts(ports: DevState['ports']): Promise<void> {
+/**
+ * Checks that every port can be taken, so that a network does not stop half way up.
+ *
+ * @param otherwise - what can be done besides stopping the other program
+ * @throws PORT_IN_USE
+ */
+export async function checkPorts(ports: DevState['ports'], otherwise: string): Promise<void> {
   const all = [ports.ledger, ports.faucet, ports.gateway, ...ports.nodes];
   const holders = await Promise.all(all.map((port) => hold(port)));
   await Promise.all(holders.map((holder) => holder.release()));
-  for (const holder of holders) if (holder.error !== undefined) throw holder.error;
+  for (const { port, error } of holders) if (error !== undefined) throw portError(port, error, otherwise);
 }
 
 /** Holds all of them at once, so that no port comes twice. */
@@ -51,7 +56,7 @@ function hold(port: number): Promise<Holder> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', (error) => {
-      resolve({ port, error: portError(port, error), release: () => Promise.resolve() });
+      resolve({ port, error, release: () => Promise.resolve() });
     });
     server.listen(port, DEV_HOST, () => {
       const address = server.address();
@@ -61,12 +66,12 @@ function hold(port: number): Promise<Holder> {
   });
 }
 
-function portError(port: number, error: Error): Error {
+function portError(port: number, error: Error, otherwise: string): Error {
   if (systemErrorCode(error) !== 'EADDRINUSE') return error;
   return new FloeError({
     code: 'PORT_IN_USE',
     kind: 'conflict',
-    message: `${DEV_HOST}:${port} is in use by another program; stop it, or choose other ports with --port`,
+    message: `${DEV_HOST}:${port} is in use by another program; stop it, or ${otherwise}`,
     data: { host: DEV_HOST, port },
     cause: error,
   });

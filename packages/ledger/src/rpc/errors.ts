@@ -54,6 +54,10 @@ export const rpcErrors = errorCatalogue({
       'Unable to perform gas selection due to insufficient SUI balance ' +
       `(in address balance or coins) for account ${owner} to satisfy required budget ${required}: it has ${balance}`,
   ),
+  RPC_REPLY_TOO_LARGE: spec<{ limit: number }>(
+    'invalid',
+    ({ limit }) => `the answer would be larger than ${limit} bytes; ask for fewer items or fields`,
+  ),
   RPC_CLOSING: spec<Record<never, never>>('unavailable', () => 'the ledger is closing; subscribe again later'),
   RPC_SUBSCRIPTIONS_FULL: spec<{ limit: number }>(
     'exhausted',

@@ -86,6 +86,25 @@ describe('objects', () => {
       code: 'INVALID_ARGUMENT',
     });
   });
+
+  it('refuses a small request for a batch that would make a huge answer', async () => {
+    const large = {
+      ...objectOf(9, { kind: 'immutable' }, `${ADDRESSES.walrus}::x::X`),
+      contents: new Uint8Array(250_000),
+    };
+    const { ledgerService } = clientOfLedger(createFakeLedger([large]));
+    const batch = (count: number, paths: string[]) =>
+      ledgerService.batchGetObjects({
+        requests: Array.from({ length: count }, () => ({ objectId: '0x9' })),
+        readMask: { paths },
+      });
+    expect((await batch(50, ['contents', 'bcs'])).response.objects).toHaveLength(50);
+    expect((await batch(1000, ['object_id'])).response.objects).toHaveLength(1000);
+    expect(await rpcErrorOf(batch(1000, ['contents']))).toEqual({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringContaining('33554432 bytes'),
+    });
+  });
 });
 
 describe('transactions and checkpoints', () => {

@@ -1,14 +1,33 @@
 /**
  * Bounds on what requests do at once. A request takes what it needs before it reads its body, keeps it until its answer is sent, and is
  * refused with NODE_BUSY when too many wait already.
+ *
+ * Invariant: reads take nothing that an upload can take. How long an upload holds its share is up to its sender, so uploads may keep
+ * each other waiting, and those that this node has no need of only each other.
  */
-import { concurrencyErrors, deferred, isFloeError, Semaphore } from '@floe/platform';
+import { assert, concurrencyErrors, deferred, isFloeError, Semaphore } from '@floe/platform';
 import { nodeErrors } from '@floe/protocol';
 import type { NodeLimits } from '../limits.ts';
 import type { NodeMetrics } from '../node-metrics.ts';
 
-/** `symbols` never wait. */
-export type RequestClass = 'small' | 'data' | 'symbols';
+/**
+ * - `small`: no body, a small answer. `metadata`: uploads of metadata.
+ * - `reads`: slivers out. `symbols`: symbols out; these never wait.
+ * - `writes`: slivers in, which this node lacks. `unsolicited`: bodies in that it has no need of, though it says what is wrong with them.
+ */
+export type RequestClass = 'small' | 'metadata' | 'reads' | 'symbols' | 'writes' | 'unsolicited';
+
+type Memory = 'reads' | 'writes' | 'unsolicited';
+
+/** Whose bytes a class takes. Bodies of the others are small enough to be bounded by their number. */
+const MEMORY_OF: Readonly<Record<RequestClass, Memory | undefined>> = {
+  small: undefined,
+  metadata: undefined,
+  reads: 'reads',
+  symbols: 'reads',
+  writes: 'writes',
+  unsolicited: 'unsolicited',
+};
 
 /** What a request holds; given back once, together. */
 export class Lease {
@@ -94,26 +113,30 @@ export class ByteBudget {
 
 export class Admission {
   readonly #classes: Readonly<Record<RequestClass, Semaphore>>;
-  readonly #bytes: ByteBudget;
+  readonly #memory: Readonly<Record<Memory, ByteBudget>>;
   readonly #metrics: NodeMetrics;
 
   constructor(options: { limits: NodeLimits }, modules: { metrics: NodeMetrics }) {
     const { limits } = options;
     this.#metrics = modules.metrics;
+    const semaphore = (name: string, permits: number, maxWaiting: number) =>
+      new Semaphore({ name, permits, maxWaiting });
     this.#classes = {
-      small: new Semaphore({
-        name: 'small requests',
-        permits: limits.smallRequests,
-        maxWaiting: limits.smallRequestsWaiting,
-      }),
-      data: new Semaphore({
-        name: 'data requests',
-        permits: limits.dataRequests,
-        maxWaiting: limits.dataRequestsWaiting,
-      }),
-      symbols: new Semaphore({ name: 'symbol requests', permits: limits.symbolRequests, maxWaiting: 0 }),
+      small: semaphore('small requests', limits.smallRequests, limits.smallRequestsWaiting),
+      metadata: semaphore('metadata uploads', limits.metadataWrites, limits.metadataWritesWaiting),
+      reads: semaphore('data reads', limits.dataReads, limits.dataReadsWaiting),
+      symbols: semaphore('symbol requests', limits.symbolRequests, 0),
+      writes: semaphore('data uploads', limits.dataWrites, limits.dataWritesWaiting),
+      unsolicited: semaphore('uploads not needed', limits.unsolicitedWrites, limits.unsolicitedWritesWaiting),
     };
-    this.#bytes = new ByteBudget({ totalBytes: limits.bodyBytes, maxWaiting: limits.dataRequestsWaiting });
+    this.#memory = {
+      reads: new ByteBudget({ totalBytes: limits.readBytes, maxWaiting: limits.dataReadsWaiting }),
+      writes: new ByteBudget({ totalBytes: limits.writeBytes, maxWaiting: limits.dataWritesWaiting }),
+      unsolicited: new ByteBudget({
+        totalBytes: limits.unsolicitedBytes,
+        maxWaiting: limits.unsolicitedWritesWaiting,
+      }),
+    };
   }
 
   /** @throws NODE_BUSY */
@@ -121,9 +144,11 @@ export class Admission {
     await this.#take(requestClass, lease, () => this.#classes[requestClass].acquire(signal));
   }
 
-  /** Memory for a body. @throws NODE_BUSY */
-  async reserve(sizeBytes: number, lease: Lease, signal: AbortSignal): Promise<void> {
-    await this.#take('bytes', lease, () => this.#bytes.acquire(sizeBytes, signal));
+  /** Memory for a body, of the budget of its class. @throws NODE_BUSY */
+  async reserve(requestClass: RequestClass, sizeBytes: number, lease: Lease, signal: AbortSignal): Promise<void> {
+    const memory = MEMORY_OF[requestClass];
+    assert(memory !== undefined, 'only classes with large bodies reserve memory', { requestClass });
+    await this.#take(`${memory} bytes`, lease, () => this.#memory[memory].acquire(sizeBytes, signal));
   }
 
   async #take(limit: string, lease: Lease, acquire: () => Promise<() => void>): Promise<void> {

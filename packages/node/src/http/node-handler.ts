@@ -17,7 +17,7 @@ import type { NodeLimits } from '../limits.ts';
 import type { NodeMetrics } from '../node-metrics.ts';
 import { Admission, Lease } from './admission.ts';
 import { type Answer, isInternal, refusalAnswer, textAnswer } from './answers.ts';
-import { classOf, NodeRoutes, type RouteModules, type ServedRoute } from './node-routes.ts';
+import { NodeRoutes, type RouteModules, type ServedRoute } from './node-routes.ts';
 import { whileStreaming } from './streaming.ts';
 
 export interface HandlerModules extends RouteModules {
@@ -103,8 +103,9 @@ export class NodeService {
     let answer: Answer;
     try {
       if (this.#closing) throw nodeErrors.NODE_BUSY({ reason: 'it is shutting down' });
-      await this.#admission.enter(classOf(route), lease, signal);
-      answer = await this.#routes.answer(route, { request, signal, lease });
+      const requestClass = this.#routes.classOf(route, request);
+      await this.#admission.enter(requestClass, lease, signal);
+      answer = await this.#routes.answer(route, { request, requestClass, signal, lease });
     } catch (error) {
       answer = this.#refusal(error, route, signal);
     }

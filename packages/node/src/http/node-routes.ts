@@ -47,6 +47,7 @@ export interface RouteModules {
 /** A request being answered. */
 export interface Call {
   readonly request: Request;
+  readonly requestClass: RequestClass;
   /** Aborts when the client goes away or the node stops. */
   readonly signal: AbortSignal;
   readonly lease: Lease;
@@ -62,23 +63,6 @@ const METADATA_BODY_SLACK_BYTES = 1024;
 /** From here on an answer counts against the memory for bodies until it is sent. */
 const LARGE_ANSWER_BYTES = 256 * 1024;
 
-/** How much a request of this route may weigh. */
-export function classOf(route: ServedRoute): RequestClass {
-  switch (route.name) {
-    case 'getRecoverySymbols':
-    case 'getDecodingSymbols':
-      return 'symbols';
-    case 'getSliver':
-    case 'putSliver':
-    case 'getSliverBatch':
-    case 'putSliverBatch':
-    case 'postInconsistencyProof':
-      return 'data';
-    default:
-      return 'small';
-  }
-}
-
 export class NodeRoutes {
   readonly #limits: NodeLimits;
   readonly #modules: RouteModules & { readonly admission: Admission };
@@ -86,6 +70,32 @@ export class NodeRoutes {
   constructor(options: { limits: NodeLimits }, modules: RouteModules & { readonly admission: Admission }) {
     this.#limits = options.limits;
     this.#modules = modules;
+  }
+
+  /** What a request of this route takes while it is served; looks at nothing but its head. */
+  classOf(route: ServedRoute, request: Request): RequestClass {
+    switch (route.name) {
+      case 'getRecoverySymbols':
+      case 'getDecodingSymbols':
+        return 'symbols';
+      case 'getSliver':
+      case 'getSliverBatch':
+        return 'reads';
+      case 'putMetadata':
+        return 'metadata';
+      case 'putSliver': {
+        const { blobId, pair, axis } = route;
+        const declared = Number(request.headers.get('content-length') ?? '0');
+        const awaited = this.#modules.uploads.awaitedBytes(blobId, pair, axis);
+        return awaited > 0 && declared <= awaited ? 'writes' : 'unsolicited';
+      }
+      case 'putSliverBatch':
+        return 'writes';
+      case 'postInconsistencyProof':
+        return 'unsolicited';
+      default:
+        return 'small';
+    }
   }
 
   answer(route: ServedRoute, call: Call): Answer | Promise<Answer> {
@@ -142,7 +152,7 @@ export class NodeRoutes {
     const key = reads.locate(blobId, pair, axis);
     const sizeBytes = reads.sizeOf(key);
     if (sizeBytes < LARGE_ANSWER_BYTES) return bcsAnswer(await reads.sliver(key, pair));
-    await admission.reserve(sizeBytes, call.lease, call.signal);
+    await admission.reserve('reads', sizeBytes, call.lease, call.signal);
     const bytes = await reads.sliver(key, pair);
     const headers = { 'content-type': BCS_CONTENT_TYPE, 'content-length': `${bytes.length}` };
     return { status: 200, headers, body: single(bytes) };
@@ -173,7 +183,7 @@ export class NodeRoutes {
     let largest = 0;
     for (const { pair, axis } of wanted) largest = Math.max(largest, this.#sizeOf(blobId, pair, axis));
     // The one being sent and the one being read.
-    await admission.reserve(2 * largest, call.lease, call.signal);
+    await admission.reserve('reads', 2 * largest, call.lease, call.signal);
     const frames = readBatch(wanted, ({ pair, axis }) =>
       Promise.resolve(reads.locate(blobId, pair, axis)).then((key) => reads.sliver(key, pair)),
     );
@@ -201,7 +211,7 @@ export class NodeRoutes {
     const { batchWindowBytes: maxBytes, batchWindowSlivers: maxSlivers, batchUploadSlivers: maxFrames } = this.#limits;
     // A window that is written, one that arrives, each at most a sliver over its size, and a sliver in parts.
     const windowBytes = Math.min(maxBytes + maxSliverBytes, maxSlivers * maxSliverBytes);
-    await admission.reserve(2 * windowBytes + maxSliverBytes, call.lease, call.signal);
+    await admission.reserve('writes', 2 * windowBytes + maxSliverBytes, call.lease, call.signal);
     const frames = decodeBatch(streamBody(call.request), { maxSliverBytes, maxFrames });
     const outcomes = storeBatch(frames, { window: { maxBytes, maxSlivers }, newStatus: pending ? 202 : 201 }, (group) =>
       uploads.putSlivers(
@@ -236,7 +246,7 @@ export class NodeRoutes {
 
   async #reserveSymbols(blobId: BlobId, count: number, call: Call): Promise<void> {
     const { reads, admission } = this.#modules;
-    await admission.reserve(count * reads.symbolSize(blobId), call.lease, call.signal);
+    await admission.reserve('symbols', count * reads.symbolSize(blobId), call.lease, call.signal);
   }
 
   async #postInconsistencyProof(route: Route<'postInconsistencyProof'>, call: Call): Promise<Answer> {
@@ -254,7 +264,8 @@ export class NodeRoutes {
     const header = call.request.headers.get('content-length');
     const declared = header === null ? maxBytes : Number(header);
     try {
-      await this.#modules.admission.reserve(Math.min(declared, maxBytes), call.lease, call.signal);
+      const sizeBytes = Math.min(declared, maxBytes);
+      await this.#modules.admission.reserve(call.requestClass, sizeBytes, call.lease, call.signal);
       return await readBody(call.request, maxBytes);
     } catch (error) {
       if (isFloeError(error, 'BODY_TOO_LARGE')) return textAnswer(413, error.message);

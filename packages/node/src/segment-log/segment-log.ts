@@ -136,7 +136,8 @@ export class SegmentLog implements SliverStore {
   }
 
   has(key: SliverKey): boolean {
-    return this.#index.get(key) !== undefined;
+    // A record found damaged is gone from that moment on, also while its removal is on its way to the disk.
+    return this.#index.get(key) !== undefined && !this.#settingAside.has(sliverKeyText(key));
   }
 
   sizeOf(key: SliverKey): number | undefined {
@@ -304,7 +305,8 @@ export class SegmentLog implements SliverStore {
     }
     const applied = applyRecords(this.#index, this.#segments, placed);
     const setAside = records.flatMap(({ key, damaged }) => (damaged === undefined ? [] : [put.damaged(key, damaged)]));
-    await this.#index.write([...applied.operations, ...setAside, put.nextSequence(this.#nextSequence)]);
+    // First, as the same batch may already hold the sliver again.
+    await this.#index.write([...setAside, ...applied.operations, put.nextSequence(this.#nextSequence)]);
     applied.confirm();
   }
 

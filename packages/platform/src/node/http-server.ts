@@ -3,7 +3,7 @@
  *
  * Requests and responses pass through @hono/node-server's light adapters; two paths bypass web streams: `readBody`
  * copies the raw request into one buffer, and a `streamResponse` is written from its source with back-pressure.
- * Bounded: head, connections, requests under way, silence of a client. A client that goes away aborts
+ * Bounded: head, connections, requests under way, silence of a client, slowness of a body. A client that goes away aborts
  * `request.signal` with `CLIENT_GONE`.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -13,6 +13,7 @@ import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { type HttpHandler, httpErrors, type HttpServer, responseSource, setBodyReader } from '../http.ts';
 import { LIMITS } from '../limits.ts';
 import { type Logger, silentLogger } from '../observe.ts';
+import { owesBody, watchBodyPace } from './body-pace.ts';
 import { divertHttp2, type Http2Connections } from './protocol-sniffer.ts';
 import { readIncoming } from './request-body.ts';
 
@@ -25,6 +26,10 @@ export interface ServeOptions {
   readonly maxRequests?: number;
   /** Longest silence of a client in the middle of its request, or while it does not read. */
   readonly idleTimeoutMs?: number;
+  /** How long a body may be slower than `minBodyBytesPerSecond` altogether. */
+  readonly bodyGraceMs?: number;
+  /** A slower body is cut with 408; only time in which the server waits for the client counts. */
+  readonly minBodyBytesPerSecond?: number;
   readonly keepAliveTimeoutMs?: number;
   /** Takes connections that begin with HTTP/2's preface; without it they are refused. Closed with the server. */
   readonly http2?: Http2Connections;
@@ -40,7 +45,7 @@ export async function serveHttp(handler: HttpHandler, options: ServeOptions): Pr
   const server = createServer({
     maxHeaderSize: LIMITS.requestHeadBytes,
     headersTimeout: LIMITS.requestHeadTimeoutMs,
-    // A long upload is fine as long as it moves: `idleTimeoutMs` watches that.
+    // A long upload is fine as long as it moves: `idleTimeoutMs` and `minBodyBytesPerSecond` watch that.
     requestTimeout: 0,
     keepAliveTimeout: options.keepAliveTimeoutMs ?? LIMITS.keepAliveTimeoutMs,
     noDelay: true,
@@ -49,6 +54,10 @@ export async function serveHttp(handler: HttpHandler, options: ServeOptions): Pr
   const listener = requestListener(handler, options);
   server.on('request', (incoming, outgoing) => void listener(incoming, outgoing));
   watchIdleSockets(server, options.idleTimeoutMs ?? LIMITS.serverIdleTimeoutMs);
+  watchBodyPace(server, {
+    graceMs: options.bodyGraceMs ?? LIMITS.requestBodyGraceMs,
+    minBytesPerSecond: options.minBodyBytesPerSecond ?? LIMITS.requestBodyBytesPerSecond,
+  });
   const silent = silentSockets(server);
   const undecided = options.http2 === undefined ? undefined : divertHttp2(server, options.http2);
   await listen(server, options);
@@ -188,10 +197,12 @@ function watchIdleSockets(server: Server, idleTimeoutMs: number): void {
   });
   server.on('timeout', (socket: Socket) => {
     const exchange = exchanges.get(socket);
-    // A body that waits here to be read, its client can do nothing about.
-    const owesBody = exchange?.incoming.complete === false && exchange.incoming.readableLength === 0;
     const clientsTurn =
-      exchange === undefined || exchange.outgoing.writableFinished || owesBody || exchange.outgoing.writableNeedDrain;
+      exchange === undefined ||
+      exchange.outgoing.writableFinished ||
+      // A body that waits here to be read, its client can do nothing about.
+      owesBody(exchange.incoming) ||
+      exchange.outgoing.writableNeedDrain;
     if (clientsTurn) socket.destroy();
     // Its turn may come while nothing moves, and a timeout is told only once.
     else socket.setTimeout(idleTimeoutMs);

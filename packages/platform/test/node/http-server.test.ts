@@ -142,6 +142,40 @@ describe('the HTTP server', () => {
     expect(outcomes).toEqual(expect.arrayContaining([truncated, 4_000_000, truncated]));
   });
 
+  it('cuts a client that sends its body byte by byte, with 408, and lets one go on that is fast enough', async () => {
+    const failure = deferred<unknown>();
+    const server = await serve(
+      async (request) => {
+        const body = await readBody(request, 10_000_000);
+        return new Response(`${body.length} bytes`);
+      },
+      { bodyGraceMs: 60, minBodyBytesPerSecond: 10_000 },
+    );
+    const failing = await serve(
+      async (request) => {
+        await readBody(request, 1000).catch(failure.resolve);
+        return new Response();
+      },
+      { bodyGraceMs: 60, minBodyBytesPerSecond: 10_000 },
+    );
+    const head = (size: number) => `PUT / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: ${size}\r\n\r\n`;
+    // Never silent for long: only its pace is against it.
+    const slow = await raw(failing, head(1000));
+    const dripping = setInterval(() => slow.write('x'), 5);
+    // 100 kB earn it ten seconds.
+    const earned = await raw(server, head(100_001) + 'x'.repeat(100_000));
+    const answer = everything(earned);
+    // What it sent meanwhile may make the end of the connection a reset, which comes after the answer.
+    let told = '';
+    slow.on('data', (chunk) => (told += String(chunk)));
+    await once(slow, 'close');
+    clearInterval(dripping);
+    expect(told).toContain('408 Request Timeout');
+    expect(await failure.promise).toMatchObject({ code: 'BODY_TRUNCATED' });
+    earned.write('x');
+    expect(await answer).toContain('100001 bytes');
+  });
+
   it('turns away what is more than it works on at once', async () => {
     const release = deferred<void>();
     const server = await serve(

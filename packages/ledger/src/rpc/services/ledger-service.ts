@@ -63,13 +63,14 @@ function batchGetObjects(
 ): GrpcTypes.BatchGetObjectsResponse {
   const mask = parseFieldMask(GrpcTypes.Object, request.readMask, objectDefaults);
   checkBatch('requests', request.requests.length);
+  const counted = replyCounter(GrpcTypes.Object);
   return {
     // One result for each request, in order: clients match them by position.
     objects: request.requests.map((item): GrpcTypes.GetObjectResult => {
       const found = settle(() => lookUpObject(ledger, item, mask));
       return 'error' in found
         ? { result: { oneofKind: 'error', error: found.error } }
-        : { result: { oneofKind: 'object', object: found.value } };
+        : { result: { oneofKind: 'object', object: counted(found.value) } };
     }),
   };
 }
@@ -95,12 +96,13 @@ function batchGetTransactions(
 ): GrpcTypes.BatchGetTransactionsResponse {
   const mask = parseFieldMask(GrpcTypes.ExecutedTransaction, request.readMask, ['digest']);
   checkBatch('digests', request.digests.length);
+  const counted = replyCounter(GrpcTypes.ExecutedTransaction);
   return {
     transactions: request.digests.map((digest): GrpcTypes.GetTransactionResult => {
       const found = settle(() => lookUpTransaction(ledger, digest, mask));
       return 'error' in found
         ? { result: { oneofKind: 'error', error: found.error } }
-        : { result: { oneofKind: 'transaction', transaction: found.value } };
+        : { result: { oneofKind: 'transaction', transaction: counted(found.value) } };
     }),
   };
 }
@@ -151,6 +153,18 @@ function checkBatch(field: string, count: number): void {
   if (count <= rpcLimits.batchItems) return;
   const reason = `${count} items, at most ${rpcLimits.batchItems} are allowed`;
   throw rpcErrors.RPC_INVALID_FIELD({ field, reason });
+}
+
+/** Passes items on while they fit into one answer: the same large one can be asked for in every place. */
+function replyCounter<Message extends object>(codec: { toBinary(message: Message): Uint8Array }) {
+  let sizeBytes = 0;
+  return (item: Message): Message => {
+    sizeBytes += codec.toBinary(item).length;
+    if (sizeBytes > rpcLimits.batchReplyBytes) {
+      throw rpcErrors.RPC_REPLY_TOO_LARGE({ limit: rpcLimits.batchReplyBytes });
+    }
+    return item;
+  };
 }
 
 type RpcStatus = Extract<GrpcTypes.GetObjectResult['result'], { oneofKind: 'error' }>['error'];
