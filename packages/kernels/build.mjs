@@ -10,7 +10,19 @@ import { fileURLToPath } from 'node:url';
 import { generateBlake2b } from './codegen/blake2b.mjs';
 
 const home = fileURLToPath(new URL('.', import.meta.url));
-const BINARIES = ['hash', 'code'];
+
+/** Memory of the codes is made by the caller, because threads may share it; the loader takes that word out elsewhere. */
+const SHARED = ['--importMemory', '--sharedMemory', '--maximumMemory', '65536', '--enable', 'threads'];
+/** Constants only: what is zero is left out, so that an instance may be made on a memory in use. */
+const CODE = [...SHARED, '--zeroFilledMemory'];
+const RELAXED = ['--enable', 'relaxed-simd'];
+/** Each binary's entry and flags; relaxed SIMD is a binary of its own, for engines that take it. */
+const BINARIES = {
+  hash: { entry: 'hash', flags: [] },
+  'hash-relaxed': { entry: 'hash', flags: RELAXED },
+  code: { entry: 'code', flags: CODE },
+  'code-relaxed': { entry: 'code', flags: [...CODE, ...RELAXED] },
+};
 
 const FLAGS = [
   '--runtime',
@@ -43,19 +55,21 @@ async function isCurrent(name, hash) {
 }
 
 async function compile(name, hash) {
+  const { entry, flags } = BINARIES[name];
   const asc = await import('assemblyscript/asc');
   let binary;
   const { error, stderr } = await asc.main(
-    [`assembly/${name}.ts`, '--outFile', `${name}.wasm`, '--baseDir', home, ...FLAGS],
+    [`assembly/${entry}.ts`, '--outFile', `${name}.wasm`, '--baseDir', home, ...FLAGS, ...flags],
     {
       writeFile: (file, contents) => {
         if (file === `${name}.wasm`) binary = contents;
       },
     },
   );
-  if (error !== null) throw new Error(`asc failed on assembly/${name}.ts: ${stderr.toString()}`, { cause: error });
+  if (error !== null)
+    throw new Error(`asc failed on assembly/${entry}.ts for ${name}: ${stderr.toString()}`, { cause: error });
   const base64 = Buffer.from(binary).toString('base64');
-  const text = `// ${hash}\n/** assembly/${name}.ts compiled: ${binary.length} bytes of WebAssembly in base64. */\nexport const ${name}Wasm =\n  '${base64}';\n`;
+  const text = `// ${hash}\n/** assembly/${entry}.ts compiled: ${binary.length} bytes of WebAssembly in base64. */\nexport const ${name.replace('-relaxed', 'Relaxed')}Wasm =\n  '${base64}';\n`;
   await writeFile(`${home}src/generated/${name}-wasm.ts`, text);
   console.log(`kernels: ${name}.wasm, ${binary.length} bytes`);
 }
@@ -63,8 +77,8 @@ async function compile(name, hash) {
 const hash = await inputHash();
 await mkdir(`${home}src/generated`, { recursive: true });
 await mkdir(`${home}assembly/generated`, { recursive: true });
-const current = await Promise.all(BINARIES.map((name) => isCurrent(name, hash)));
+const current = await Promise.all(Object.keys(BINARIES).map((name) => isCurrent(name, hash)));
 if (!current.every(Boolean)) {
   await writeFile(`${home}assembly/generated/blake2b.ts`, generateBlake2b());
-  for (const name of BINARIES) await compile(name, hash);
+  for (const name of Object.keys(BINARIES)) await compile(name, hash);
 }

@@ -9,10 +9,11 @@ import { type LoadResult, runLoad } from './load.ts';
 import { createCaller, executionRequest, startRemoteLedger } from './remote.ts';
 import { BLOBS_AT_ONCE, execute, fund, registration, type SignedBytes } from './transactions.ts';
 
+const IS_QUICK = process.argv.includes('--quick');
 /** Blob objects in the state; `FLOE_BENCH_BLOBS`. */
-const BLOBS = Number(process.env.FLOE_BENCH_BLOBS ?? '100000');
+const BLOBS = Number(process.env.FLOE_BENCH_BLOBS ?? (IS_QUICK ? '5000' : '100000'));
 /** Transactions of each client in a run; `FLOE_BENCH_TRANSACTIONS`. */
-const TRANSACTIONS = Number(process.env.FLOE_BENCH_TRANSACTIONS ?? '300');
+const TRANSACTIONS = Number(process.env.FLOE_BENCH_TRANSACTIONS ?? (IS_QUICK ? '50' : '300'));
 const RUNS = 3;
 /** Where the ledger's process leaves processor profiles; `FLOE_BENCH_PROFILES`. */
 const PROFILES = process.env.FLOE_BENCH_PROFILES;

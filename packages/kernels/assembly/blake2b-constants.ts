@@ -31,9 +31,6 @@ export const INITIAL2: usize = memory.data<u64>(
   16,
 );
 
-/** Swizzle that rotates each 64-bit lane right by 24 bits. */
-export const ROT24: usize = memory.data<u8>([3, 4, 5, 6, 7, 0, 1, 2, 11, 12, 13, 14, 15, 8, 9, 10], 16);
-
 /** The prefix byte of an inner Merkle node, in both lanes. */
 export const ONE2: usize = memory.data<u64>([1, 1], 16);
 

@@ -1,6 +1,16 @@
 /** BLAKE2b-256 of whole messages: one at a time, or equal-length ones in two lanes. */
 import { INITIAL2, INITIAL_0, IV } from './blake2b-constants';
-import { compress, compressPair, hashPair16, hashPair2, hashPair5, hashPair9 } from './generated/blake2b';
+import {
+  compress,
+  compressFirst,
+  compressPair,
+  finishPair16,
+  finishPair5,
+  hashPair16,
+  hashPair2,
+  hashPair5,
+  hashPair9,
+} from './generated/blake2b';
 
 const STATE: usize = memory.data(64, 16);
 const LAST_BLOCK: usize = memory.data(128, 16);
@@ -35,8 +45,19 @@ export function finish(data: usize, size: usize, out: usize): void {
 
 /** Messages that are put in padded blocks before any of them is hashed, so that the stores have left the pipeline. */
 const STAGED: usize = 16;
-const STAGE: usize = memory.data(16 * 128, 16);
-const PAIR_STATE: usize = memory.data(128, 16);
+const PAIR_STATE_OFFSET: usize = 16 * 128;
+/** Bytes that {@link useScratch} needs. */
+export const SCRATCH_SIZE: usize = 16 * 128 + 128;
+const OWN_SCRATCH: usize = memory.data(16 * 128 + 128, 16);
+// Globals belong to an instance, memory may be shared by several: each of those gets a scratch of its own.
+let stage: usize = OWN_SCRATCH;
+let pairState: usize = OWN_SCRATCH + PAIR_STATE_OFFSET;
+
+/** Puts intermediate values at `address`, 16-byte aligned, instead of where all instances on a memory do. */
+export function useScratch(address: usize): void {
+  stage = address;
+  pairState = address + PAIR_STATE_OFFSET;
+}
 
 /** Copies `size` <= 128 bytes with overlapping wide moves; a call to memory.copy costs more than the move. */
 // @ts-ignore: decorator
@@ -61,7 +82,7 @@ function copyShort(to: usize, from: usize, size: usize): void {
  * have the 0x00 prefix.
  */
 export function beginLeaves(): void {
-  memory.fill(STAGE, 0, STAGED * 128);
+  memory.fill(stage, 0, STAGED * 128);
 }
 
 /**
@@ -77,9 +98,9 @@ function hashShortRow(data: usize, step: usize, size: usize, count: usize, out: 
   const total = <u64>size + 1;
   while (count > 0) {
     const batch = min(count, STAGED);
-    for (let i: usize = 0; i < batch; i += 1) copyShort(STAGE + 1 + (i << 7), data + i * step, size);
+    for (let i: usize = 0; i < batch; i += 1) copyShort(stage + 1 + (i << 7), data + i * step, size);
     for (let i: usize = 0; i < batch; i += 2) {
-      const a = STAGE + (i << 7);
+      const a = stage + (i << 7);
       const outA = out + (i << 5);
       const single = i + 1 == batch;
       const b = single ? a : a + 128;
@@ -95,30 +116,53 @@ function hashShortRow(data: usize, step: usize, size: usize, count: usize, out: 
   }
 }
 
+/** Two or more blocks: the compressions are so long that three of them in turn do not fit the instruction cache. */
 function hashLongRow(data: usize, step: usize, size: usize, count: usize, out: usize): void {
   const full = size >> 7; // blocks before the last of the size + 1 bytes, as (size + 1 - 1) / 128
   const rest = size + 1 - (full << 7);
-  const all = i64x2.splat(-1);
   for (let i: usize = 0; i < count; i += 2) {
     const single = i + 1 == count;
     const a = data + i * step - 1;
     const b = single ? a : a + step;
-    copyShort(STAGE, a + (full << 7), rest);
-    copyShort(STAGE + 128, b + (full << 7), rest);
-    memory.copy(PAIR_STATE, INITIAL2, 128);
-    let keep = i64x2.splat(-256);
-    for (let block: usize = 0; block < full; block += 1) {
-      compressPair(PAIR_STATE, a + (block << 7), b + (block << 7), keep, <u64>(block + 1) << 7, 0);
-      keep = all;
+    const outA = out + (i << 5);
+    const outB = single ? outA : outA + 32;
+    copyShort(stage, a + (full << 7), rest);
+    copyShort(stage + 128, b + (full << 7), rest);
+    if (full == 1) {
+      compressFirst(pairState, a, b);
+      if (rest <= 40) finishPair5(pairState, stage, stage + 128, <u64>size + 1, outA, outB);
+      else finishPair16(pairState, stage, stage + 128, <u64>size + 1, outA, outB);
+    } else {
+      hashBlocks(a, b, full, <u64>size + 1);
+      storeDigest(outA, 0);
+      if (!single) storeDigest(outB, 8);
     }
-    compressPair(PAIR_STATE, STAGE, STAGE + 128, all, <u64>size + 1, ~(<u64>0));
-    storeDigest(out + (i << 5), 0);
-    if (!single) storeDigest(out + (i << 5) + 32, 8);
   }
+}
+
+/** All blocks of two messages, the last of which are staged. */
+function hashBlocks(a: usize, b: usize, full: usize, total: u64): void {
+  for (let i: usize = 0; i < 128; i += 16) v128.store(pairState + i, v128.load(INITIAL2 + i));
+  let keep = i64x2.splat(-256);
+  for (let block: usize = 0; block < full; block += 1) {
+    compressPair(pairState, a + (block << 7), b + (block << 7), keep, <u64>(block + 1) << 7, 0);
+    keep = i64x2.splat(-1);
+  }
+  compressPair(pairState, stage, stage + 128, keep, total, ~(<u64>0));
 }
 
 // @ts-ignore: decorator
 @inline
 function storeDigest(out: usize, lane: usize): void {
-  for (let i: usize = 0; i < 4; i += 1) store<u64>(out + (i << 3), load<u64>(PAIR_STATE + (i << 4) + lane));
+  for (let i: usize = 0; i < 4; i += 1) store<u64>(out + (i << 3), load<u64>(pairState + (i << 4) + lane));
+}
+
+/** Leaf hashes of all 65,536 symbols of two bytes, in order, 2 MiB to `table`. */
+export function fillLeafTable(table: usize): void {
+  beginLeaves();
+  const symbols = pairState; // 32 of its bytes: free, because messages of two bytes have no state beyond a block
+  for (let first: u32 = 0; first < 65536; first += STAGED) {
+    for (let i: u32 = 0; i < STAGED; i += 1) store<u16>(symbols + (i << 1), <u16>(first + i));
+    hashShortRow(symbols, 2, 2, STAGED, table + (<usize>first << 5));
+  }
 }

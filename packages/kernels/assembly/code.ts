@@ -5,10 +5,10 @@
  * puts recovery symbols at points 0.. and source symbol i at K + i, with K = pow2(r); "low rate" puts source symbols at
  * 0.. and recovery symbol j at K + j, with K = pow2(k).
  */
-import { beginLeaves, hashLeafRow } from './blake2b';
+import { SCRATCH_SIZE, beginLeaves, fillLeafTable, hashLeafRow, useScratch } from './blake2b';
 import { LIFT, PRODUCTS, addTo, finishTables, scale } from './field';
 import { innerPair } from './generated/blake2b';
-import { loadBlocks, loadTails, storeBlocks, storeTails } from './symbols';
+import { TAIL_ROWS_SIZE, loadBlocks, loadTails, storeBlocks, storeTails, useTailRows } from './symbols';
 import { forward, inverse } from './transform';
 export { copySymbols } from './symbols';
 export { finishTables };
@@ -16,6 +16,17 @@ export { finishTables };
 /** First address that is the caller's to use. */
 export function heapBase(): usize {
   return __heap_base;
+}
+
+/** Bytes that an instance on shared memory needs for {@link useOwn}. */
+export function ownSize(): usize {
+  return SCRATCH_SIZE + TAIL_ROWS_SIZE;
+}
+
+/** Puts what an instance keeps in memory while it computes at `address`, 16-byte aligned. */
+export function useOwn(address: usize): void {
+  useScratch(address);
+  useTailRows(address + SCRATCH_SIZE);
 }
 
 /** Where the caller writes the products of subfield elements (8 KiB). */
@@ -97,12 +108,13 @@ function encodeStripHigh(k: u32, r: u32, work: usize, width: usize): void {
 }
 
 function encodeStripLow(k: u32, size: u32, r: u32, work: usize, width: usize): void {
-  const chunk = work + size * width;
   loadLanes(work, width, 0, k, size);
   inverse(work, width, size, 0, k);
   for (let first: u32 = 0; first < r; first += size) {
     const count = min(size, r - first);
-    memory.copy(chunk, work, size * width);
+    // The last one needs no copy: nothing comes after it.
+    const chunk = count < r - first ? work + size * width : work;
+    if (chunk != work) memory.copy(chunk, work, size * width);
     forward(chunk, width, size, first + size, 0, count);
     storeLanes(chunk, width, first, count);
   }
@@ -198,11 +210,39 @@ export function decode(
   }
 }
 
+/** Leaf hashes of all symbols of two bytes, or 0. */
+let leafTable: usize = 0;
+
+/** Writes the leaf hashes of all symbols of two bytes, 2 MiB, to `table`. */
+export function makeLeafTable(table: usize): void {
+  fillLeafTable(table);
+}
+
+/** Takes leaf hashes of symbols of two bytes from `table`, or with 0 computes them. */
+export function useLeafTable(table: usize): void {
+  leafTable = table;
+}
+
+function lookUpLeaves(base: usize, laneStep: usize, slotStep: usize, lanes: usize, slots: usize, out: usize): void {
+  for (let lane: usize = 0; lane < lanes; lane += 1, base += laneStep) {
+    let symbol = base;
+    for (let slot: usize = 0; slot < slots; slot += 1, symbol += slotStep, out += 32) {
+      const leaf = leafTable + (<usize>load<u16>(symbol) << 5);
+      v128.store(out, v128.load(leaf, 0), 0);
+      v128.store(out, v128.load(leaf, 16), 16);
+    }
+  }
+}
+
 /** Leaf hashes of `lanes` x `slots` symbols, in the order lane, slot. Reads one byte before each symbol. */
 export function hashLeaves(
   base: usize, laneStep: usize, slotStep: usize,
   size: usize, lanes: usize, slots: usize, out: usize,
 ): void {
+  if (size == 2 && leafTable != 0) {
+    lookUpLeaves(base, laneStep, slotStep, lanes, slots, out);
+    return;
+  }
   beginLeaves();
   if (slots == 1) {
     hashLeafRow(base, laneStep, size, lanes, out);
@@ -245,21 +285,62 @@ export function reduceRows(nodes: usize, rows: usize, length: usize, out: usize)
   }
 }
 
-/** Roots of `slots` trees whose nodes lie level position by position ([index][slot], `length` indices), in place. */
-export function reduceColumns(nodes: usize, length: usize, slots: usize): void {
+/**
+ * Roots of `slots` trees whose nodes lie level position by position ([index][slot], `length` indices), in place.
+ *
+ * Nodes [sameFrom, sameTo) are the same in all trees and need not be there: `same` holds, for each level, the node that
+ * such nodes make. Pairs of them are not hashed again.
+ */
+export function reduceColumns(
+  nodes: usize, length: usize, slots: usize,
+  sameFrom: usize, sameTo: usize, same: usize,
+): void {
   const row = slots << 5;
   while (length > 1) {
     const pairs = length >> 1;
-    if (slots == 1) {
-      innerNodes(nodes, nodes + 32, 64, pairs, nodes);
+    const from = (sameFrom + 1) >> 1;
+    const to = sameTo >> 1;
+    if (sameFrom < sameTo) {
+      // Those that have a sibling of another kind; in between, parents are known.
+      fillNodes(nodes + sameFrom * row, slots, same);
+      fillNodes(nodes + (sameTo - 1) * row, slots, same);
+    }
+    if (from < to) {
+      reduceLevel(nodes, 0, from, slots);
+      reduceLevel(nodes, to, pairs, slots);
+      sameFrom = from;
+      sameTo = to;
     } else {
-      for (let i: usize = 0; i < pairs; i += 1) {
-        const left = nodes + 2 * i * row;
-        innerNodes(left, left + row, 32, slots, nodes + i * row);
-      }
+      reduceLevel(nodes, 0, pairs, slots);
+      sameFrom = 0;
+      sameTo = 0;
     }
     if (length & 1) emptySiblings(nodes + (length - 1) * row, slots, nodes + pairs * row);
+    same += 32;
     length = (length + 1) >> 1;
+  }
+  if (sameFrom < sameTo) fillNodes(nodes, slots, same);
+}
+
+/** Parents [from, to) of one level, in place. */
+function reduceLevel(nodes: usize, from: usize, to: usize, slots: usize): void {
+  if (slots == 1) {
+    if (from < to) innerNodes(nodes + (from << 6), nodes + (from << 6) + 32, 64, to - from, nodes + (from << 5));
+    return;
+  }
+  const row = slots << 5;
+  for (let i = from; i < to; i += 1) {
+    const left = nodes + 2 * i * row;
+    innerNodes(left, left + row, 32, slots, nodes + i * row);
+  }
+}
+
+function fillNodes(nodes: usize, count: usize, node: usize): void {
+  const low = v128.load(node, 0);
+  const high = v128.load(node, 16);
+  for (const end = nodes + (count << 5); nodes < end; nodes += 32) {
+    v128.store(nodes, low, 0);
+    v128.store(nodes, high, 16);
   }
 }
 

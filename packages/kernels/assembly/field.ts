@@ -10,6 +10,8 @@
  * Vectors lie in groups of 64 bytes: 32 low bytes, then the 32 high bytes of the same elements.
  */
 
+import { lookUp } from './swizzle';
+
 /** For each subfield element, its products with the 16 low nibbles and the 16 high nibbles. Filled by the caller. */
 export const PRODUCTS: usize = memory.data(256 * 32, 64);
 
@@ -41,8 +43,8 @@ export function lowNibbles(): v128 {
 @inline
 export function times(low: v128, high: v128, mask: v128, x: v128): v128 {
   return v128.xor(
-    i8x16.swizzle(low, v128.and(x, mask)),
-    i8x16.swizzle(high, v128.and(i16x8.shr_u(x, 4), mask)),
+    lookUp(low, v128.and(x, mask)),
+    lookUp(high, v128.and(i16x8.shr_u(x, 4), mask)),
   );
 }
 
@@ -86,6 +88,36 @@ export function changeForm(from: usize, to: usize, groups: usize): void {
     v128.store(to, v128.xor(v128.load(from, 16), times(low, high, mask, hi1)), 16);
     v128.store(to, hi0, 32);
     v128.store(to, hi1, 48);
+  }
+}
+
+/** Puts rows of low and of high bytes of Cantor-form elements together as groups in tower form. */
+export function joinRows(lows: usize, highs: usize, to: usize, groups: usize): void {
+  const mask = lowNibbles();
+  const low = v128.load(LIFT_NIBBLES, 0);
+  const high = v128.load(LIFT_NIBBLES, 16);
+  for (const end = to + (groups << 6); to < end; lows += 32, highs += 32, to += 64) {
+    const hi0 = v128.load(highs, 0);
+    const hi1 = v128.load(highs, 16);
+    v128.store(to, v128.xor(v128.load(lows, 0), times(low, high, mask, hi0)), 0);
+    v128.store(to, v128.xor(v128.load(lows, 16), times(low, high, mask, hi1)), 16);
+    v128.store(to, hi0, 32);
+    v128.store(to, hi1, 48);
+  }
+}
+
+/** The inverse of {@link joinRows}. */
+export function splitRows(from: usize, lows: usize, highs: usize, groups: usize): void {
+  const mask = lowNibbles();
+  const low = v128.load(LIFT_NIBBLES, 0);
+  const high = v128.load(LIFT_NIBBLES, 16);
+  for (const end = from + (groups << 6); from < end; from += 64, lows += 32, highs += 32) {
+    const hi0 = v128.load(from, 32);
+    const hi1 = v128.load(from, 48);
+    v128.store(lows, v128.xor(v128.load(from, 0), times(low, high, mask, hi0)), 0);
+    v128.store(lows, v128.xor(v128.load(from, 16), times(low, high, mask, hi1)), 16);
+    v128.store(highs, hi0, 0);
+    v128.store(highs, hi1, 16);
   }
 }
 

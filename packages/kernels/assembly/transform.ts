@@ -67,26 +67,30 @@ function full2(a: usize, b: usize, bytes: usize, twiddle: u32, isInverse: bool):
   const qHigh = v128.load(q, 16);
   const rLow = v128.load(r, 0);
   const rHigh = v128.load(r, 16);
-  for (let i: usize = 0; i < bytes; i += i & 16 ? 48 : 16) {
-    let uLo = v128.load(a + i, 0);
-    let uHi = v128.load(a + i, 32);
-    let wLo = v128.load(b + i, 0);
-    let wHi = v128.load(b + i, 32);
-    if (isInverse) {
-      wLo = v128.xor(wLo, uLo);
-      wHi = v128.xor(wHi, uHi);
+  for (const end = a + bytes; a < end; a += 64, b += 64) {
+    for (let half: usize = 0; half < 32; half += 16) {
+      const at = a + half;
+      const bt = b + half;
+      let uLo = v128.load(at, 0);
+      let uHi = v128.load(at, 32);
+      let wLo = v128.load(bt, 0);
+      let wHi = v128.load(bt, 32);
+      if (isInverse) {
+        wLo = v128.xor(wLo, uLo);
+        wHi = v128.xor(wHi, uHi);
+      }
+      const lows = times(pLow, pHigh, mask, wLo);
+      uLo = v128.xor(uLo, v128.xor(lows, times(qLow, qHigh, mask, wHi)));
+      uHi = v128.xor(uHi, v128.xor(lows, times(rLow, rHigh, mask, v128.xor(wLo, wHi))));
+      if (!isInverse) {
+        wLo = v128.xor(wLo, uLo);
+        wHi = v128.xor(wHi, uHi);
+      }
+      v128.store(at, uLo, 0);
+      v128.store(at, uHi, 32);
+      v128.store(bt, wLo, 0);
+      v128.store(bt, wHi, 32);
     }
-    const lows = times(pLow, pHigh, mask, wLo);
-    uLo = v128.xor(uLo, v128.xor(lows, times(qLow, qHigh, mask, wHi)));
-    uHi = v128.xor(uHi, v128.xor(lows, times(rLow, rHigh, mask, v128.xor(wLo, wHi))));
-    if (!isInverse) {
-      wLo = v128.xor(wLo, uLo);
-      wHi = v128.xor(wHi, uHi);
-    }
-    v128.store(a + i, uLo, 0);
-    v128.store(a + i, uHi, 32);
-    v128.store(b + i, wLo, 0);
-    v128.store(b + i, wHi, 32);
   }
 }
 

@@ -6,8 +6,8 @@
  * 128-bit vectors) and in how many leading message words can be non-zero: hashes of short messages skip the additions
  * of words that are always zero.
  *
- * Measured choices (V8 11.3 to 13): `(a + m) + b`, not `(a + b) + m`, takes the message off the critical path; the
- * rotation by 24 is a swizzle whose mask is loaded from memory, because V8 rebuilds vector constants at every use.
+ * Measured choices (V8 11.3 to 13): `(a + m) + b`, not `(a + b) + m`, takes the message off the critical path; rotations
+ * by 24 and 16 are swizzles, in the form that suits the engine (`assembly/swizzle.ts`).
  */
 
 const SIGMA = [
@@ -55,8 +55,8 @@ const vector = {
   xor: (a, b) => `v128.xor(${a}, ${b})`,
   rotate: {
     32: (x) => `i32x4.shuffle(${x}, ${x}, 1, 0, 3, 2)`,
-    24: (x) => `i8x16.swizzle(${x}, rot24)`,
-    16: (x) => `i8x16.shuffle(${x}, ${x}, 2, 3, 4, 5, 6, 7, 0, 1, 10, 11, 12, 13, 14, 15, 8, 9)`,
+    24: (x) => `rotate24(${x}, mask24)`,
+    16: (x) => `rotate16(${x}, mask16)`,
     63: (x) => `v128.or(i64x2.add(${x}, ${x}), i64x2.shr_u(${x}, 63))`,
   },
 };
@@ -101,6 +101,8 @@ ${indent([
 `;
 }
 
+const masks = ['const mask24 = v128.load(ROTATE_24);', 'const mask16 = v128.load(ROTATE_16);'];
+
 /** Two-lane words of two 16-byte loads per pair of words. */
 function loadPairs(words, pointers) {
   return range(Math.ceil(words / 2)).flatMap((pair) => {
@@ -131,7 +133,7 @@ function shortMessages(words) {
   return `/** Two messages of \`size\` <= ${8 * words} bytes, each zero-padded to ${16 * Math.ceil(words / 2)}; 32-byte digests to \`outA\`, \`outB\`. */
 export function hashPair${words}(blockA: usize, blockB: usize, size: u64, outA: usize, outB: usize): void {
 ${indent([
-  'const rot24 = v128.load(ROT24);',
+  ...masks,
   ...loadPairs(words, ['blockA', 'blockB']),
   ...range(8).map((i) => `let v${i} = v128.load(INITIAL2, ${16 * i});`),
   ...range(8).map((i) => `let v${i + 8} = v128.load(IV2, ${16 * i});`),
@@ -153,7 +155,7 @@ function innerNodes() {
   return `/** Two Merkle inner nodes at once: H(0x01 || left || right) of 32-byte children anywhere in memory. */
 export function innerPair(leftA: usize, rightA: usize, leftB: usize, rightB: usize, outA: usize, outB: usize): void {
 ${indent([
-  'const rot24 = v128.load(ROT24);',
+  ...masks,
   ...word('m0', 'left', 0),
   'm0 = v128.or(i64x2.shl(m0, 8), v128.load(ONE2));',
   ...word('m1', 'left', 7),
@@ -178,26 +180,69 @@ ${indent([
 `;
 }
 
-/** One block of two longer messages, state of both interleaved at `state`. */
+const stateWord = (i) => `v128.load(state, ${16 * i})`;
+const initialWord = (i) => `v128.load(INITIAL2, ${16 * i})`;
+const ivWords = range(8).map((i) => `let v${i + 8} = v128.load(IV2, ${16 * i});`);
+const nextState = (state) =>
+  range(8).map((i) => `v128.store(state, v128.xor(${state(i)}, v128.xor(v${i}, v${i + 8})), ${16 * i});`);
+
+/** Blocks of two longer messages, their state words interleaved in memory. */
 function longMessages() {
   return `/**
- * One block of two messages, their state words interleaved at \`state\`. \`keep\` is and-ed to the first message word: the
- * caller passes a block that starts one byte early and clears that byte, which makes it the 0x00 prefix.
+ * First blocks of two messages of more than one; their states to \`state\`. The byte before each message, at \`blockA\` and
+ * \`blockB\`, counts as the 0x00 prefix.
+ */
+export function compressFirst(state: usize, blockA: usize, blockB: usize): void {
+${indent([
+  ...masks,
+  ...loadPairs(16, ['blockA', 'blockB']).map((line) =>
+    line.startsWith('const m0 ') ? line.replace(/= (.*);$/, '= v128.and(i64x2.splat(-256), $1);') : line,
+  ),
+  ...range(8).map((i) => `let v${i} = ${initialWord(i)};`),
+  ...ivWords,
+  'v12 = v128.xor(v12, i64x2.splat(128));',
+  ...rounds(vector, 16),
+  ...nextState(initialWord),
+])}
+}
+
+/**
+ * Any block of two messages; \`last\` is all ones for the last one. \`keep\` is and-ed to the first message word: with its
+ * lowest byte cleared, the byte before a message becomes its prefix.
  */
 export function compressPair(state: usize, blockA: usize, blockB: usize, keep: v128, counter: u64, last: u64): void {
 ${indent([
-  'const rot24 = v128.load(ROT24);',
+  ...masks,
   ...loadPairs(16, ['blockA', 'blockB']).map((line) =>
     line.startsWith('const m0 ') ? line.replace(/= (.*);$/, '= v128.and(keep, $1);') : line,
   ),
-  ...range(8).map((i) => `let v${i} = v128.load(state, ${16 * i});`),
-  ...range(8).map((i) => `let v${i + 8} = v128.load(IV2, ${16 * i});`),
+  ...range(8).map((i) => `let v${i} = ${stateWord(i)};`),
+  ...ivWords,
   'v12 = v128.xor(v12, i64x2.splat(counter));',
   'v14 = v128.xor(v14, i64x2.splat(last));',
   ...rounds(vector, 16),
-  ...range(8).map(
-    (i) => `v128.store(state, v128.xor(v128.load(state, ${16 * i}), v128.xor(v${i}, v${i + 8})), ${16 * i});`,
-  ),
+  ...nextState(stateWord),
+])}
+}
+`;
+}
+
+/** The last blocks of two longer messages, of which only the first `words` words can be non-zero. */
+function lastBlocks(words) {
+  return `/** Last blocks of two messages of \`size\` bytes, zero from ${8 * words} bytes on; 32-byte digests to \`outA\`, \`outB\`. */
+export function finishPair${words}(
+  state: usize, blockA: usize, blockB: usize,
+  size: u64, outA: usize, outB: usize,
+): void {
+${indent([
+  ...masks,
+  ...loadPairs(words, ['blockA', 'blockB']),
+  ...range(8).map((i) => `let v${i} = ${stateWord(i)};`),
+  ...ivWords,
+  'v12 = v128.xor(v12, i64x2.splat(size));',
+  'v14 = v128.not(v14);',
+  ...rounds(vector, words),
+  ...storeDigests(stateWord),
 ])}
 }
 `;
@@ -207,10 +252,12 @@ ${indent([
 export function generateBlake2b() {
   return [
     '// Made by codegen/blake2b.mjs.',
-    "import { INITIAL2, IV, IV2, ONE2, ROT24, SIXTY_FIVE2 } from '../blake2b-constants';",
+    "import { INITIAL2, IV, IV2, ONE2, SIXTY_FIVE2 } from '../blake2b-constants';",
+    "import { ROTATE_16, ROTATE_24, rotate16, rotate24 } from '../swizzle';",
     scalarCompress(),
     ...[2, 5, 9, 16].map(shortMessages),
     innerNodes(),
     longMessages(),
+    ...[5, 16].map(lastBlocks),
   ].join('\n');
 }

@@ -10,12 +10,12 @@
  */
 import { type DecodePlan, type LineCode, isHighRate, powerOfTwoFrom } from './code-points.ts';
 import { fieldTables, multiply } from './field.ts';
+import { codeRelaxedWasm } from './generated/code-relaxed-wasm.ts';
 import { codeWasm } from './generated/code-wasm.ts';
 import { KEPT_MEMORY_SIZE, MAX_STRIP_SIZE, MIN_STRIP_SIZE, WORK_SIZE } from './limits.ts';
-import { instantiate } from './wasm.ts';
+import { FIRST_PAGES, MAX_PAGES, instantiateOn, suited } from './wasm.ts';
 
 interface CodeExports {
-  readonly memory: WebAssembly.Memory;
   heapBase(): number;
   products(): number;
   lift(): number;
@@ -45,7 +45,11 @@ interface CodeExports {
     out: number,
   ): void;
   reduceRows(nodes: number, rows: number, length: number, out: number): void;
-  reduceColumns(nodes: number, length: number, slots: number): void;
+  reduceColumns(nodes: number, length: number, slots: number, sameFrom: number, sameTo: number, same: number): void;
+  ownSize(): number;
+  useOwn(address: number): void;
+  makeLeafTable(table: number): void;
+  useLeafTable(table: number): void;
   copySymbols(
     from: number,
     fromLane: number,
@@ -75,10 +79,12 @@ export interface SymbolShape {
 const PAGE_SIZE = 65_536;
 /** Areas keep this far apart: kernels may read a byte before an area, and cache lines are not shared. */
 const AREA_GAP = 64;
+/** What kernels keep in memory while they run: padded blocks and states of hashes, tails of symbols. */
+const OWN_SIZE = 8 * 1024;
 
 interface Instance {
   readonly wasm: CodeExports;
-  readonly heapBase: number;
+  readonly memory: WebAssembly.Memory;
   bytes: Uint8Array<ArrayBuffer>;
 }
 
@@ -94,11 +100,52 @@ export class KernelMemoryError extends RangeError {
   }
 }
 
+/** A memory that threads share, and the part of it that one kernel works in: {@link kernelAreaSize} bytes at `area`. */
+export interface SharedPlace {
+  readonly memory: WebAssembly.Memory;
+  readonly area: number;
+}
+
+/** A memory for threads to share, at least `sizeBytes` large. @throws KernelMemoryError */
+export function createSharedMemory(sizeBytes: number): WebAssembly.Memory {
+  const initial = Math.max(FIRST_PAGES, Math.ceil(sizeBytes / PAGE_SIZE));
+  try {
+    return new WebAssembly.Memory({ initial, maximum: MAX_PAGES, shared: true });
+  } catch (cause) {
+    throw new KernelMemoryError(sizeBytes, cause);
+  }
+}
+
+/** Bytes at the start of every memory that the kernels' constants may take. */
+export const KERNEL_CONSTANTS_SIZE = 32 * 1024;
+
+/** Bytes that a kernel on shared memory needs of its own for these codes. */
+export function kernelAreaSize(...codes: readonly LineCode[]): number {
+  return OWN_SIZE + align(Math.max(0, ...codes.map(workSize)) + AREA_GAP);
+}
+
 export class CodeKernel {
+  readonly #place: SharedPlace | undefined;
   #instance: Instance | undefined;
   #work = 0;
   #workSize = 0;
   #plan = 0;
+  #leafTable = 0;
+
+  /**
+   * @param place - a part of shared memory to work in: the caller then knows what lies where, {@link layout} is not
+   *   called, and decoding is not possible
+   * @param codes - on shared memory, the codes that {@link kernelAreaSize} was asked about
+   */
+  constructor(place?: SharedPlace, ...codes: readonly LineCode[]) {
+    this.#place = place;
+    if (place === undefined) return;
+    this.#work = place.area + OWN_SIZE;
+    this.#workSize = Math.max(0, ...codes.map(workSize));
+    const { wasm } = this.#live();
+    if (wasm.ownSize() > OWN_SIZE) throw new RangeError('OWN_SIZE is too small');
+    wasm.useOwn(place.area);
+  }
 
   /** Bytes of WebAssembly memory held now. */
   get memorySize(): number {
@@ -117,8 +164,9 @@ export class CodeKernel {
    * @throws KernelMemoryError when the memory cannot grow that far
    */
   layout(sizes: readonly number[], ...codes: readonly LineCode[]): number[] {
+    if (this.#place !== undefined) throw new RangeError('shared memory is laid out by whoever shares it');
     const instance = this.#live();
-    let next = align(instance.heapBase + AREA_GAP);
+    let next = KERNEL_CONSTANTS_SIZE + (this.#leafTable === 0 ? 0 : LEAF_TABLE_SIZE) + AREA_GAP;
     const take = (size: number): number => {
       const address = next;
       next = align(address + size + AREA_GAP);
@@ -128,15 +176,7 @@ export class CodeKernel {
     this.#work = take(this.#workSize);
     this.#plan = take(Math.max(0, ...codes.map(planSize)));
     const addresses = sizes.map(take);
-    const missing = next - instance.bytes.length;
-    if (missing > 0) {
-      try {
-        instance.wasm.memory.grow(Math.ceil(missing / PAGE_SIZE));
-      } catch (cause) {
-        throw new KernelMemoryError(next, cause);
-      }
-      instance.bytes = new Uint8Array(instance.wasm.memory.buffer);
-    }
+    growTo(instance, next);
     return addresses;
   }
 
@@ -148,6 +188,32 @@ export class CodeKernel {
   /** Lets go of the instance; the next call makes a new one. */
   release(): void {
     this.#instance = undefined;
+    this.#leafTable = 0;
+  }
+
+  /**
+   * Makes, once, a table of the leaf hashes of all symbols of two bytes, which {@link hashLeaves} then looks up: worth it
+   * when far more than 65,536 are to be hashed. On shared memory the table is made by one thread and used by all.
+   *
+   * All areas become invalid, as by {@link layout}.
+   */
+  keepLeafTable(): void {
+    if (this.#leafTable !== 0) return;
+    const instance = this.#live();
+    growTo(instance, KERNEL_CONSTANTS_SIZE + LEAF_TABLE_SIZE);
+    this.makeLeafTable(KERNEL_CONSTANTS_SIZE);
+    this.useLeafTable(KERNEL_CONSTANTS_SIZE);
+  }
+
+  /** Writes the table, {@link LEAF_TABLE_SIZE} bytes, to an address. */
+  makeLeafTable(address: number): void {
+    this.#live().wasm.makeLeafTable(address);
+  }
+
+  /** Uses the table at an address; 0 for none. */
+  useLeafTable(address: number): void {
+    this.#leafTable = address;
+    this.#live().wasm.useLeafTable(address);
   }
 
   /**
@@ -202,9 +268,13 @@ export class CodeKernel {
     this.#live().wasm.reduceRows(nodes, rows, length, out);
   }
 
-  /** Roots of `slots` Merkle trees whose nodes lie at (index, slot), `length` indices, in place: `slots` roots. */
-  reduceColumns(nodes: number, length: number, slots: number): void {
-    this.#live().wasm.reduceColumns(nodes, length, slots);
+  /**
+   * Roots of `slots` Merkle trees whose nodes lie at (index, slot), `length` indices, in place: `slots` roots.
+   *
+   * @param same - a run of nodes that are the same in all trees, which are neither read nor all hashed
+   */
+  reduceColumns(nodes: number, length: number, slots: number, same: SameNodes = NONE_SAME): void {
+    this.#live().wasm.reduceColumns(nodes, length, slots, same.from, same.to, same.address);
   }
 
   /** Copies `lanes` x `slots` symbols to another arrangement. */
@@ -235,16 +305,45 @@ export class CodeKernel {
   }
 
   #live(): Instance {
-    if (this.#instance !== undefined) return this.#instance;
-    const wasm = instantiate<CodeExports>(codeWasm);
-    const bytes = new Uint8Array(wasm.memory.buffer as ArrayBuffer);
-    const { products, lift } = subfieldTables();
-    bytes.set(products, wasm.products());
-    bytes.set(lift, wasm.lift());
-    wasm.finishTables();
-    this.#instance = { wasm, heapBase: wasm.heapBase(), bytes };
+    this.#instance ??= makeInstance(this.#place?.memory);
     return this.#instance;
   }
+}
+
+/** Nodes `from` to `to` - 1 of a level are equal; at `address` is, for each level from there up, what such nodes make. */
+export interface SameNodes {
+  readonly from: number;
+  readonly to: number;
+  readonly address: number;
+}
+
+const NONE_SAME: SameNodes = { from: 0, to: 0, address: 0 };
+
+/** Bytes of the leaf hashes of all symbols of two bytes. */
+export const LEAF_TABLE_SIZE = 65_536 * 32;
+
+function makeInstance(shared: WebAssembly.Memory | undefined): Instance {
+  const memory = shared ?? new WebAssembly.Memory({ initial: FIRST_PAGES, maximum: MAX_PAGES });
+  const wasm = instantiateOn<CodeExports>(suited({ plain: codeWasm, relaxed: codeRelaxedWasm }), memory);
+  if (wasm.heapBase() > KERNEL_CONSTANTS_SIZE) throw new RangeError('KERNEL_CONSTANTS_SIZE is too small');
+  // Views of shared memory are typed as if it were not: they are used alike, but for what only the owner may transfer.
+  const bytes = new Uint8Array(memory.buffer as ArrayBuffer);
+  const { products, lift } = subfieldTables();
+  bytes.set(products, wasm.products());
+  bytes.set(lift, wasm.lift());
+  wasm.finishTables();
+  return { wasm, memory, bytes };
+}
+
+function growTo(instance: Instance, sizeBytes: number): void {
+  const missing = sizeBytes - instance.bytes.length;
+  if (missing <= 0) return;
+  try {
+    instance.memory.grow(Math.ceil(missing / PAGE_SIZE));
+  } catch (cause) {
+    throw new KernelMemoryError(sizeBytes, cause);
+  }
+  instance.bytes = new Uint8Array(instance.memory.buffer as ArrayBuffer);
 }
 
 function align(address: number): number {

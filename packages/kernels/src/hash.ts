@@ -4,8 +4,9 @@
  * Bytes go through one 64 KiB window of WebAssembly memory, so memory does not grow with the message. Calls are
  * synchronous and leave nothing behind; the instance is made on the first call.
  */
+import { hashRelaxedWasm } from './generated/hash-relaxed-wasm.ts';
 import { hashWasm } from './generated/hash-wasm.ts';
-import { instantiate } from './wasm.ts';
+import { instantiate, suited } from './wasm.ts';
 
 interface HashExports {
   readonly memory: WebAssembly.Memory;
@@ -36,7 +37,7 @@ let shared: HashInstance | undefined;
 
 function instance(): HashInstance {
   if (shared !== undefined) return shared;
-  const wasm = instantiate<HashExports>(hashWasm);
+  const wasm = instantiate<HashExports>(suited({ plain: hashWasm, relaxed: hashRelaxedWasm }));
   const bytes = new Uint8Array(wasm.memory.buffer); // this module never grows its memory, so the view stays valid
   shared = { wasm, bytes, window: wasm.window(), digests: wasm.digests() };
   return shared;

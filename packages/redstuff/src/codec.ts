@@ -16,6 +16,7 @@ import type {
 } from '@floe/protocol';
 import type { FloeError } from '@floe/platform';
 import type { JobOptions } from './jobs.ts';
+import type { SliverMemory } from './sliver-memory.ts';
 
 export interface CodecOptions extends JobOptions {
   readonly signal?: AbortSignal;
@@ -23,11 +24,31 @@ export interface CodecOptions extends JobOptions {
   readonly onProgress?: (fraction: number) => void;
 }
 
-/** A blob's slivers and metadata. Systematic primary slivers are views of the blob that was encoded. */
+export interface EncodeOptions extends CodecOptions {
+  /**
+   * Where the slivers go, all of them: made by `createSliverMemory`, of the blob's size. Encoding again into the same
+   * memory is faster than into new memory, and overwrites the slivers of the encode before.
+   */
+  readonly into?: SliverMemory;
+  /**
+   * Lets a codec on workers hand out views of the memory that they share instead of copies, until `release` is called:
+   * the fastest form. Such views do not go where shared memory is refused, as in bodies of `fetch`.
+   */
+  readonly lend?: boolean;
+}
+
+export interface DecodeOptions extends CodecOptions {
+  /** Where the blob goes, of its length; new memory by default. */
+  readonly into?: Uint8Array;
+}
+
+/** A blob's slivers and metadata. Systematic primary slivers are views of the blob, unless memory was given. */
 export interface EncodedBlob {
   readonly verified: VerifiedMetadata;
   /** A sliver as a view; nothing is copied. */
   sliver(axis: Axis, index: SliverIndex): Sliver;
+  /** Gives memory that was lent back to the codec: the slivers must not be used any more. Otherwise does nothing. */
+  release(): void;
 }
 
 export interface Codec {
@@ -35,7 +56,7 @@ export interface Codec {
    * All slivers and the metadata of a blob.
    * @throws BLOB_TOO_LARGE, OUT_OF_MEMORY, and what {@link JobOptions} and queues bring
    */
-  encode(geometry: Geometry, blob: Uint8Array, options?: CodecOptions): Promise<EncodedBlob>;
+  encode(geometry: Geometry, blob: Uint8Array, options?: EncodeOptions): Promise<EncodedBlob>;
 
   /** Only the metadata, hence the blob id. @throws BLOB_TOO_LARGE, OUT_OF_MEMORY */
   computeMetadata(geometry: Geometry, blob: Uint8Array, options?: CodecOptions): Promise<VerifiedMetadata>;
@@ -49,7 +70,7 @@ export interface Codec {
     geometry: Geometry,
     unencodedLength: number,
     slivers: readonly Sliver[],
-    options?: CodecOptions,
+    options?: DecodeOptions,
   ): Promise<Uint8Array>;
 
   /** For each sliver 'ok', or INVALID_SLIVER. Many at once cost less than one by one. */

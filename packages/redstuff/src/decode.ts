@@ -16,20 +16,27 @@ export interface DecodeInput {
   readonly unencodedLength: number;
   readonly indices: readonly number[];
   readonly slivers: readonly Uint8Array[];
+  /** Where the blob goes. */
+  readonly into?: Uint8Array | undefined;
 }
 
 /** The blob. @throws OUT_OF_MEMORY */
-export function* decodeSteps(
-  kernel: CodeKernel,
-  geometry: Geometry,
-  input: DecodeInput,
-): Steps<Uint8Array<ArrayBuffer>> {
+export function* decodeSteps(kernel: CodeKernel, geometry: Geometry, input: DecodeInput): Steps<Uint8Array> {
   const symbolSize = symbolSizeOf(geometry, input.unencodedLength);
+  const blob = input.into ?? allocate(input.unencodedLength, 'decoded blob');
+  if (isPlainCopy(geometry, input)) {
+    input.slivers.forEach((sliver, row) => copyClipped(sliver, blob, row * sliver.length));
+    return blob;
+  }
   const plan = planDecode(lineCode(geometry, orthogonal(input.axis)), input.indices);
-  const blob = allocate(input.unencodedLength, 'decoded blob');
   const job = { kernel, geometry, input, symbolSize, plan, blob, rowSize: geometry.columns * symbolSize };
   yield* input.axis === 'primary' ? fromPrimary(job) : fromSecondary(job);
   return blob;
+}
+
+/** Whether the slivers are the blob as it is: all its rows, in order. */
+export function isPlainCopy({ rows }: Geometry, { axis, indices }: Pick<DecodeInput, 'axis' | 'indices'>): boolean {
+  return axis === 'primary' && (indices.at(-1) ?? 0) < rows;
 }
 
 interface DecodeJob {
@@ -38,7 +45,7 @@ interface DecodeJob {
   readonly input: DecodeInput;
   readonly symbolSize: number;
   readonly plan: DecodePlan;
-  readonly blob: Uint8Array<ArrayBuffer>;
+  readonly blob: Uint8Array;
   readonly rowSize: number;
 }
 

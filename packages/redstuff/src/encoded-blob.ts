@@ -4,11 +4,20 @@ import { type Axis, type Geometry, type Sliver, type SliverIndex, sealMetadata }
 import type { EncodedBlob } from './codec.ts';
 import type { EncodedParts } from './encode.ts';
 
-/** Puts the blob, which holds the systematic primary slivers, and what encoding added together. */
-export function encodedBlob(geometry: Geometry, blob: Uint8Array, parts: EncodedParts): EncodedBlob {
-  const verified = sealMetadata(geometry, { unencodedLength: blob.length, pairHashes: parts.pairHashes });
+/**
+ * Puts the systematic primary slivers and what encoding added together.
+ *
+ * @param matrix - the blob, or its matrix with padding
+ */
+export function encodedBlob(
+  geometry: Geometry,
+  unencodedLength: number,
+  matrix: Uint8Array,
+  parts: EncodedParts,
+): EncodedBlob {
+  const verified = sealMetadata(geometry, { unencodedLength, pairHashes: parts.pairHashes });
   const { symbolSize } = verified;
-  const primary = primarySlivers(geometry, blob, symbolSize, parts.repairPrimary);
+  const primary = primarySlivers(geometry, matrix, symbolSize, parts.repairPrimary);
   const columnSize = geometry.rows * symbolSize;
   const secondary = (index: number) => parts.secondary.subarray(index * columnSize, (index + 1) * columnSize);
   return {
@@ -17,6 +26,7 @@ export function encodedBlob(geometry: Geometry, blob: Uint8Array, parts: Encoded
       assert(Number.isInteger(index) && index >= 0 && index < geometry.nShards, 'a sliver of this blob', { index });
       return { axis, index, symbolSize, data: axis === 'primary' ? primary(index) : secondary(index) };
     },
+    release: () => parts.release?.(),
   };
 }
 

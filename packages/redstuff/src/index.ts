@@ -1,5 +1,5 @@
 /** Red Stuff: blobs to slivers and back, recovery, inconsistency proofs, quilts. Pure; runs in browsers. */
-export type { Codec, CodecOptions, EncodedBlob } from './codec.ts';
+export type { Codec, CodecOptions, DecodeOptions, EncodedBlob, EncodeOptions } from './codec.ts';
 export { errors as redstuffErrors } from './errors.ts';
 export { createInlineCodec } from './inline-codec.ts';
 export type { InlineModules } from './inline-runner.ts';
@@ -16,6 +16,7 @@ export {
   quiltIndexColumns,
 } from './quilt/quilt-index.ts';
 export { type QuiltPatchContents, type QuiltPatchInput, parseQuiltPatch } from './quilt/quilt-patch.ts';
+export { createSliverMemory, type SliverMemory } from './sliver-memory.ts';
 export {
   checkInconsistencyProof,
   decodingSymbolFor,

@@ -2,7 +2,7 @@
  * A codec on a runner of jobs: checks and prepares inputs here, computes there, compares with the metadata here. Only
  * this file decides what is refused, so all forms of the codec refuse the same.
  */
-import { equalBytes, type FloeError } from '@floe/platform';
+import { assert, equalBytes, type FloeError } from '@floe/platform';
 import {
   AXES,
   type Axis,
@@ -20,11 +20,12 @@ import {
   symbolSizeOf,
   symbolsPerSliver,
 } from '@floe/protocol';
-import type { Codec, CodecOptions, EncodedBlob } from './codec.ts';
+import type { Codec, CodecOptions, DecodeOptions, EncodedBlob, EncodeOptions } from './codec.ts';
 import { encodedBlob, systematicPrimaries } from './encoded-blob.ts';
 import { errors } from './errors.ts';
 import type { ExpandedSliver } from './expand.ts';
 import type { JobRunner } from './jobs.ts';
+import { checkSliverMemory, deliver } from './sliver-memory.ts';
 
 /** A codec whose computations `runner` does. Closing the codec closes the runner. */
 export function createJobCodec(runner: JobRunner): Codec {
@@ -38,10 +39,19 @@ class JobCodec implements Codec {
     this.#runner = runner;
   }
 
-  async encode(geometry: Geometry, blob: Uint8Array, options: CodecOptions = {}): Promise<EncodedBlob> {
+  async encode(geometry: Geometry, blob: Uint8Array, options: EncodeOptions = {}): Promise<EncodedBlob> {
     symbolSizeOf(geometry, blob.length); // refuses a blob that is too large before any job is made of it
-    const parts = await this.#runner.run({ kind: 'encode', nShards: geometry.nShards, blob }, options);
-    return encodedBlob(geometry, blob, parts);
+    const { into, lend } = options;
+    if (into !== undefined) checkSliverMemory(geometry, blob.length, into);
+    const parts = await this.#runner.run({ kind: 'encode', nShards: geometry.nShards, blob, into, lend }, options);
+    if (into === undefined) return encodedBlob(geometry, blob.length, blob, parts);
+    const delivered = deliver(geometry, blob, parts, into);
+    return encodedBlob(
+      geometry,
+      blob.length,
+      into.primary.subarray(0, into.primary.length - delivered.repairPrimary.length),
+      delivered,
+    );
   }
 
   async computeMetadata(geometry: Geometry, blob: Uint8Array, options: CodecOptions = {}): Promise<VerifiedMetadata> {
@@ -54,10 +64,14 @@ class JobCodec implements Codec {
     geometry: Geometry,
     unencodedLength: number,
     slivers: readonly Sliver[],
-    options: CodecOptions = {},
+    options: DecodeOptions = {},
   ): Promise<Uint8Array> {
+    const { into } = options;
+    assert(into === undefined || into.length === unencodedLength, 'memory of the size of the blob', {
+      unencodedLength,
+    });
     const chosen = chooseSlivers(geometry, symbolSizeOf(geometry, unencodedLength), slivers);
-    return await this.#runner.run(
+    const blob = await this.#runner.run(
       {
         kind: 'decode',
         nShards: geometry.nShards,
@@ -65,9 +79,13 @@ class JobCodec implements Codec {
         unencodedLength,
         indices: chosen.slivers.map(({ index }) => index),
         slivers: chosen.slivers.map(({ data }) => data),
+        into,
       },
       options,
     );
+    if (into === undefined || blob === into) return blob;
+    into.set(blob); // a worker's result
+    return into;
   }
 
   async verifySlivers(

@@ -1,21 +1,19 @@
 /** What a job costs, roughly: enough to tell what is worth handing to a worker. */
 import { type Axis, geometryOf, sourceSymbols, symbolSizeOf } from '@floe/protocol';
+import { isPlainCopy } from './decode.ts';
 import type { Job } from './jobs.ts';
+import type { ShareJob } from './team/share.ts';
 import { INLINE_COMPRESSIONS, INLINE_SIZE_BYTES } from './limits.ts';
 
 /** Whether running the job here takes less than handing it over. */
 export function isCheap(job: Job): boolean {
-  if (isPlainCopy(job)) return true;
+  if (job.kind === 'share') return false;
+  // Decoding from systematic slivers only copies, which handing over would do as well.
+  if (job.kind === 'decode' && isPlainCopy(geometryOf(job.nShards), job)) return true;
   return inputSize(job) <= INLINE_SIZE_BYTES && compressions(job) <= INLINE_COMPRESSIONS;
 }
 
-/** Decoding from systematic slivers only copies, which handing over would do as well. */
-function isPlainCopy(job: Job): boolean {
-  if (job.kind !== 'decode' || job.axis !== 'primary') return false;
-  return (job.indices.at(-1) ?? 0) < sourceSymbols(geometryOf(job.nShards), 'primary');
-}
-
-function inputSize(job: Job): number {
+function inputSize(job: Exclude<Job, ShareJob>): number {
   switch (job.kind) {
     case 'encode':
     case 'pairHashes':
@@ -35,7 +33,7 @@ function totalSize(arrays: readonly Uint8Array[]): number {
 }
 
 /** Hash compressions, or transforms counted as such. */
-function compressions(job: Job): number {
+function compressions(job: Exclude<Job, ShareJob>): number {
   const { nShards } = job;
   switch (job.kind) {
     case 'encode':

@@ -7,12 +7,18 @@ import { type Axis, geometryOf } from '@floe/protocol';
 import { decodeSliver, decodeSteps } from './decode.ts';
 import { type EncodedParts, encodeSteps, pairHashSteps } from './encode.ts';
 import { type ExpandedSliver, expandSliver, rootSteps } from './expand.ts';
+import type { SliverMemory } from './sliver-memory.ts';
 import type { Steps } from './steps.ts';
+import { type ShareJob, shareSteps } from './team/share.ts';
 
 export interface EncodeJob {
   readonly kind: 'encode';
   readonly nShards: number;
   readonly blob: Uint8Array;
+  /** Where the slivers go; new memory when missing. */
+  readonly into?: SliverMemory | undefined;
+  /** Whether the slivers may be views of memory that the runner wants back. */
+  readonly lend?: boolean | undefined;
 }
 
 export interface PairHashesJob {
@@ -28,6 +34,8 @@ export interface DecodeJob {
   readonly unencodedLength: number;
   readonly indices: readonly number[];
   readonly slivers: readonly Uint8Array[];
+  /** Where the blob goes; new memory when missing. */
+  readonly into?: Uint8Array | undefined;
 }
 
 export interface RootsJob {
@@ -55,13 +63,14 @@ export interface RecoverJob {
   readonly symbols: readonly Uint8Array[];
 }
 
-export type Job = EncodeJob | PairHashesJob | DecodeJob | RootsJob | ExpandJob | RecoverJob;
+export type Job = EncodeJob | PairHashesJob | ShareJob | DecodeJob | RootsJob | ExpandJob | RecoverJob;
 
 /** What each kind of job gives. */
 export interface JobResults {
   readonly encode: EncodedParts;
   readonly pairHashes: Uint8Array<ArrayBuffer>;
-  readonly decode: Uint8Array<ArrayBuffer>;
+  readonly share: undefined;
+  readonly decode: Uint8Array;
   readonly roots: Uint8Array<ArrayBuffer>;
   readonly expand: ExpandedSliver;
   readonly recover: { readonly sliver: Uint8Array<ArrayBuffer>; readonly root: Uint8Array<ArrayBuffer> };
@@ -73,6 +82,8 @@ export type JobResult<J extends Job> = JobResults[J['kind']];
 export interface JobOptions {
   readonly signal?: AbortSignal;
   readonly onProgress?: (fraction: number) => void;
+  /** A worker has begun; not called for jobs in the calling thread. */
+  readonly onStart?: () => void;
 }
 
 /** Runs jobs, here or elsewhere. */
@@ -88,10 +99,11 @@ export function jobSteps<J extends Job>(kernel: CodeKernel, job: J): Steps<JobRe
 }
 
 function steps(kernel: CodeKernel, job: Job): Steps<JobResults[keyof JobResults]> {
+  if (job.kind === 'share') return shareSteps(job);
   const geometry = geometryOf(job.nShards);
   switch (job.kind) {
     case 'encode':
-      return encodeSteps(kernel, geometry, job.blob);
+      return encodeSteps(kernel, geometry, job.blob, job.into);
     case 'pairHashes':
       return pairHashSteps(kernel, geometry, job.blob);
     case 'decode':

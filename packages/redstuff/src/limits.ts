@@ -8,8 +8,17 @@ const MIB = 1024 * 1024;
  */
 export const STEP_SIZE_BYTES = 4 * MIB;
 
-/** Columns in one step of an encode, a power of two. More would only make the step's hashes larger than the cache. */
+/** Codewords in one step of a job. More would only make the step's hashes larger than the cache. */
 export const MAX_STEP_COLUMNS = 64;
+
+/** Bytes of symbols in a block of columns: source, results and hashes of a block then share a second-level cache. */
+export const BLOCK_SIZE_BYTES = MIB;
+
+/** Bytes of a row that are copied between memories in one piece: a call costs about as much as copying 1 KiB. */
+export const STRIP_RUN_SIZE_BYTES = 6 * 1024;
+
+/** Columns in a block, a power of two: at 1,000 shards their leaf hashes take 1 MiB. */
+export const MAX_BLOCK_COLUMNS = 32;
 
 /** Jobs that an inline codec has under way at once before it refuses more. */
 export const MAX_INLINE_JOBS = 1024;
@@ -40,3 +49,21 @@ export const MAX_TAGS_SIZE_BYTES = 65_535;
 
 /** Characters of outside text that an error message repeats. */
 export const MAX_QUOTED_CHARACTERS = 100;
+
+/** Bytes of shared memory that one encode may take: WebAssembly addresses end at 4 GiB. A larger one runs on one thread. */
+export const MAX_ARENA_SIZE_BYTES = 4095 * MIB;
+
+/** Shared memory that a pool keeps for the next encode: one of a small blob at 1,000 shards takes about 10 MiB. */
+export const DEFAULT_KEPT_ARENA_SIZE_BYTES = 64 * MIB;
+
+/** Bytes that are copied into or out of shared memory before anything else gets a turn: about 2 ms. */
+export const COPIED_AT_ONCE_SIZE_BYTES = 16 * MIB;
+
+/** Tasks into which rows are cut for each thread: enough that threads end within an eighth of each other. */
+export const ROW_TASKS_PER_MEMBER = 4;
+
+/** Rows whose trees are finished in one task. */
+export const TREE_TASK_ROWS = 64;
+
+/** Bytes of slivers that are copied in one task. */
+export const COPY_TASK_SIZE_BYTES = MIB;

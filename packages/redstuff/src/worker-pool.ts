@@ -69,6 +69,11 @@ export class WorkerPool implements JobRunner {
     this.#modules = modules;
   }
 
+  /** Whether workers could not be started and jobs run in the calling thread. */
+  get onlyLocal(): boolean {
+    return this.#onlyLocal;
+  }
+
   /** Jobs that wait for a worker. */
   get queued(): number {
     return this.#queue.length;
@@ -151,6 +156,7 @@ export class WorkerPool implements JobRunner {
       const { job, transfer } = packJob(task.job);
       member.worker.post({ type: 'job', job, stop: task.stop, wantProgress }, transfer);
       member.task = task;
+      task.options.onStart?.();
     } catch (error) {
       task.reject(error);
     }
@@ -200,6 +206,10 @@ export class WorkerPool implements JobRunner {
     if (this.#modules.fallBack) {
       this.#onlyLocal = true;
       for (const task of this.#queue.splice(0)) {
+        if (task.job.kind === 'share') {
+          task.reject(workerFailed(task, reason)); // the calling thread must not wait for others
+          continue;
+        }
         this.#modules.local.run(task.job, task.options).then(
           (result) => task.resolve(result),
           (error: unknown) => task.reject(error),

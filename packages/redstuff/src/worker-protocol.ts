@@ -53,10 +53,14 @@ export function packJob(job: Job): { job: Job; transfer: ArrayBuffer[] } {
     return copy;
   };
   switch (job.kind) {
-    case 'encode':
+    case 'encode': // what it brings back is copied into the caller's memory afterwards
+      return { job: { ...job, blob: own(job.blob), into: undefined }, transfer };
     case 'pairHashes':
       return { job: { ...job, blob: own(job.blob) }, transfer };
+    case 'share':
+      return { job, transfer };
     case 'decode':
+      return { job: { ...job, slivers: joined(job.slivers, transfer), into: undefined }, transfer };
     case 'roots':
       return { job: { ...job, slivers: joined(job.slivers, transfer) }, transfer };
     case 'expand':
@@ -83,6 +87,7 @@ function joined(arrays: readonly Uint8Array[], transfer: ArrayBuffer[]): Uint8Ar
 
 /** The buffers of a result, which the worker no longer needs. */
 export function resultBuffers(result: JobResults[keyof JobResults]): ArrayBuffer[] {
+  if (result === undefined) return [];
   const arrays = result instanceof Uint8Array ? [result] : Object.values(result).flat();
   return [...new Set((arrays as Uint8Array<ArrayBuffer>[]).map(({ buffer }) => buffer))];
 }

@@ -4,7 +4,8 @@ import { Worker } from 'node:worker_threads';
 import type { Codec } from '../codec.ts';
 import { InlineRunner } from '../inline-runner.ts';
 import { createJobCodec } from '../job-codec.ts';
-import { DEFAULT_MAX_QUEUED, MAX_DEFAULT_WORKERS } from '../limits.ts';
+import { DEFAULT_KEPT_ARENA_SIZE_BYTES, DEFAULT_MAX_QUEUED, MAX_DEFAULT_WORKERS } from '../limits.ts';
+import { TeamRunner } from '../team/team-runner.ts';
 import { type WorkerHandle, WorkerPool } from '../worker-pool.ts';
 import type { WorkerMessage } from '../worker-protocol.ts';
 
@@ -13,6 +14,11 @@ export interface WorkerCodecOptions {
   readonly workers?: number;
   /** Most jobs that wait for a thread; more are refused with QUEUE_FULL. Each holds its input. */
   readonly maxQueued?: number;
+  /**
+   * Most bytes of shared memory kept between encodes, 64 MiB by default. An encode of b bytes at 1,000 shards takes about
+   * 5.7 b, or 1.8 b when only the metadata is wanted; touching as much new memory can take as long as the encode.
+   */
+  readonly keptMemorySizeBytes?: number;
 }
 
 /**
@@ -34,7 +40,8 @@ export function createWorkerCodec(options: WorkerCodecOptions = {}): Codec {
       fallBack: false,
     },
   );
-  return createJobCodec(pool);
+  const keptSizeBytes = options.keptMemorySizeBytes ?? DEFAULT_KEPT_ARENA_SIZE_BYTES;
+  return createJobCodec(new TeamRunner({ members: workers, keptSizeBytes }, { pool, pause: yieldToEventLoop }));
 }
 
 /** A turn of the event loop: for `createInlineCodec({ pause: yieldToEventLoop })`. */

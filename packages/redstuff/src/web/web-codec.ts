@@ -3,7 +3,8 @@ import type { Codec } from '../codec.ts';
 import { createInlineCodec } from '../inline-codec.ts';
 import { InlineRunner } from '../inline-runner.ts';
 import { createJobCodec } from '../job-codec.ts';
-import { DEFAULT_MAX_QUEUED } from '../limits.ts';
+import { DEFAULT_KEPT_ARENA_SIZE_BYTES, DEFAULT_MAX_QUEUED } from '../limits.ts';
+import { TeamRunner } from '../team/team-runner.ts';
 import { type WorkerHandle, WorkerPool } from '../worker-pool.ts';
 import type { WorkerMessage } from '../worker-protocol.ts';
 
@@ -29,11 +30,14 @@ export function createWebCodec(options: WebCodecOptions = {}): Codec {
   const modules = { pause: yieldToEventLoop };
   if (options.createWorker === undefined && typeof Worker === 'undefined') return createInlineCodec(modules);
   const create = options.createWorker ?? defaultWorker;
+  const workers = options.workers ?? 2;
   const pool = new WorkerPool(
-    { workers: options.workers ?? 2, maxQueued: options.maxQueued ?? DEFAULT_MAX_QUEUED },
+    { workers, maxQueued: options.maxQueued ?? DEFAULT_MAX_QUEUED },
     { spawn: () => workerHandle(create()), local: new InlineRunner(modules), fallBack: true },
   );
-  return createJobCodec(pool);
+  if (typeof SharedArrayBuffer === 'undefined') return createJobCodec(pool);
+  const team = { members: workers, keptSizeBytes: DEFAULT_KEPT_ARENA_SIZE_BYTES };
+  return createJobCodec(new TeamRunner(team, { pool, pause: yieldToEventLoop }));
 }
 
 /** Bundlers recognise exactly this form. */
