@@ -21,6 +21,8 @@ export interface FloeRunOptions {
   readonly cwd?: string;
   readonly input?: string;
   readonly signal?: AbortSignal;
+  /** Sends a signal as soon as `text` stands in what the command printed on standard error. */
+  readonly kill?: { readonly on: string; readonly signal: NodeJS.Signals };
 }
 
 /** Runs one command to its end. */
@@ -28,6 +30,15 @@ export async function runFloe(args: readonly string[], options: FloeRunOptions =
   const child = start(args, options, options.input === undefined ? 'ignore' : 'pipe');
   const output = collect(child);
   if (options.input !== undefined) child.stdin?.end(options.input);
+  const { kill } = options;
+  if (kill !== undefined) {
+    const onText = (): void => {
+      if (!output.stderr.includes(kill.on)) return;
+      child.stderr?.off('data', onText);
+      child.kill(kill.signal);
+    };
+    child.stderr?.on('data', onText);
+  }
   const code = await exitOf(child);
   return { code, ...output };
 }
@@ -67,7 +78,7 @@ export interface DevProcess {
 export async function startDev(
   directory: string,
   args: readonly string[] = [],
-  options: Omit<FloeRunOptions, 'input'> = {},
+  options: Omit<FloeRunOptions, 'input' | 'kill'> = {},
 ): Promise<DevProcess> {
   const child = start(['dev', '--dir', directory, '--port', '0', '--json', ...args], options, 'ignore');
   const output = collect(child);

@@ -2,12 +2,10 @@
 import { constants } from 'node:fs';
 import { open, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { geometryOf, maxBlobSize } from '@floe/protocol';
 import { cliErrors, systemErrorCode } from './errors.ts';
-import { MAX_FILE_BYTES } from './limits.ts';
 
 /** A regular file's size in bytes. @throws FILE_UNREADABLE */
-async function fileSize(path: string): Promise<number> {
+export async function fileSize(path: string): Promise<number> {
   try {
     const info = await stat(path);
     if (!info.isFile()) throw cliErrors.FILE_UNREADABLE({ path, detail: 'it is not a regular file' });
@@ -15,19 +13,6 @@ async function fileSize(path: string): Promise<number> {
   } catch (error) {
     throw unreadable(path, error);
   }
-}
-
-/**
- * The size of a file that can be a blob of `nShards` shards; nothing is read.
- *
- * @throws FILE_UNREADABLE, BLOB_TOO_LARGE, FILE_TOO_LARGE
- */
-export async function blobFileSize(path: string, nShards: number): Promise<number> {
-  const sizeBytes = await fileSize(path);
-  const maxBytes = maxBlobSize(geometryOf(nShards));
-  if (sizeBytes > maxBytes) throw cliErrors.BLOB_TOO_LARGE({ path, sizeBytes, maxBytes, nShards });
-  if (sizeBytes > MAX_FILE_BYTES) throw cliErrors.FILE_TOO_LARGE({ path, sizeBytes, maxBytes: MAX_FILE_BYTES });
-  return sizeBytes;
 }
 
 /** A whole file. @throws FILE_UNREADABLE */

@@ -7,11 +7,10 @@ import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { isFloeError } from '@floe/platform';
 import { parseObjectId, type ObjectId } from '@floe/protocol';
+import { DEFAULT_DIRECTORY } from './defaults.ts';
 import { cliErrors, fetchFailure, systemErrorCode } from './errors.ts';
 import { MAX_NETWORK_FILE_BYTES, NETWORK_FETCH_TIMEOUT_MS } from './limits.ts';
 
-/** Where `floe dev` keeps its state unless told otherwise, and where every other command looks. */
-export const DEFAULT_DIRECTORY = '.floe';
 const NETWORK_FILE = 'network.json';
 
 const objectId = z.string().transform((text, context): ObjectId => {

@@ -68,6 +68,16 @@ export async function readNodeConfig(path: string): Promise<NodeConfig> {
   };
 }
 
+/** The configuration at `path`; undefined when there is none. @throws DIRECTORY_FOREIGN, FILE_UNREADABLE */
+export async function readNodeConfigIfAny(path: string): Promise<NodeConfig | undefined> {
+  try {
+    return await readNodeConfig(path);
+  } catch (error) {
+    if (error instanceof Error && systemErrorCode(error.cause) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
 /** Writes a node's configuration whole or not at all. */
 export async function writeNodeConfig(
   path: string,

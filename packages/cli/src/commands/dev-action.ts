@@ -1,6 +1,7 @@
 /** `floe dev kill|pause|resume|wipe|restore NODE`. */
 import { resolve } from 'node:path';
-import { callControl, isNodeAction } from '../dev/control.ts';
+import { callControl } from '../dev/control.ts';
+import { isNodeAction } from '../dev/node-actions.ts';
 import { cliErrors } from '../errors.ts';
 import type { Output } from '../output.ts';
 

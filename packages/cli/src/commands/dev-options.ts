@@ -1,9 +1,8 @@
 /** Arguments of `floe dev` and `floe node`. */
 import { type Command, InvalidArgumentError } from 'commander';
 import { createOutput } from '../output.ts';
-import { DEFAULT_DIRECTORY } from '../network.ts';
-import { NODE_ACTIONS } from '../dev/control.ts';
-import { DEFAULT_BASE_PORT } from '../dev/ports.ts';
+import { DEFAULT_BASE_PORT, DEFAULT_DIRECTORY } from '../defaults.ts';
+import { NODE_ACTIONS } from '../dev/node-actions.ts';
 import { MAX_DEV_NODES } from '../limits.ts';
 import { examples } from './examples.ts';
 

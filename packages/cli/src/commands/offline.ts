@@ -24,7 +24,8 @@ import {
 import type { Codec } from '@floe/redstuff';
 import { createWorkerCodec } from '@floe/redstuff/node';
 import { cliErrors } from '../errors.ts';
-import { blobFileSize, readWhole, unwritable, writeParts, writeWhole } from '../files.ts';
+import { blobFileSize } from '../blob-file.ts';
+import { readWhole, unwritable, writeParts, writeWhole } from '../files.ts';
 import { findNetworkIfAny } from '../network.ts';
 import { formatBytes, type Output } from '../output.ts';
 import type { BlobIdOptions, EncodeOptions } from './offline-options.ts';

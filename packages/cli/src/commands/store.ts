@@ -1,6 +1,7 @@
 /** `floe store FILE…`. */
 import type { FloeClient, StoreProgress, StoreResult } from '@floe/client';
-import { blobFileSize, readWhole } from '../files.ts';
+import { blobFileSize } from '../blob-file.ts';
+import { readWhole } from '../files.ts';
 import { formatBytes, formatCoin, type Output, type Progress } from '../output.ts';
 import { openSession, openWallet } from '../session.ts';
 import type { StoreOptions } from './blob-options.ts';

@@ -8,20 +8,10 @@ import { FloeError, isFloeError, type ErrorKind, type HttpHandler } from '@floe/
 import { serveHttp } from '@floe/platform/node';
 import { cliErrors } from '../errors.ts';
 import { CONTROL_TIMEOUT_MS } from '../limits.ts';
+import { isNodeAction, type NodeAction } from './node-actions.ts';
 import { writeSecretFile } from '../wallet.ts';
 import { DEV_HOST } from './ports.ts';
 import { devPaths } from './state.ts';
-
-/** What can be done to a node of a running network, and what it means. */
-export const NODE_ACTIONS = {
-  kill: 'end the process of a storage node at once, as a crash would (SIGKILL)',
-  pause: 'stop a storage node without ending it: it accepts connections and never answers (SIGSTOP)',
-  resume: 'let a paused storage node go on (SIGCONT)',
-  wipe: 'kill a storage node and delete what it stored; its keys and configuration stay',
-  restore: 'start a killed or wiped storage node again',
-} as const;
-
-export type NodeAction = keyof typeof NODE_ACTIONS;
 
 interface ControlFile {
   readonly url: string;
@@ -82,10 +72,6 @@ export async function callControl(directory: string, action: NodeAction, node: s
   if (response.ok) return;
   if (response.status !== 400) throw cliErrors.DEV_NOT_RUNNING({ directory });
   throw new FloeError((await response.json()) as { code: string; kind: ErrorKind; message: string });
-}
-
-export function isNodeAction(text: string | undefined): text is NodeAction {
-  return text !== undefined && Object.hasOwn(NODE_ACTIONS, text);
 }
 
 function sameToken(given: string, expected: string): boolean {

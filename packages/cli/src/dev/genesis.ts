@@ -8,7 +8,7 @@ import type { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
 import { cliErrors, systemErrorCode } from '../errors.ts';
 import { ensureKeypair, generateBlsSecretKey, generateNetworkKey } from '../keys.ts';
 import type { NetworkDescription } from '../network.ts';
-import { readBlsKey, writeBlsKey, writeNodeConfig } from '../node-config.ts';
+import { readBlsKey, readNodeConfigIfAny, writeBlsKey, writeNodeConfig } from '../node-config.ts';
 import { writeSecretFile } from '../wallet.ts';
 import { DEV_HOST } from './ports.ts';
 import { devPaths, nodeName, regionOf, type DevState } from './state.ts';
@@ -107,7 +107,7 @@ export function genesisConfig(
   };
 }
 
-/** `node.json` for each node. */
+/** `node.json` for each node; a reserve that was configured there is kept. */
 export async function writeNodeConfigs(
   directory: string,
   state: DevState,
@@ -115,7 +115,10 @@ export async function writeNodeConfigs(
 ): Promise<void> {
   const { url, systemObjectId, stakingObjectId } = description.ledger;
   for (const [index, { name, nodeId }] of description.nodes.entries()) {
-    await writeNodeConfig(devPaths(directory).node(name).config, {
+    const path = devPaths(directory).node(name).config;
+    const kept = await readNodeConfigIfAny(path);
+    await writeNodeConfig(path, {
+      ...(kept?.reserveBytes === undefined ? {} : { reserveBytes: kept.reserveBytes }),
       name,
       region: regionOf(index, state.regions),
       nodeId,

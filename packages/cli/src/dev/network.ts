@@ -18,6 +18,7 @@ import { createMclBls } from '@floe/protocol/bls-mcl';
 import { createWorkerCodec } from '@floe/redstuff/node';
 import { decodeSuiPrivateKey } from '@mysten/sui/cryptography';
 import type { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
+import { DEFAULT_BASE_PORT } from '../defaults.ts';
 import { cliErrors } from '../errors.ts';
 import { LOW_BALANCE, requestFunds } from '../faucet.ts';
 import { unwritable } from '../files.ts';
@@ -32,7 +33,7 @@ import { serveControl } from './control.ts';
 import { genesisConfig, prepareNodes, writeNodeConfigs, type PreparedNode } from './genesis.ts';
 import { endLeftOver, lockDirectory } from './lock.ts';
 import { NodeChildren } from './node-children.ts';
-import { checkPorts, choosePorts, DEFAULT_BASE_PORT, DEV_HOST } from './ports.ts';
+import { checkPorts, choosePorts, DEV_HOST } from './ports.ts';
 import { devPaths, readState, regionOf, writeState, type DevState } from './state.ts';
 
 export interface DevNetworkOptions {
@@ -71,8 +72,7 @@ export async function startDevNetwork(
   const undo = createUndoStack();
   try {
     undo.push(await lockDirectory(directory));
-    const { state, kept } = await loadState(options);
-    await checkPorts(state.ports, kept ? 'choose another --dir' : 'choose other ports with --port');
+    const state = await loadState(options);
     onProgress('starting the ledger');
     const bls = await createMclBls();
     const faucetKey = await ensureKeypair(devPaths(directory).key('faucet'));
@@ -95,7 +95,7 @@ export async function startDevNetwork(
 }
 
 /** The shape of the network: kept from before, or new. A shape that was asked for must be the one that is there. */
-async function loadState(options: DevNetworkOptions): Promise<{ state: DevState; kept: boolean }> {
+async function loadState(options: DevNetworkOptions): Promise<DevState> {
   const { directory } = options;
   const kept = await readState(directory);
   if (kept === undefined) {
@@ -104,14 +104,15 @@ async function loadState(options: DevNetworkOptions): Promise<{ state: DevState;
     if (nShards < ports.nodes.length) {
       throw cliErrors.USAGE({ detail: `${ports.nodes.length} nodes need at least as many shards, got ${nShards}` });
     }
-    const state = await writeState(directory, {
+    // Before the ports are written down: those of a directory are never changed.
+    await checkPorts(ports, 'choose other ports with --port');
+    return writeState(directory, {
       createdMs: systemClock.nowMs(),
       seed: toHex(systemRng.bytes(32)),
       nShards,
       regions: options.regions ?? DEFAULT_REGIONS,
       ports,
     });
-    return { state, kept: false };
   }
   const shape: [what: string, asked: number | undefined, there: number][] = [
     ['nodes', options.nodes, kept.ports.nodes.length],
@@ -125,7 +126,8 @@ async function loadState(options: DevNetworkOptions): Promise<{ state: DevState;
     const detail = `its network has ${there} ${what}, and ${asked} was asked for; use another --dir`;
     throw cliErrors.DIRECTORY_FOREIGN({ directory, detail });
   }
-  return { state: kept, kept: true };
+  await checkPorts(kept.ports, 'choose another --dir');
+  return kept;
 }
 
 async function makeDirectory(directory: string): Promise<void> {

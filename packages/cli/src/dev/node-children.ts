@@ -10,7 +10,7 @@ import { cliErrors } from '../errors.ts';
 import { unwritable } from '../files.ts';
 import { CLOSE_GRACE_MS, NODE_START_TIMEOUT_MS } from '../limits.ts';
 import { untilAborted } from '../until-aborted.ts';
-import type { NodeAction } from './control.ts';
+import type { NodeAction } from './node-actions.ts';
 import type { devPaths } from './state.ts';
 
 /** Printed by `floe node run` on standard output once it serves. */

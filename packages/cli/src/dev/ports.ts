@@ -6,9 +6,6 @@ import type { DevState } from './state.ts';
 
 export const DEV_HOST = '127.0.0.1';
 
-/** The block ends well below the range from which systems take ports for outgoing connections (32768 up on Linux). */
-export const DEFAULT_BASE_PORT = 31_400;
-
 /** Base: ledger. +1: faucet. +15: gateway, at the default base 31415, the usual aggregator port. +20 and up: nodes. */
 export async function choosePorts(basePort: number, nodeCount: number): Promise<DevState['ports']> {
   if (basePort === 0) {
