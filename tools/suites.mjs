@@ -3,10 +3,11 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 
 /**
- * `oracle` against the official encoder; `conformance` with the official SDK; `crash` cuts power and kills processes;
+ * `oracle` against the official encoder; `conformance` with the official SDK and curl; `commands` runs every command of
+ * the command line; `crash` cuts power and kills processes;
  * `faults` real processes and sockets that fail; `browser` in headless Chromium.
  */
-export const SUITES = ['oracle', 'conformance', 'crash', 'faults', 'browser'];
+export const SUITES = ['oracle', 'conformance', 'commands', 'crash', 'faults', 'browser'];
 
 /** Where slow tests may be. */
 const PLACES = ['packages', 'testkit', 'conformance', 'tools'];

@@ -22,6 +22,8 @@ export interface SignedTransaction {
   readonly transaction: TransactionData;
   readonly transactionBytes: Uint8Array;
   readonly signatures: readonly Uint8Array[];
+  /** How many transactions the chain had when this one was found not to be among them; absent when nobody looked. */
+  readonly unknownAt?: bigint;
 }
 
 /** What everybody who executes the chain agrees on. */

@@ -86,5 +86,14 @@ export const errors = errorCatalogue({
     'integrity',
     ({ what, reason }) => `the ledger's ${what} on disk is wrong: ${reason}`,
   ),
+  SNAPSHOT_INVALID: spec<{ reason: string }>('integrity', ({ reason }) => `the snapshot is refused: ${reason}`),
+  SNAPSHOT_DISTURBED: spec<Record<never, never>>(
+    'conflict',
+    () => 'the ledger went on while its snapshot was made; stop it first',
+  ),
+  SNAPSHOT_TARGET_USED: spec<Record<never, never>>(
+    'conflict',
+    () => 'a snapshot is restored into an empty store only, this one holds something; remove its directory',
+  ),
   INVALID_GENESIS: spec<{ reason: string }>('invalid', ({ reason }) => `genesis refused: ${reason}`),
 });

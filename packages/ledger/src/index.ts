@@ -20,7 +20,9 @@ export {
 export { type CheckpointSigner, Ledger, type LedgerModules, type LedgerOptions } from './ledger.ts';
 export * as LEDGER_LIMITS from './limits.ts';
 export { encodeObject } from './object-codec.ts';
-export { replayJournal } from './replay.ts';
+export type { CheckpointVerifier } from './checkpoint-checks.ts';
+export { replayJournal, verifyLedger, type VerifyModules } from './replay.ts';
+export { createSnapshot, restoreSnapshot, type RestoreModules } from './snapshot.ts';
 export * from './rpc/index.ts';
 export { type SignatureVerifier } from './signatures.ts';
 export { summaryMessage } from './checkpoint-codec.ts';

@@ -247,11 +247,12 @@ export class Ledger implements LedgerApi {
     const digest = transactionDigest(transactionBytes);
     const known = this.#machine.transaction(digest);
     if (known !== undefined) return known;
+    const unknownAt = this.#machine.head.totalTransactions;
     await this.#signatureChecks.run(
       () => checkSignatures(transaction, transactionBytes, signatures, this.#modules.signatures),
       options.signal,
     );
-    return this.#submitOnce({ digest, transaction, transactionBytes, signatures }, options.signal);
+    return this.#submitOnce({ digest, transaction, transactionBytes, signatures, unknownAt }, options.signal);
   }
 
   simulate(request: TransactionData | Uint8Array, options: SimulateOptions = {}): SimulationResult {

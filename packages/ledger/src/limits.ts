@@ -59,7 +59,13 @@ export const CERTIFICATE_CACHE_ENTRIES = 4096;
 export const TYPE_CACHE_ENTRIES = 4096;
 /** Executed transactions kept decoded for the nodes that follow the chain. */
 export const RECENT_TRANSACTIONS = 2048;
+/** Digests executed last, kept to tell without the disk that a transaction which was just looked up is still new. */
+export const REPEAT_WINDOW_TRANSACTIONS = 4096;
 /** Parsed public keys of signers. */
 export const PUBLIC_KEY_CACHE_ENTRIES = 4096;
 /** Ids of dynamic fields remembered: pools, active set, inner states. */
 export const FIELD_ID_CACHE_ENTRIES = 16_384;
+/** One piece of a snapshot: the largest is a genesis. */
+export const MAX_SNAPSHOT_FRAME_BYTES = 256 * 1024 * 1024;
+/** Objects, or entries of the journal, that a restoration writes at once. */
+export const SNAPSHOT_BATCH_OBJECTS = 4096;

@@ -4,16 +4,18 @@
  * Move object types are an enum in that BCS: SUI coins, other coins and all other types differ in their tag, and so in
  * their digest.
  */
-import { concatBytes } from '@floe/platform';
 import { BcsReader, BcsWriter, objectIdBytes, objectIdFromBytes, type ObjectId } from '@floe/protocol';
 import type { Digest, LedgerObject, Owner, TypeName } from './api.ts';
 import { errors } from './errors.ts';
-import { typedDigest } from './hash.ts';
+import { blake2b256, digestPrefix } from './hash.ts';
 import { coinOf, coinTypeName, GAS_COIN_TYPE, STAKED_SUI_TYPE } from './type-constants.ts';
 import { decodeStructName, decodeTypeName, encodeTypeName, structTagBytes, typeTagBytes } from './type-tag.ts';
 
 /** Form of objects on disk; see {@link encodeStoredObject}. */
 const STORED_OBJECT_VERSION = 1;
+
+/** Room for what stands around an object's contents; nearly all types are shorter, and a writer grows. */
+const ENVELOPE_BYTES = 320;
 
 export const PACKAGE_TYPE: TypeName = 'package';
 
@@ -22,12 +24,18 @@ export type ObjectDraft = Omit<LedgerObject, 'digest'>;
 
 /** Gives a draft its digest. */
 export function sealObject(draft: ObjectDraft): LedgerObject {
-  return { ...draft, digest: typedDigest('Object', encodeObject(draft)) };
+  const { id, version, owner, type, hasPublicTransfer, contents, previousTransaction, storageRebate } = draft;
+  const writer = new BcsWriter(contents.length + ENVELOPE_BYTES).fixed(digestPrefix('Object'));
+  const digest = writeObject(writer, draft).with(blake2b256);
+  return { id, version, digest, owner, type, hasPublicTransfer, contents, previousTransaction, storageRebate };
 }
 
 /** BCS of Sui's `Object`. */
 export function encodeObject(object: ObjectDraft): Uint8Array {
-  const writer = new BcsWriter(object.contents.length + 320);
+  return writeObject(new BcsWriter(object.contents.length + ENVELOPE_BYTES), object).finish();
+}
+
+function writeObject(writer: BcsWriter, object: ObjectDraft): BcsWriter {
   if (object.type === PACKAGE_TYPE) {
     writer.uleb(1).fixed(object.contents);
   } else {
@@ -39,8 +47,7 @@ export function encodeObject(object: ObjectDraft): Uint8Array {
       .bytes(object.contents);
   }
   writeOwner(writer, object.owner);
-  writer.bytes(object.previousTransaction).u64(object.storageRebate);
-  return writer.finish();
+  return writer.bytes(object.previousTransaction).u64(object.storageRebate);
 }
 
 /** Bytes of {@link encodeObject} without making them: what storage is charged for. */
@@ -83,7 +90,8 @@ export function readOwner(reader: BcsReader): Owner {
 
 /** `format ‖ digest ‖ BCS of Object`: the digest beside it, so that reading hashes nothing. */
 export function encodeStoredObject(object: LedgerObject): Uint8Array {
-  return concatBytes(Uint8Array.of(STORED_OBJECT_VERSION), object.digest, encodeObject(object));
+  const writer = new BcsWriter(object.contents.length + ENVELOPE_BYTES);
+  return writeObject(writer.u8(STORED_OBJECT_VERSION).fixed(object.digest), object).finish();
 }
 
 /** @throws LEDGER_CORRUPT */

@@ -108,12 +108,16 @@ export class ObjectStore implements ObjectReader {
     return coins.slice(0, limit);
   }
 
-  /** Operations that bring objects and indexes from what is durable to `writes`. */
-  prepare(writes: ObjectWrites): PreparedWrites {
+  /**
+   * Operations that bring objects and indexes from what is durable to `writes`.
+   *
+   * @param fresh ids that surely name no object yet
+   */
+  prepare(writes: ObjectWrites, fresh: ReadonlySet<ObjectId> = new Set()): PreparedWrites {
     const operations: KeyValueOperation[] = [];
     const balances = new Map<string, { key: Uint8Array; entry: CoinBalance }>();
     for (const [id, after] of writes) {
-      const before = this.getObject(id);
+      const before = fresh.has(id) ? undefined : this.getObject(id);
       if (before === undefined && after === undefined) continue;
       const key = objectIdBytes(id);
       if (after === undefined) operations.push({ kind: 'remove', table: TABLES.objects, key });

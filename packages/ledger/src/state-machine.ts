@@ -19,14 +19,14 @@ import type { BlsPort } from './execution/call.ts';
 import { type ExecutionModules, executeTransaction } from './execution/executor.ts';
 import { genesisRecord } from './genesis-record.ts';
 import { decodeStoredTransaction, encodeStoredTransaction } from './journal-codec.ts';
-import { RECENT_TRANSACTIONS } from './limits.ts';
+import { RECENT_TRANSACTIONS, REPEAT_WINDOW_TRANSACTIONS } from './limits.ts';
 import { createCertificateVerifier } from './natives/certificates.ts';
 import { createNatives } from './natives/index.ts';
 import { sealObject } from './object-codec.ts';
 import { type ObjectReader, ObjectStore } from './object-store.ts';
 import { leafHash, StateTree, treeKey } from './state-tree.ts';
 import { TABLES } from './tables.ts';
-import { CLOCK_ID } from './type-constants.ts';
+import { CLOCK_ID, DYNAMIC_FIELD_PREFIX } from './type-constants.ts';
 
 export interface StateMachineModules {
   readonly store: KeyValueStore;
@@ -52,6 +52,8 @@ const NO_GAS: GasUsed = { computationCost: 0n, storageCost: 0n, storageRebate: 0
 /** Objects of the batch under way, over what is durable. */
 class Overlay implements ObjectReader {
   readonly writes = new Map<ObjectId, LedgerObject | undefined>();
+  /** Made in this batch under ids that come from a transaction's digest: no object had them before. */
+  readonly fresh = new Set<ObjectId>();
   readonly #below: ObjectReader;
 
   constructor(below: ObjectReader) {
@@ -69,6 +71,8 @@ export class StateMachine {
   readonly execution: ExecutionModules;
   readonly #modules: StateMachineModules;
   readonly #recent = new BoundedCache<string, TransactionRecord>(RECENT_TRANSACTIONS);
+  /** Names of the transactions executed last, in order. */
+  readonly #window = new Set<string>();
   #head: CheckpointRecord;
 
   private constructor(chain: ChainInfo, head: CheckpointRecord, modules: StateMachineModules) {
@@ -158,7 +162,7 @@ export class StateMachine {
     const executed = new Map<string, TransactionRecord>();
     const outcomes = batch.transactions.map((signed): Outcome => {
       const name = toHex(signed.digest);
-      const known = executed.get(name) ?? this.transaction(signed.digest);
+      const known = executed.get(name) ?? this.#executedBefore(name, signed);
       if (known !== undefined) return { record: known };
       const outcome = this.#execute(signed, batch.timestampMs, sequence, overlay);
       if ('record' in outcome) executed.set(name, outcome.record);
@@ -168,12 +172,34 @@ export class StateMachine {
     return { outcomes, ...this.#finish([...executed.values()], batch.timestampMs, overlay) };
   }
 
+  /** Asks the store only when more was executed since somebody looked than the window holds. */
+  #executedBefore(name: string, { digest, unknownAt }: SignedTransaction): TransactionRecord | undefined {
+    const isCovered =
+      unknownAt !== undefined && this.#head.totalTransactions - unknownAt <= BigInt(REPEAT_WINDOW_TRANSACTIONS);
+    return isCovered && !this.#window.has(name) ? undefined : this.transaction(digest);
+  }
+
+  #remember(record: TransactionRecord): void {
+    const name = toHex(record.digest);
+    this.#recent.set(name, record);
+    this.#window.add(name);
+    for (const oldest of this.#window) {
+      if (this.#window.size <= REPEAT_WINDOW_TRANSACTIONS) break;
+      this.#window.delete(oldest);
+    }
+  }
+
   #execute(signed: SignedTransaction, timestampMs: number, sequence: bigint, overlay: Overlay): Outcome {
     const { digest, transaction, transactionBytes, signatures } = signed;
     const input = { digest, transaction, sizeBytes: transactionBytes.length, timestampMs, mode: 'commit' as const };
     try {
       const { result, writes } = executeTransaction(input, overlay, this.execution);
       for (const [id, object] of writes) overlay.writes.set(id, object);
+      for (const { id, idOperation } of result.effects.changedObjects) {
+        if (idOperation === 'created' && !overlay.writes.get(id)?.type.startsWith(DYNAMIC_FIELD_PREFIX)) {
+          overlay.fresh.add(id);
+        }
+      }
       return { record: { ...result, transactionBytes, signatures, checkpoint: sequence, timestampMs } };
     } catch (error) {
       return { error: error as Error };
@@ -186,7 +212,7 @@ export class StateMachine {
     overlay: Overlay,
   ): Pick<PreparedBatch, 'checkpoint' | 'operations' | 'commit'> {
     const before = this.#head;
-    const objects = this.objects.prepare(overlay.writes);
+    const objects = this.objects.prepare(overlay.writes, overlay.fresh);
     const changes = [...overlay.writes].map(([id, object]) => leafOf(object ?? { id, digest: undefined }));
     const tree = this.tree.update(changes);
     const checkpoint = makeCheckpoint(
@@ -211,7 +237,7 @@ export class StateMachine {
     const commit = () => {
       objects.commit();
       tree.commit();
-      for (const record of records) this.#recent.set(toHex(record.digest), record);
+      for (const record of records) this.#remember(record);
       this.#head = checkpoint;
     };
     return { checkpoint, operations, commit };

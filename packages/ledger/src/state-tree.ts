@@ -13,9 +13,9 @@
  * two leaves share that prefix (the root page always); a slot of it is empty, a leaf, or the hash of the page below. So
  * one million objects are some 70 000 pages of about 1 KB, and a change touches about five of them.
  */
-import { assert, concatBytes, toHex } from '@floe/platform';
+import { assert, equalBytes } from '@floe/platform';
 import type { KeyValueOperation, KeyValueStore } from '@floe/platform';
-import { objectIdBytes, type ObjectId } from '@floe/protocol';
+import { BcsWriter, objectIdBytes, type ObjectId } from '@floe/protocol';
 import type { Digest } from './api.ts';
 import { BoundedCache } from './bounded-cache.ts';
 import { errors } from './errors.ts';
@@ -60,7 +60,7 @@ export function treeKey(id: ObjectId): Uint8Array {
 }
 
 export function leafHash(key: Uint8Array, digest: Digest): Uint8Array {
-  return blake2b256(concatBytes(Uint8Array.of(0), key, digest));
+  return new BcsWriter(65).u8(0).fixed(key).fixed(digest).with(blake2b256);
 }
 
 /** Whether `digest` is the digest of object `id` in the state with this root. */
@@ -73,7 +73,7 @@ export function verifyMembership(root: Uint8Array, id: ObjectId, digest: Digest,
     if (sibling.length !== 32) return false;
     hash = bitAt(key, level) === 0 ? nodeHash(hash, sibling) : nodeHash(sibling, hash);
   }
-  return toHex(hash) === toHex(root);
+  return equalBytes(hash, root);
 }
 
 /** What an update changes; `commit` it once its operations are on disk, or drop it. */
@@ -127,7 +127,7 @@ export class StateTree {
       fillNodes(page);
       const nibble = nibbleAt(key, depth);
       const slot = page.slots[nibble];
-      if (slot === undefined || (slot.kind === 'leaf' && toHex(slot.key) !== toHex(key))) return undefined;
+      if (slot === undefined || (slot.kind === 'leaf' && !equalBytes(slot.key, key))) return undefined;
       for (let bit = 0; bit < 4; bit += 1) {
         // A node that is one leaf is ours: it rose to here, and nothing stands below.
         if (nodeAt(page, (1 << bit) | (nibble >> (4 - bit)))?.single === true) return { siblings };
@@ -189,7 +189,7 @@ export class StateTree {
     written: Map<string, Page | undefined>,
   ): Slot | undefined {
     const leaves = changes.filter(({ leafHash: hash }) => hash !== undefined);
-    if (slot?.kind === 'leaf' && !changes.some(({ key }) => toHex(key) === toHex(slot.key))) {
+    if (slot?.kind === 'leaf' && !changes.some(({ key }) => equalBytes(key, slot.key))) {
       leaves.push({ key: slot.key, leafHash: slot.hash });
     }
     const [only] = leaves;
@@ -223,11 +223,7 @@ function bitAt(key: Uint8Array, level: number): number {
 }
 
 function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
-  const message = new Uint8Array(65);
-  message[0] = 1;
-  message.set(left, 1);
-  message.set(right, 33);
-  return blake2b256(message);
+  return new BcsWriter(65).u8(1).fixed(left).fixed(right).with(blake2b256);
 }
 
 function nodeAt(page: Page, index: number): Node | undefined {
@@ -266,18 +262,23 @@ function pageKey(path: string): Uint8Array {
 
 /** `version ‖ bitmap of leaves u16be ‖ bitmap of pages u16be ‖ per slot in order: leaf key ‖ hash, or hash`. */
 function encodePage(page: Page): Uint8Array {
-  const parts: Uint8Array[] = [new Uint8Array(5)];
   let [leaves, pages] = [0, 0];
-  for (const [index, slot] of page.slots.entries()) {
-    if (slot === undefined) continue;
-    if (slot.kind === 'leaf') {
-      leaves |= 1 << index;
-      parts.push(slot.key);
-    } else pages |= 1 << index;
-    parts.push(slot.hash);
+  for (let index = 0; index < SLOTS; index += 1) {
+    const slot = page.slots[index];
+    if (slot?.kind === 'leaf') leaves |= 1 << index;
+    else if (slot !== undefined) pages |= 1 << index;
   }
-  (parts[0] as Uint8Array).set([PAGE_VERSION, leaves >> 8, leaves & 255, pages >> 8, pages & 255]);
-  return concatBytes(...parts);
+  const writer = new BcsWriter(5 + 64 * SLOTS).u8(PAGE_VERSION);
+  writer
+    .u8(leaves >> 8)
+    .u8(leaves & 255)
+    .u8(pages >> 8)
+    .u8(pages & 255);
+  for (const slot of page.slots) {
+    if (slot?.kind === 'leaf') writer.fixed(slot.key);
+    if (slot !== undefined) writer.fixed(slot.hash);
+  }
+  return writer.finish();
 }
 
 function decodePage(path: string, bytes: Uint8Array): Page {

@@ -9,6 +9,23 @@ import { assert, compareBytes } from '@floe/platform';
 import { errors } from './errors.ts';
 
 const MAX_ULEB = 0xffff_ffff;
+const MAX_U64 = (1n << 64n) - 1n;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** Names and other short texts are nearly all ASCII; setting the platform's decoder up costs more than reading them. */
+const SHORT_TEXT_BYTES = 48;
+
+/** Undefined when there is more than ASCII in it. */
+function shortAscii(bytes: Uint8Array): string | undefined {
+  const codes: number[] = [];
+  for (const byte of bytes) {
+    if (byte > 127) return undefined;
+    codes.push(byte);
+  }
+  return String.fromCharCode.apply(undefined, codes);
+}
 
 /** Number of bytes of `value` as ULEB128. */
 export function ulebSize(value: number): number {
@@ -40,7 +57,7 @@ export class BcsReader {
   }
 
   u8(field = 'a u8'): number {
-    return this.#view.getUint8(this.#take(1, field));
+    return this.#bytes[this.#take(1, field)] as number;
   }
 
   u16(field = 'a u16'): number {
@@ -64,7 +81,7 @@ export class BcsReader {
   }
 
   /** `size` raw bytes, as a view. */
-  fixed(size: number, field = `${size} bytes`): Uint8Array {
+  fixed(size: number, field = 'bytes'): Uint8Array {
     const at = this.#take(size, field);
     return this.#bytes.subarray(at, at + size);
   }
@@ -90,7 +107,7 @@ export class BcsReader {
 
   /** Length-prefixed bytes, as a view. */
   bytes(field = 'bytes'): Uint8Array {
-    return this.fixed(this.uleb(`the length of ${field}`), field);
+    return this.fixed(this.uleb(field), field);
   }
 
   /** Length-prefixed UTF-8. */
@@ -98,7 +115,7 @@ export class BcsReader {
     const at = this.#offset;
     const raw = this.bytes(field);
     try {
-      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(raw);
+      return raw.length <= SHORT_TEXT_BYTES ? (shortAscii(raw) ?? decoder.decode(raw)) : decoder.decode(raw);
     } catch {
       return this.#fail(at, `${field} in UTF-8`, 'other bytes');
     }
@@ -107,7 +124,7 @@ export class BcsReader {
   /** A length whose elements take at least `minElementBytes` each, so that it cannot exceed what is left. */
   count(minElementBytes: number, maxCount: number, field = 'a list'): number {
     const at = this.#offset;
-    const count = this.uleb(`the length of ${field}`);
+    const count = this.uleb(field);
     if (count > maxCount) this.#fail(at, `${field} of at most ${maxCount} elements`, `${count}`);
     if (count * minElementBytes > this.remaining) {
       this.#fail(at, `${field} of at most ${Math.floor(this.remaining / minElementBytes)} elements`, `${count}`);
@@ -166,7 +183,8 @@ export class BcsReader {
 
   #take(size: number, field: string): number {
     const at = this.#offset;
-    if (size > this.remaining) this.#fail(at, `${field} (${size} bytes)`, `${this.remaining} bytes and the end`);
+    if (at + size > this.#bytes.length)
+      this.#fail(at, `${field} (${size} bytes)`, `${this.remaining} bytes and the end`);
     this.#offset = at + size;
     return at;
   }
@@ -184,21 +202,42 @@ export function decodeBcs<T>(bytes: Uint8Array, what: string, read: (reader: Bcs
   return value;
 }
 
+/**
+ * The buffer of the writer that finished last, for the next one: most values are small, and a buffer and a view for each
+ * costs more than writing it. A writer that begins before another has finished takes its own.
+ */
+let spare: { readonly bytes: Uint8Array<ArrayBuffer>; readonly view: DataView } | undefined;
+const SPARE_BYTES = 16_384;
+const NOTHING = new Uint8Array(0);
+
+function makeSpare(): NonNullable<typeof spare> {
+  const bytes = new Uint8Array(SPARE_BYTES);
+  return { bytes, view: new DataView(bytes.buffer) };
+}
+
 /** Writes BCS into a buffer that grows. Wrong ranges are bugs of the caller, hence assertions. */
 export class BcsWriter {
   #bytes: Uint8Array<ArrayBuffer>;
   #view: DataView;
   #size = 0;
 
+  /** @param initialSizeBytes for large values, exactly or nearly what will be written */
   constructor(initialSizeBytes = 128) {
-    this.#bytes = new Uint8Array(initialSizeBytes);
-    this.#view = new DataView(this.#bytes.buffer);
+    if (initialSizeBytes > SPARE_BYTES) {
+      this.#bytes = new Uint8Array(initialSizeBytes);
+      this.#view = new DataView(this.#bytes.buffer);
+      return;
+    }
+    const { bytes, view } = spare ?? makeSpare();
+    spare = undefined;
+    this.#bytes = bytes;
+    this.#view = view;
   }
 
   u8(value: number): this {
     assertInteger(value, 0xff);
-    const at = this.#grow(1); // first: it may replace the view
-    this.#view.setUint8(at, value);
+    const at = this.#grow(1); // first: it may replace the buffer
+    this.#bytes[at] = value;
     return this;
   }
 
@@ -217,8 +256,8 @@ export class BcsWriter {
   }
 
   u64(value: number | bigint): this {
-    const wide = BigInt(value);
-    assert(wide >= 0n && wide < 1n << 64n, 'a u64 is from 0 to 2^64 - 1', { value: wide });
+    const wide = typeof value === 'bigint' ? value : BigInt(value);
+    if (wide < 0n || wide > MAX_U64) assert(false, 'a u64 is from 0 to 2^64 - 1', { value: wide });
     const at = this.#grow(8);
     this.#view.setBigUint64(at, wide, true);
     return this;
@@ -248,7 +287,7 @@ export class BcsWriter {
 
   /** Length-prefixed UTF-8. */
   string(text: string): this {
-    return this.bytes(new TextEncoder().encode(text));
+    return this.bytes(encoder.encode(text));
   }
 
   vector<T>(items: readonly T[], write: (writer: this, item: T) => void): this {
@@ -282,7 +321,22 @@ export class BcsWriter {
 
   /** What was written. The writer must not be used afterwards. */
   finish(): Uint8Array<ArrayBuffer> {
-    return this.#bytes.subarray(0, this.#size);
+    const bytes = this.#bytes;
+    if (bytes.length !== SPARE_BYTES) return bytes.subarray(0, this.#size);
+    // A copy of its exact size is cheaper than a buffer of its own, and the next writer takes this one.
+    const written = bytes.slice(0, this.#size);
+    spare ??= { bytes, view: this.#view };
+    this.#bytes = NOTHING;
+    return written;
+  }
+
+  /** Hands what was written to `use` as a view that is only good during the call: for hashing without a copy. */
+  with<T>(use: (bytes: Uint8Array<ArrayBuffer>) => T): T {
+    const bytes = this.#bytes;
+    const result = use(bytes.subarray(0, this.#size));
+    if (bytes.length === SPARE_BYTES) spare ??= { bytes, view: this.#view };
+    this.#bytes = NOTHING;
+    return result;
   }
 
   /** Makes room and gives its offset; may replace the buffer and its view. */
@@ -307,5 +361,7 @@ export function encodeBcs(write: (writer: BcsWriter) => void, sizeHintBytes?: nu
 }
 
 function assertInteger(value: number, max: number): void {
-  assert(Number.isInteger(value) && value >= 0 && value <= max, 'an integer in range', { value, max });
+  if (Number.isInteger(value) && value >= 0 && value <= max) return;
+  // Only here: what names the failure costs more than the check, which is made for every integer written.
+  assert(false, 'an integer in range', { value, max });
 }

@@ -85,15 +85,18 @@ export function blobIdFromU256(value: bigint): BlobId {
 /** 32 bytes read as a little-endian integer, as BCS does with `u256`. */
 export function u256FromBytes(bytes: Uint8Array): bigint {
   assert(bytes.length === ID_SIZE_BYTES, 'a u256 has 32 bytes', { came: bytes.length });
-  return BigInt(`0x${toHex(Uint8Array.from(bytes).reverse())}`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, ID_SIZE_BYTES);
+  const [low, high] = [0, 16].map((at) => view.getBigUint64(at, true) | (view.getBigUint64(at + 8, true) << 64n));
+  return (low as bigint) | ((high as bigint) << 128n);
 }
 
 /** The little-endian 32 bytes of a `u256`. */
 export function u256Bytes(value: bigint): Uint8Array {
   assert(value >= 0n && value < 1n << 256n, 'a u256 is from 0 to 2^256 - 1', { value });
-  const bytes = fromHex(value.toString(16).padStart(64, '0'));
-  assert(bytes !== undefined, 'hex of a bigint is hex');
-  return bytes.reverse();
+  const bytes = new Uint8Array(ID_SIZE_BYTES);
+  const view = new DataView(bytes.buffer);
+  for (let at = 0, rest = value; at < ID_SIZE_BYTES; at += 8, rest >>= 64n) view.setBigUint64(at, rest, true);
+  return bytes;
 }
 
 /**
@@ -115,6 +118,6 @@ export function objectIdFromBytes(bytes: Uint8Array): ObjectId {
 /** The 32 bytes of an object id. */
 export function objectIdBytes(id: ObjectId): Uint8Array {
   const bytes = fromHex(id);
-  assert(bytes?.length === ID_SIZE_BYTES, 'an ObjectId is canonical', { id });
+  if (bytes?.length !== ID_SIZE_BYTES) assert(false, 'an ObjectId is canonical', { id });
   return bytes;
 }

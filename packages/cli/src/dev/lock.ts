@@ -3,7 +3,7 @@
  * is gone (or whose id now belongs to another process) is taken over.
  */
 import { randomUUID } from 'node:crypto';
-import { link, readFile, rename, unlink, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rmdir, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cliErrors, systemErrorCode } from '../errors.ts';
 import { unwritable } from '../files.ts';
@@ -13,6 +13,8 @@ const LOCK_FILE = 'lock';
 /** A killed process is gone within milliseconds; two seconds are for a machine that is busy. */
 const END_ATTEMPTS = 100;
 const END_INTERVAL_MS = 20;
+
+const TURN_MAX_MS = 10_000;
 
 interface Holder {
   readonly pid: number;
@@ -82,20 +84,34 @@ async function tryCreate(path: string, ofNetwork: boolean): Promise<boolean> {
 }
 
 /**
- * Takes away the lock of a process that is gone. It is moved aside before it is looked at again: two that found it
- * stale cannot both remove it, the slower one would remove the lock that the faster one has just made.
+ * Takes away the lock of a process that is gone. Only one at a time may look and remove, which a directory decides: two
+ * that found it stale could otherwise remove it one after the other, the slower one the lock that the faster has made.
  */
 async function removeStale(path: string): Promise<void> {
-  const aside = `${path}.${process.pid}.${randomUUID()}`;
+  const turn = `${path}.turn`;
+  if (!(await takeTurn(turn))) return;
   try {
-    await rename(path, aside);
-  } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return;
-    throw unwritable(path, error);
+    const holder = await readHolder(path);
+    if (holder === undefined || !(await isAlive(holder))) await unlink(path).catch(() => undefined);
+  } finally {
+    await rmdir(turn).catch(() => undefined);
   }
-  const holder = await readHolder(aside);
-  if (holder !== undefined && (await isAlive(holder))) await link(aside, path).catch(() => undefined);
-  await unlink(aside);
+}
+
+/** A turn takes milliseconds; one that is left over from a process that ended in it is taken away after a while. */
+async function takeTurn(turn: string): Promise<boolean> {
+  try {
+    await mkdir(turn);
+    return true;
+  } catch (error) {
+    if (systemErrorCode(error) !== 'EEXIST') throw unwritable(turn, error);
+  }
+  const since = await stat(turn).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => Number.POSITIVE_INFINITY,
+  );
+  if (Date.now() - since > TURN_MAX_MS) await rmdir(turn).catch(() => undefined);
+  return false;
 }
 
 async function readHolder(path: string): Promise<Holder | undefined> {

@@ -9,8 +9,8 @@ import { mkdir } from 'node:fs/promises';
 import { connectFloe } from '@floe/client/node';
 import { LedgerClient } from '@floe/contracts';
 import { createGateway } from '@floe/gateway';
-import { createFaucetHandler, createGenesis, createLedgerHandler, Ledger } from '@floe/ledger';
-import { createCheckpointSigner, createSignatureVerifier } from '@floe/ledger/node';
+import { createFaucetHandler, createGenesis, Ledger } from '@floe/ledger';
+import { createCheckpointSigner, createSignatureVerifier, serveLedger } from '@floe/ledger/node';
 import { equalBytes, isFloeError, mapConcurrent, toHex, type HttpHandler, type Logger } from '@floe/platform';
 import { openLmdbStore, serveHttp, systemClock, systemRng, systemScheduler } from '@floe/platform/node';
 import { parseObjectId, type Bls, type SuiAddress } from '@floe/protocol';
@@ -181,7 +181,8 @@ async function openLedger(
     return Ledger.open({ genesis: createGenesis(config, { bls }) }, ledgerModules);
   });
   undo.push(() => ledger.close());
-  await serve(createLedgerHandler(ledger, { logger }), state.ports.ledger, modules);
+  const service = await serveLedger(ledger, { host: DEV_HOST, port: state.ports.ledger }, { logger });
+  undo.push(() => service.close(CLOSE_GRACE_MS));
   await serve(createFaucetHandler({}, { ledger, signer: faucetKey, logger }), state.ports.faucet, modules);
   return ledger;
 }

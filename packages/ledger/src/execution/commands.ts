@@ -157,9 +157,10 @@ function moveCall(command: MoveCall, context: CommandContext): Slot[] {
     passArgument(argument, i, parameters[i] as Parameter, typeArguments, context),
   );
   const results = runNative(run, values, command, typeArguments, context);
-  return signature.returns.map(({ type }, i) =>
-    resultSlot(formatMoveType(type, types.addresses, typeArguments), results[i]),
-  );
+  return signature.returns.map(({ type }, i) => {
+    const name = types.mentioned(type, typeArguments)?.type ?? formatMoveType(type, types.addresses, typeArguments);
+    return resultSlot(name, results[i]);
+  });
 }
 
 function checkTypeArguments(command: MoveCall, signature: FunctionSignature, types: Datatypes): readonly TypeName[] {
@@ -182,7 +183,7 @@ function passArgument(
   typeArguments: readonly TypeName[],
   { arena, types }: CommandContext,
 ): unknown {
-  const expected = types.find(formatMoveType(parameter.type, types.addresses, typeArguments));
+  const expected = types.mentioned(parameter.type, typeArguments);
   if (expected === undefined) failArgument(position, 'TypeMismatch');
   if (parameter.ref === 'mut') return arena.write(argument, position, expected);
   if (parameter.ref === 'imm') return arena.read(argument, position, expected);

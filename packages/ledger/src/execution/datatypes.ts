@@ -8,6 +8,7 @@
 import {
   type Ability,
   abilitiesOf,
+  formatMoveType,
   layouts,
   type MoveType,
   moveValues,
@@ -21,12 +22,9 @@ import type { LedgerObject, TypeName } from '../api.ts';
 import { BoundedCache } from '../bounded-cache.ts';
 import { TYPE_CACHE_ENTRIES } from '../limits.ts';
 import { parseTypeTag, type TypeTag } from '../type-tag.ts';
+import { type Codec, codecs } from './codecs.ts';
 
-/** Encodes and decodes values of one type. */
-export interface Codec {
-  parse(bytes: Uint8Array): unknown;
-  serialize(value: unknown): { toBytes(): Uint8Array };
-}
+export type { Codec } from './codecs.ts';
 
 export interface Datatype {
   readonly type: TypeName;
@@ -41,17 +39,17 @@ const codec = (layout: unknown): Codec => layout as Codec;
 /** Layouts of structs without type arguments that matter to their layout, by package name, module and name. */
 const STRUCTS: ReadonlyMap<string, Codec> = new Map(
   Object.entries({
-    'sui::object::ID': moveValues.id,
-    'sui::object::UID': moveValues.id,
-    'std::string::String': moveValues.string,
-    'sui::balance::Balance': moveValues.u64,
-    'sui::coin::Coin': layouts.Coin,
+    'sui::object::ID': codecs.id,
+    'sui::object::UID': codecs.id,
+    'std::string::String': codecs.string,
+    'sui::balance::Balance': codecs.u64,
+    'sui::coin::Coin': codecs.coin,
     'sui::clock::Clock': bcs.struct('Clock', { id: moveValues.id, timestampMs: moveValues.u64 }),
-    'walrus::storage_resource::Storage': layouts.Storage,
-    'walrus::blob::Blob': layouts.Blob,
+    'walrus::storage_resource::Storage': codecs.storage,
+    'walrus::blob::Blob': codecs.blob,
     'walrus::metadata::Metadata': layouts.Metadata,
     'walrus::shared_blob::SharedBlob': layouts.SharedBlob,
-    'walrus::system::System': layouts.System,
+    'walrus::system::System': codecs.system,
     'walrus::staking::Staking': layouts.Staking,
     'walrus::storage_node::StorageNodeCap': layouts.StorageNodeCap,
     'walrus::staked_wal::StakedWal': layouts.StakedWal,
@@ -77,14 +75,14 @@ const STRUCTS: ReadonlyMap<string, Codec> = new Map(
 );
 
 const PRIMITIVES: Readonly<Record<string, Codec>> = {
-  bool: codec(moveValues.bool),
-  u8: codec(moveValues.u8),
-  u16: codec(moveValues.u16),
-  u32: codec(moveValues.u32),
-  u64: codec(moveValues.u64),
-  u128: codec(moveValues.u128),
-  u256: codec(moveValues.u256),
-  address: codec(moveValues.id),
+  bool: codecs.bool,
+  u8: codecs.u8,
+  u16: codecs.u16,
+  u32: codecs.u32,
+  u64: codecs.u64,
+  u128: codecs.u128,
+  u256: codecs.u256,
+  address: codecs.id,
 };
 
 const PURE_STRUCTS: ReadonlySet<string> = new Set(['sui::object::ID', 'std::string::String', 'std::option::Option']);
@@ -110,6 +108,8 @@ export function rememberValue(object: LedgerObject, value: unknown): void {
 export class Datatypes {
   readonly addresses: PackageAddresses;
   readonly #known = new BoundedCache<TypeName, { datatype: Datatype | undefined }>(TYPE_CACHE_ENTRIES);
+  /** Of the types that signatures mention without type arguments: they are looked up for every argument of a call. */
+  readonly #mentioned = new WeakMap<MoveType, Datatype>();
 
   constructor(addresses: PackageAddresses) {
     this.addresses = addresses;
@@ -121,6 +121,16 @@ export class Datatypes {
     if (known !== undefined) return known.datatype;
     const datatype = this.#make(type, parseTypeTag(type));
     this.#known.set(type, { datatype });
+    return datatype;
+  }
+
+  /** The type that a signature mentions, given the type arguments of a call; undefined like {@link find}. */
+  mentioned(moveType: MoveType, typeArguments: readonly TypeName[]): Datatype | undefined {
+    const isFixed = typeArguments.length === 0;
+    const known = isFixed ? this.#mentioned.get(moveType) : undefined;
+    if (known !== undefined) return known;
+    const datatype = this.find(formatMoveType(moveType, this.addresses, typeArguments));
+    if (isFixed && datatype !== undefined) this.#mentioned.set(moveType, datatype);
     return datatype;
   }
 
@@ -166,6 +176,7 @@ export class Datatypes {
 export function decodePure(datatype: Datatype, bytes: Uint8Array): { value: unknown } | undefined {
   try {
     const value = datatype.codec.parse(bytes);
+    if (datatype.codec.isStrict === true) return { value };
     return equalBytes(datatype.codec.serialize(value).toBytes(), bytes) ? { value } : undefined;
   } catch {
     return undefined;
@@ -191,7 +202,7 @@ const NO_VALUES: Codec = {
 function layoutOf(type: MoveType): Codec | undefined {
   switch (type.kind) {
     case 'vector': {
-      if (type.element.kind === 'u8') return codec(moveValues.bytes);
+      if (type.element.kind === 'u8') return codecs.bytes;
       const element = layoutOf(type.element);
       return element === undefined ? undefined : codec(bcs.vector(element as never));
     }

@@ -2,15 +2,15 @@
  * What one transaction changes, until it is known whether it counts: fresh and deleted ids, objects given away, dynamic
  * fields, events. Dropped as a whole when the transaction fails.
  */
-import { encodeContractEvent, eventType, type ContractEvent } from '@floe/contracts';
-import { concatBytes } from '@floe/platform';
-import { objectIdFromBytes, type ObjectId, type SuiAddress } from '@floe/protocol';
+import { eventType, type ContractEvent } from '@floe/contracts';
+import { BcsWriter, objectIdFromBytes, type ObjectId, type SuiAddress } from '@floe/protocol';
 import type { Digest, LedgerEvent, LedgerObject, Owner, TypeName } from '../api.ts';
 import { blake2b256 } from '../hash.ts';
 import { MAX_CHANGED_OBJECTS, MAX_EVENTS } from '../limits.ts';
 import type { ObjectReader } from '../object-store.ts';
 import type { ChildPlace, FieldPlace, FieldRef } from './call.ts';
 import { objectValue } from './datatypes.ts';
+import { encodeEvent } from './event-codec.ts';
 import { fail } from './failure.ts';
 
 /** An object that a command gave to an owner. */
@@ -38,9 +38,7 @@ interface FieldValue {
 
 /** blake2b256(f1 ‖ transaction digest ‖ u64le counter). */
 export function derivedObjectId(digest: Digest, counter: number): ObjectId {
-  const suffix = new Uint8Array(8);
-  new DataView(suffix.buffer).setBigUint64(0, BigInt(counter), true);
-  return objectIdFromBytes(blake2b256(concatBytes(Uint8Array.of(0xf1), digest, suffix)));
+  return objectIdFromBytes(new BcsWriter(41).u8(0xf1).fixed(digest).u64(counter).with(blake2b256));
 }
 
 export class TransactionState {
@@ -88,7 +86,7 @@ export class TransactionState {
       fail({ kind: 'EffectsTooLarge', currentSize: BigInt(MAX_EVENTS + 1), maxSize: BigInt(MAX_EVENTS) });
     }
     const type = eventType(walrus, event.kind);
-    this.events.push({ ...source, type, contents: encodeContractEvent(event) });
+    this.events.push({ ...source, type, contents: encodeEvent(event) });
   }
 
   field<T>({ parent, fieldId, fieldType, layout, name }: FieldPlace): FieldRef<T> {

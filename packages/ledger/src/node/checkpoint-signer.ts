@@ -1,6 +1,7 @@
 /** Signs checkpoints with an Ed25519 key held in memory. */
-import { createPrivateKey, createPublicKey, sign } from 'node:crypto';
+import { createPrivateKey, createPublicKey, sign, verify } from 'node:crypto';
 import { assert, concatBytes, fromHex } from '@floe/platform';
+import type { CheckpointVerifier } from '../checkpoint-checks.ts';
 import type { CheckpointSigner } from '../ledger.ts';
 
 /** What stands before the 32 bytes of an Ed25519 secret key in PKCS #8 (RFC 8410). */
@@ -18,3 +19,9 @@ export function createCheckpointSigner(secretKey: Uint8Array): CheckpointSigner 
   const publicKey = new Uint8Array(Buffer.from(x as string, 'base64url'));
   return { publicKey, sign: (message) => new Uint8Array(sign(null, message, key)) };
 }
+
+/** Checks what a {@link createCheckpointSigner} signed; for `verifyLedger` and `restoreSnapshot`. */
+export const verifyCheckpointSignature: CheckpointVerifier = (publicKey, message, signature) => {
+  const jwk = { kty: 'OKP', crv: 'Ed25519', x: Buffer.from(publicKey).toString('base64url') };
+  return verify(null, message, createPublicKey({ key: jwk, format: 'jwk' }), signature);
+};

@@ -1,3 +1,5 @@
 /** Ports of the ledger in Node.js: signatures through `node:crypto`. */
-export { createCheckpointSigner } from './checkpoint-signer.ts';
+export { createCheckpointSigner, verifyCheckpointSignature } from './checkpoint-signer.ts';
 export { createSignatureVerifier } from './signature-verifier.ts';
+export { createGrpcConnections, type GrpcModules } from './grpc-http2.ts';
+export { serveLedger } from './serve.ts';

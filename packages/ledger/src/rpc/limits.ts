@@ -27,6 +27,14 @@ export const rpcLimits = {
   filterLiterals: 64,
   /** Subscriptions open at once on one ledger. */
   subscriptions: 512,
+  /** Calls under way on one HTTP/2 connection. */
+  http2Streams: 256,
+  /** Bytes of the headers of one call over HTTP/2. */
+  http2HeaderBytes: 16 * 1024,
+  /** Silence after which an HTTP/2 connection without a call is closed. */
+  http2IdleMs: 300_000,
+  /** Longest deadline of a call that is kept track of; a later one is as good as none. */
+  deadlineMs: 86_400_000,
   /** Coins that gas selection may use (the ledger's own limit of gas objects). */
   gasCoins: 256,
   /** Bytes of an error message in a trailer; clients turn trailers to text in one call. */

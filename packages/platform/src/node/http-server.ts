@@ -14,6 +14,7 @@ import { type HttpHandler, httpErrors, type HttpServer, responseSource, setBodyR
 import { LIMITS } from '../limits.ts';
 import { type Logger, silentLogger } from '../observe.ts';
 import { owesBody, watchBodyPace } from './body-pace.ts';
+import { divertHttp2, type Http2Connections } from './protocol-sniffer.ts';
 import { readIncoming } from './request-body.ts';
 
 export interface ServeOptions {
@@ -30,6 +31,8 @@ export interface ServeOptions {
   /** A slower body is cut with 408; only time in which the server waits for the client counts. */
   readonly minBodyBytesPerSecond?: number;
   readonly keepAliveTimeoutMs?: number;
+  /** Takes connections that begin with HTTP/2's preface; without it they are refused. Closed with the server. */
+  readonly http2?: Http2Connections;
   readonly logger?: Logger;
 }
 
@@ -56,6 +59,7 @@ export async function serveHttp(handler: HttpHandler, options: ServeOptions): Pr
     minBytesPerSecond: options.minBodyBytesPerSecond ?? LIMITS.requestBodyBytesPerSecond,
   });
   const silent = silentSockets(server);
+  const undecided = options.http2 === undefined ? undefined : divertHttp2(server, options.http2);
   await listen(server, options);
   const { port } = server.address() as AddressInfo;
   let closing: Promise<void> | undefined;
@@ -63,7 +67,10 @@ export async function serveHttp(handler: HttpHandler, options: ServeOptions): Pr
     url: `http://${reachableHost(options.host)}:${port}`,
     port,
     async close(graceMs = 5_000) {
-      closing ??= closeServer(server, silent, graceMs);
+      closing ??= Promise.all([
+        closeServer(server, new Set([...silent, ...(undecided ?? [])]), graceMs),
+        options.http2?.close(graceMs),
+      ]).then(() => undefined);
       await closing;
     },
   };

@@ -7,9 +7,8 @@ import { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
 import { WalrusClient } from '@mysten/walrus';
 import { createGenesis } from '../../../src/genesis.ts';
 import { Ledger } from '../../../src/ledger.ts';
-import { createCheckpointSigner, createSignatureVerifier } from '../../../src/node/index.ts';
+import { createCheckpointSigner, createSignatureVerifier, serveLedger } from '../../../src/node/index.ts';
 import { createFaucetHandler } from '../../../src/rpc/faucet/handler.ts';
-import { createLedgerHandler } from '../../../src/rpc/handler.ts';
 
 const NODES = 4;
 const MIB = 1024 * 1024;
@@ -59,7 +58,7 @@ export async function startNetwork(options: { faucetSui?: bigint; faucetWal?: bi
   const modules = { store: createMemoryStore(), clock: systemClock, bls, signatures, signer };
   const ledger = await Ledger.open({ genesis }, modules);
   const listen = { host: '127.0.0.1', port: 0 };
-  const rpc = await serveHttp(createLedgerHandler(ledger), listen);
+  const rpc = await serveLedger(ledger, listen);
   const amounts = { sui: options.faucetSui, wal: options.faucetWal };
   const faucet = await serveHttp(createFaucetHandler(amounts, { ledger, signer: faucetKey }), listen);
   const client = (format: 'text' | 'binary' = 'binary') =>

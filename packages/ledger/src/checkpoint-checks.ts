@@ -1,0 +1,36 @@
+/** What makes a checkpoint the next one of a chain, apart from what its transactions do. */
+import { equalBytes } from '@floe/platform';
+import type { CheckpointRecord } from './api.ts';
+import { type CheckpointContent, encodeContents, summaryMessage } from './checkpoint-codec.ts';
+import { typedDigest } from './hash.ts';
+
+/** Whether this is the Ed25519 signature (64 bytes) of the key (32 bytes) over the message. */
+export type CheckpointVerifier = (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean;
+
+/** What is wrong with a checkpoint; undefined when nothing is. `before` is undefined for the first. */
+export function checkCheckpoint(
+  checkpoint: CheckpointRecord,
+  contents: readonly CheckpointContent[],
+  before: CheckpointRecord | undefined,
+  publicKey: Uint8Array,
+  verify: CheckpointVerifier,
+): string | undefined {
+  if (checkpoint.sequence !== (before === undefined ? 0n : before.sequence + 1n)) return 'its sequence is not the next';
+  const follows =
+    before === undefined
+      ? checkpoint.previousDigest === undefined
+      : checkpoint.previousDigest !== undefined && equalBytes(checkpoint.previousDigest, before.digest);
+  if (!follows) return 'it does not follow the checkpoint before it';
+  if (before !== undefined && checkpoint.timestampMs < before.timestampMs) return 'its time goes back';
+  if (checkpoint.totalTransactions !== (before?.totalTransactions ?? 0n) + BigInt(contents.length)) {
+    return 'its number of transactions is wrong';
+  }
+  if (contents.length !== checkpoint.transactions.length) return 'a transaction is missing';
+  if (!equalBytes(typedDigest('CheckpointContents', encodeContents(contents)), checkpoint.contentDigest)) {
+    return 'its transactions are not those it commits to';
+  }
+  if (!verify(publicKey, summaryMessage(checkpoint.summaryBytes), checkpoint.signature)) {
+    return "its signature is not of the chain's key";
+  }
+  return undefined;
+}
