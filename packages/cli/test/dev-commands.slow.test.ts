@@ -10,7 +10,7 @@ import { runFloe, startDev, temporaryDirectory, type DevProcess } from '@floe/te
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createCli, EXIT, type Cli } from './support/cli.ts';
 
-const SHAPE = ['--nodes', '4', '--shards', '7'];
+const SHAPE = ['--nodes', '4', '--shards', '10'];
 /** A clean end may take as long as open requests are waited for, and a busy machine somewhat more. */
 const CLOSE_MS = 15_000;
 
@@ -55,11 +55,16 @@ describe('a network', () => {
     const { code, stdout, stderr } = await floe.run(['dev', '--dir', directory, '--port', '0', '--once', ...SHAPE]);
     expect(code, stderr).toBe(EXIT.done);
     const [ready, , stored] = stdout.split('\n');
-    expect(ready).toMatch(/^ready in \d+\.\d s: 4 nodes, 7 shards, gateway http:\/\/127\.0\.0\.1:\d+, state in /);
+    expect(ready).toMatch(/^ready in \d+\.\d s: 4 nodes, 10 shards, gateway http:\/\/127\.0\.0\.1:\d+, state in /);
     expect(stored).toMatch(/^stored +1\.00 MiB of random bytes as blob [\w-]{43}$/);
     expect(stdout).toMatch(/read +the same bytes, rebuilt from parity slivers, in \d+ ms: equal/);
     expect(stderr).toContain('floe dev: starting 4 storage nodes\n');
     expect(await readdir(directory)).not.toContain('lock');
+  });
+
+  it('of the smallest shape checks itself too, though its largest blob is smaller than the sample', async () => {
+    const args = ['dev', '--dir', directory, '--port', '0', '--once', '--nodes', '1', '--shards', '4'];
+    expect(await floe.ok(args)).toContain('stored   384 KiB of random bytes');
   });
 
   it('closes cleanly when told, and goes on with the same ids, ports and blobs', async () => {
@@ -160,7 +165,7 @@ describe('a start is refused', () => {
     const refuse = (...args: string[]) =>
       floe.fails(['dev', '--dir', directory, '--once', ...args], EXIT.conflict, 'DIRECTORY_FOREIGN');
     expect(await refuse('--nodes', '5')).toContain('its network has 4 nodes, and 5 was asked for');
-    expect(await refuse('--shards', '8')).toContain('its network has 7 shards, and 8 was asked for');
+    expect(await refuse('--shards', '11')).toContain('its network has 10 shards, and 11 was asked for');
     expect(await refuse('--port', '20000')).toContain('as its first port, and 20000 was asked for');
     expect(await contents(directory)).toBe(before);
 
@@ -296,14 +301,16 @@ describe('nodes in processes of their own', () => {
     const blobId = await blobIn(directory, 'survives');
     const ended = await socketsTo(own);
     expect(await own.stop('SIGTERM')).toBe(EXIT.done);
-    await ended;
+    await ended.closed;
+    // No node had to be ended by force.
+    expect(own.output.stderr).toBe('');
 
     own = await startDev(directory, ['--isolate']);
     const pids = childrenOf(own.pid);
     expect(pids).toHaveLength(4);
     const gone = await socketsTo(own);
     await own.stop('SIGKILL');
-    await gone;
+    await gone.closed;
 
     // One that was paused cannot notice; the next start ends it.
     own = await startDev(directory, ['--isolate']);
@@ -316,8 +323,8 @@ describe('nodes in processes of their own', () => {
     await own.stop();
   });
 
-  /** Opens a connection to every node; the inner promise resolves when all of them are closed by the other side. */
-  async function socketsTo({ network: { nodes } }: DevProcess): Promise<Promise<unknown>> {
+  /** Opens a connection to every node; `closed` resolves when all of them are closed by the other side. */
+  async function socketsTo({ network: { nodes } }: DevProcess): Promise<{ closed: Promise<unknown> }> {
     const sockets = await Promise.all(
       nodes.map(
         ({ url }) =>
@@ -326,7 +333,8 @@ describe('nodes in processes of their own', () => {
           }),
       ),
     );
-    return Promise.all(sockets.map((socket) => new Promise((resolve) => socket.once('close', resolve).resume())));
+    const closed = sockets.map((socket) => new Promise((resolve) => socket.once('close', resolve).resume()));
+    return { closed: Promise.all(closed) };
   }
 });
 
@@ -369,7 +377,7 @@ describe('a full disk', () => {
 
   async function fillAndFree(network: string): Promise<void> {
     const ballast = join(directory, 'ballast');
-    await floe.ok(['dev', '--dir', network, '--port', '0', '--once', ...SHAPE]);
+    await (await startDev(network, SHAPE)).stop();
     for (const name of await readdir(join(network, 'nodes'))) {
       const path = join(network, 'nodes', name, 'node.json');
       const config = JSON.parse(await readFile(path, 'utf8')) as object;
@@ -384,23 +392,26 @@ describe('a full disk', () => {
 
     // Less than the reserve is left: no stores, but deletes.
     await fill(ballast, RESERVE_BYTES / 2);
-    const refused = await floe.run([...store, '--json']);
-    expect(refused.code, refused.stderr).toBe(EXIT.exhausted);
+    expect(await floe.fails(store, EXIT.unavailable, 'NOT_ENOUGH_CONFIRMATIONS')).toContain('INSUFFICIENT_STORAGE');
     expect(await floe.ok(['read', kept, '--network', network])).toBe('kept');
     await floe.ok(['delete', first, '--network', network]);
 
     // Nothing is left: no writes at all, and every process stays up.
     await fill(ballast, 0);
-    const full = await floe.run([...store, '--json']);
-    expect(full.code, full.stderr).toBe(EXIT.exhausted);
+    const other = join(home.path, 'other big');
+    await writeFile(other, new Uint8Array(300_000).fill(8));
+    const full = await floe.fails(['store', other, '--network', network], EXIT.unavailable, 'OUTCOME_UNKNOWN');
+    expect(full).toMatch(/could not write its state, nothing was executed: .*No space left on device/);
     expect(await floe.ok(['read', kept, '--network', network])).toBe('kept');
     const deletion = await floe.run(['delete', second, '--network', network, '--json']);
-    expect([EXIT.done, EXIT.exhausted], deletion.stderr).toContain(deletion.code);
+    expect([EXIT.done, EXIT.unavailable], deletion.stderr).toContain(deletion.code);
 
     // Space comes back: all goes on, without a restart and after one.
     await rm(ballast);
     if (deletion.code !== EXIT.done) await floe.ok(['delete', second, '--network', network]);
-    await floe.ok(store);
+    // The store that was refused had paid for its place, and uses it now.
+    expect(await floe.json(store)).toMatchObject([{ cost: '0', operation: { kind: 'reuseRegistration' } }]);
+    await floe.ok(['store', other, '--network', network]);
     expect(await floe.ok(['read', kept, '--network', network])).toBe('kept');
     expect(await running.stop()).toBe(EXIT.done);
     const again = await startDev(network);

@@ -17,19 +17,25 @@ export async function runNode(
   const config = await readNodeConfig(path);
   const logger = createLogger({ level: parseLogLevel(options.logLevel) });
   const codec = createWorkerCodec({});
+  // However it ends, what waits for the end is told, so that nothing keeps the process alive.
+  const ended = new AbortController();
+  const ending = AbortSignal.any([signal, ended.signal]);
+  if (options.withParent === true)
+    void inputClosed().then(() => ended.abort(new DOMException('interrupted', 'AbortError')));
   try {
     const bls = await createMclBls();
-    const node = await startNode(config, { codec, bls, logger }, { signal, ofNetwork: options.withParent });
+    const shared = { codec, bls, logger };
+    const node = await startNode(config, shared, { signal: ending, ofNetwork: options.withParent });
     logger.info('serving', { node: config.name, url: node.url });
     process.stdout.write(`${NODE_READY_LINE}\n`);
-    const ends = [untilAborted(signal), node.finished];
-    if (options.withParent === true) ends.push(inputClosed());
     try {
-      await Promise.race(ends);
+      await Promise.race([untilAborted(ending), node.finished]);
     } finally {
       await node.close();
     }
   } finally {
+    ended.abort();
+    process.stdin.destroy();
     await codec.close();
   }
 }
@@ -37,7 +43,7 @@ export async function runNode(
 /** Resolves when standard input ends: the parent closed it, or is gone. */
 function inputClosed(): Promise<void> {
   return new Promise((closed) => {
-    process.stdin.once('end', () => closed()).once('error', () => closed());
+    process.stdin.once('close', () => closed()).once('error', () => closed());
     process.stdin.resume();
   });
 }

@@ -1,12 +1,14 @@
 /** Shows that a network works: stores a sample, reads it back from slivers that a plain read would not use, compares. */
 import { equalBytes } from '@floe/platform';
 import { systemRng } from '@floe/platform/node';
+import { geometryOf, maxBlobSize } from '@floe/protocol';
 import { cliErrors } from '../errors.ts';
 import { formatBytes, formatCoin, type Output } from '../output.ts';
 import { openSession, openWallet } from '../session.ts';
 import type { DevNetwork } from './network.ts';
 import { devPaths } from './state.ts';
 
+/** Less where the shards are too few for that. */
 const SAMPLE_BYTES = 1024 * 1024;
 
 /** @throws READ_BACK_DIFFERS */
@@ -20,7 +22,7 @@ export async function runDemo(
   const session = await openSession(options);
   try {
     const wallet = await openWallet(session, options, { fund: true, signal });
-    const sample = systemRng.bytes(SAMPLE_BYTES);
+    const sample = systemRng.bytes(Math.min(SAMPLE_BYTES, maxBlobSize(geometryOf(network.description.nShards))));
     const startMs = performance.now();
     const stored = await session.client.store(sample, { epochs: 1, deletable: true, signer: wallet.keypair, signal });
     const storedMs = performance.now();

@@ -34,7 +34,7 @@ import { genesisConfig, prepareNodes, writeNodeConfigs, type PreparedNode } from
 import { endLeftOver, lockDirectory } from './lock.ts';
 import { NodeChildren } from './node-children.ts';
 import { checkPorts, choosePorts, DEV_HOST } from './ports.ts';
-import { devPaths, readState, regionOf, writeState, type DevState } from './state.ts';
+import { devPaths, nodeName, readState, regionOf, writeState, type DevState } from './state.ts';
 
 export interface DevNetworkOptions {
   readonly directory: string;
@@ -72,7 +72,12 @@ export async function startDevNetwork(
   const undo = createUndoStack();
   try {
     undo.push(await lockDirectory(directory));
-    const state = await loadState(options);
+    const kept = await readState(directory);
+    if (kept !== undefined) {
+      checkShape(options, kept);
+      await clearTheWay(directory, kept);
+    }
+    const state = kept ?? (await newState(options));
     onProgress('starting the ledger');
     const bls = await createMclBls();
     const faucetKey = await ensureKeypair(devPaths(directory).key('faucet'));
@@ -94,26 +99,27 @@ export async function startDevNetwork(
   }
 }
 
-/** The shape of the network: kept from before, or new. A shape that was asked for must be the one that is there. */
-async function loadState(options: DevNetworkOptions): Promise<DevState> {
-  const { directory } = options;
-  const kept = await readState(directory);
-  if (kept === undefined) {
-    const ports = await choosePorts(options.basePort ?? DEFAULT_BASE_PORT, options.nodes ?? DEFAULT_NODES);
-    const nShards = options.shards ?? DEFAULT_SHARDS;
-    if (nShards < ports.nodes.length) {
-      throw cliErrors.USAGE({ detail: `${ports.nodes.length} nodes need at least as many shards, got ${nShards}` });
-    }
-    // Before the ports are written down: those of a directory are never changed.
-    await checkPorts(ports, 'choose other ports with --port');
-    return writeState(directory, {
-      createdMs: systemClock.nowMs(),
-      seed: toHex(systemRng.bytes(32)),
-      nShards,
-      regions: options.regions ?? DEFAULT_REGIONS,
-      ports,
-    });
+/** The shape of a new network. @throws PORT_IN_USE, USAGE */
+async function newState(options: DevNetworkOptions): Promise<DevState> {
+  const ports = await choosePorts(options.basePort ?? DEFAULT_BASE_PORT, options.nodes ?? DEFAULT_NODES);
+  const nShards = options.shards ?? DEFAULT_SHARDS;
+  if (nShards < ports.nodes.length) {
+    throw cliErrors.USAGE({ detail: `${ports.nodes.length} nodes need at least as many shards, got ${nShards}` });
   }
+  // Before the ports are written down: those of a directory are never changed.
+  await checkPorts(ports, 'choose other ports with --port');
+  return writeState(options.directory, {
+    createdMs: systemClock.nowMs(),
+    seed: toHex(systemRng.bytes(32)),
+    nShards,
+    regions: options.regions ?? DEFAULT_REGIONS,
+    ports,
+  });
+}
+
+/** The network that is there must be the one that was asked for. @throws DIRECTORY_FOREIGN */
+function checkShape(options: DevNetworkOptions, kept: DevState): void {
+  const { directory } = options;
   const shape: [what: string, asked: number | undefined, there: number][] = [
     ['nodes', options.nodes, kept.ports.nodes.length],
     ['shards', options.shards, kept.nShards],
@@ -126,8 +132,13 @@ async function loadState(options: DevNetworkOptions): Promise<DevState> {
     const detail = `its network has ${there} ${what}, and ${asked} was asked for; use another --dir`;
     throw cliErrors.DIRECTORY_FOREIGN({ directory, detail });
   }
-  await checkPorts(kept.ports, 'choose another --dir');
-  return kept;
+}
+
+/** What a network that was killed left behind may hold ports and locks: it is ended before they are looked at. */
+async function clearTheWay(directory: string, { ports }: DevState): Promise<void> {
+  const paths = devPaths(directory);
+  await Promise.all(ports.nodes.map((_, index) => endLeftOver(paths.node(nodeName(index)).home)));
+  await checkPorts(ports, 'choose another --dir');
 }
 
 async function makeDirectory(directory: string): Promise<void> {
@@ -227,7 +238,6 @@ async function startNodes(
 ): Promise<Nodes> {
   const paths = devPaths(options.directory);
   await writeNodeConfigs(options.directory, state, description);
-  await Promise.all(description.nodes.map(({ name }) => endLeftOver(paths.node(name).home)));
   if (options.isolate) {
     const homes = new Map(description.nodes.map(({ name }) => [name, paths.node(name)]));
     const children = new NodeChildren({ paths: homes, logLevel: options.logLevel }, { logger });

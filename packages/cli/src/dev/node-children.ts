@@ -82,10 +82,13 @@ export class NodeChildren {
   async close(): Promise<void> {
     this.#closing = true;
     await Promise.all(
-      [...this.#children.values()].map(async (child) => {
+      [...this.#children].map(async ([name, child]) => {
         child.process.kill('SIGTERM');
         if (child.paused) child.process.kill('SIGCONT');
-        const timer = setTimeout(() => child.process.kill('SIGKILL'), CLOSE_GRACE_MS);
+        const timer = setTimeout(() => {
+          this.#logger.warn('a storage node did not close in time and is ended', { node: name });
+          child.process.kill('SIGKILL');
+        }, CLOSE_GRACE_MS);
         await child.exited;
         clearTimeout(timer);
       }),
