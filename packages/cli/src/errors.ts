@@ -128,6 +128,9 @@ export function systemErrorCode(error: unknown): string | undefined {
 
 /** Why a `fetch` failed: it says only "fetch failed" itself, the reason is in its cause. */
 export function fetchFailure(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return systemErrorCode(error.cause) ?? error.message;
+  const reason = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const code = systemErrorCode(reason);
+  // The system's codes say it shortly; those of the HTTP library say less than its messages.
+  if (code?.startsWith('E') === true) return code;
+  return reason instanceof Error ? reason.message : String(reason);
 }

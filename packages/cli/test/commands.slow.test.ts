@@ -7,13 +7,12 @@ import { mkdir, readdir, readFile, stat, truncate, writeFile } from 'node:fs/pro
 import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import { connectFloe, type FloeConnection } from '@floe/client/node';
-import { seededRng } from '@floe/platform/memory';
 import { geometryOf, maxBlobSize, parseObjectId, storeCost } from '@floe/protocol';
-import { startDev, temporaryDirectory, type DevProcess } from '@floe/testkit';
+import { slowSuite, startDev, temporaryDirectory, type DevProcess } from '@floe/testkit';
 import { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
 import { Secp256k1Keypair } from '@mysten/sui/keypairs/secp256k1';
 import { coinWithBalance, Transaction } from '@mysten/sui/transactions';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { readWallet } from '../src/wallet.ts';
 import { createCli, EXIT, type Cli } from './support/cli.ts';
 
@@ -25,7 +24,9 @@ const UNUSED_ADDRESS = `0x${'e'.repeat(64)}`;
 /** Well formed, and of nothing that is stored here. */
 const UNKNOWN_ID = 'mqsrt3yTNwd5ZnDXNCSNL65SWE1iLvt2Z-KVaMMyNv0';
 
-const rng = seededRng(20_260_801);
+/** With a budget, what does not come to its turn in twice this file's share is left out. */
+const suite = slowSuite('commands', 2);
+const { rng } = suite;
 let home: Awaited<ReturnType<typeof temporaryDirectory>>;
 let network: DevProcess;
 let connection: FloeConnection;
@@ -58,6 +59,10 @@ afterAll(async () => {
   await connection?.close();
   await network?.stop();
   await home?.remove();
+});
+
+beforeEach((context) => {
+  context.skip(suite.spent(), 'the budget is spent');
 });
 
 interface Stored {
@@ -433,10 +438,15 @@ describe('the network', () => {
   });
 
   it('that does not answer gives exit code 7 in time', async () => {
-    const description = JSON.stringify(network.network).replaceAll(network.network.ledger.url, 'http://127.0.0.1:9');
+    const closed = createServer();
+    await new Promise<void>((resolve) => closed.listen(0, '127.0.0.1', resolve));
+    const { port } = closed.address() as { port: number };
+    await new Promise((resolve) => closed.close(resolve));
+    const url = `http://127.0.0.1:${port}`;
+    const description = JSON.stringify(network.network).replaceAll(network.network.ledger.url, url);
     await writeFile(join(files, 'dead.json'), description);
     const option = ['--network', 'dead.json', '--wallet', join(home.path, 'other.json')];
-    expect(await floe.fails(['info', ...option], EXIT.unavailable, 'LEDGER_UNREACHABLE')).toContain('127.0.0.1:9');
+    expect(await floe.fails(['info', ...option], EXIT.unavailable, 'LEDGER_UNREACHABLE')).toContain(url);
     await floe.fails(['store', await randomFile(10), ...option], EXIT.unavailable, 'LEDGER_UNREACHABLE');
   });
 

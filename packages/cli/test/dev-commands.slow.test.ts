@@ -6,13 +6,16 @@ import { execFileSync } from 'node:child_process';
 import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { runFloe, startDev, temporaryDirectory, type DevProcess } from '@floe/testkit';
+import { runFloe, slowSuite, startDev, temporaryDirectory, type DevProcess } from '@floe/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createCli, EXIT, type Cli } from './support/cli.ts';
 
 const SHAPE = ['--nodes', '4', '--shards', '10'];
 /** A clean end may take as long as open requests are waited for, and a busy machine somewhat more. */
 const CLOSE_MS = 15_000;
+
+/** With a budget, what does not come to its turn in twice this file's share is left out. */
+const suite = slowSuite('dev commands', 2);
 
 let home: Awaited<ReturnType<typeof temporaryDirectory>>;
 let floe: Cli;
@@ -26,7 +29,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await home?.remove();
 });
-beforeEach(() => {
+beforeEach((context) => {
+  context.skip(suite.spent(), 'the budget is spent');
   directories += 1;
   directory = join(home.path, `network-${directories}`);
 });
