@@ -38,6 +38,8 @@ struct range {
 struct dirty {
   dev_t device;
   ino_t inode;
+  /* Where its synced bytes are; empty before the first sync. */
+  char synced_at[PATH_MAX];
   struct range *ranges;
   struct dirty *next;
 };
@@ -158,6 +160,7 @@ static void sync_file(int fd, const char *path, const struct stat *info) {
     free(range);
   }
   if (to >= 0) real_ftruncate(to, info->st_size);
+  snprintf(file->synced_at, sizeof file->synced_at, "%s", target);
   if (from >= 0) close(from);
   if (to >= 0) close(to);
 }
@@ -178,6 +181,8 @@ static void sync_directory(const char *path) {
     snprintf(entry, sizeof entry, "%s/%s", target, item->d_name);
     if (stat(entry, &known) == 0) continue;
     if (S_ISDIR(info.st_mode)) mkdir(entry, 0777);
+    /* Another name of a file that was synced under its first one has those bytes. */
+    else if (dirty_of(&info)->synced_at[0] && link(dirty_of(&info)->synced_at, entry) == 0) continue;
     else close(open(entry, O_WRONLY | O_CREAT | O_CLOEXEC, info.st_mode & 0777));
   }
   if (names) closedir(names);
