@@ -317,17 +317,13 @@ describe('a wallet without enough', () => {
     expect(await balance(...option)).toBe(1_000_000_000n - BigInt(stored.cost));
   });
 
-  it('has only SUI and is told how much WAL is missing', async () => {
+  it('with SUI only is told how much WAL is missing, and that there is no faucet', async () => {
     const option = ['--network', await withoutFaucet('no wal')];
     const { address } = await floe.json<{ address: string }>(['wallet', ...option]);
     await send(address, { sui: 1_000_000_000n, wal: 7n });
+    await floe.fails(['faucet', ...option], EXIT.invalid, 'NO_FAUCET');
     const message = await floe.fails(['store', await randomFile(10), ...option], EXIT.exhausted, 'INSUFFICIENT_WAL');
     expect(message).toMatch(new RegExp(`^${address} has 7 FROST of WAL; \\d+ are needed$`));
-  });
-
-  it('cannot ask a faucet where there is none', async () => {
-    const option = ['--network', await withoutFaucet('no faucet')];
-    await floe.fails(['faucet', ...option], EXIT.invalid, 'NO_FAUCET');
   });
 });
 

@@ -1,6 +1,6 @@
 /**
- * One `floe dev` per directory, and one process per storage node. The lock is a file with the holder's process id and start time; a lock whose process
- * is gone (or whose id now belongs to another process) is taken over.
+ * One `floe dev` per directory, and one process per storage node. The lock is a file with the holder's process id and
+ * start time; a lock whose process is gone (or whose id now belongs to another process) is taken over.
  */
 import { randomUUID } from 'node:crypto';
 import { link, mkdir, readFile, rmdir, stat, unlink, writeFile } from 'node:fs/promises';
@@ -34,9 +34,9 @@ export async function lockDirectory(
   { ofNetwork = false }: { readonly ofNetwork?: boolean } = {},
 ): Promise<() => Promise<void>> {
   const path = join(directory, LOCK_FILE);
-  // Two attempts: the second after removing a stale lock. Losing the race for it means that another one holds it.
+  // Two attempts: the second after another one took over a stale lock, or was seen doing so.
   for (let attempt = 0; attempt < 2; attempt += 1) {
-    if (await tryCreate(path, ofNetwork)) {
+    if ((await tryCreate(path, ofNetwork)) || (await takeOver(path, ofNetwork))) {
       let held = true;
       return async () => {
         if (!held) return;
@@ -48,7 +48,6 @@ export async function lockDirectory(
     if (holder !== undefined && (await isAlive(holder))) {
       throw cliErrors.DIRECTORY_IN_USE({ directory, pid: holder.pid });
     }
-    await removeStale(path);
   }
   const holder = await readHolder(path);
   throw cliErrors.DIRECTORY_IN_USE({ directory, pid: holder?.pid ?? 0 });
@@ -84,15 +83,17 @@ async function tryCreate(path: string, ofNetwork: boolean): Promise<boolean> {
 }
 
 /**
- * Takes away the lock of a process that is gone. Only one at a time may look and remove, which a directory decides: two
+ * Takes over the lock of a process that is gone. Only one at a time may look and remove, which a directory decides: two
  * that found it stale could otherwise remove it one after the other, the slower one the lock that the faster has made.
  */
-async function removeStale(path: string): Promise<void> {
+async function takeOver(path: string, ofNetwork: boolean): Promise<boolean> {
   const turn = `${path}.turn`;
-  if (!(await takeTurn(turn))) return;
+  if (!(await takeTurn(turn))) return false;
   try {
     const holder = await readHolder(path);
-    if (holder === undefined || !(await isAlive(holder))) await unlink(path).catch(() => undefined);
+    if (holder !== undefined && (await isAlive(holder))) return false;
+    await unlink(path).catch(() => undefined);
+    return await tryCreate(path, ofNetwork);
   } finally {
     await rmdir(turn).catch(() => undefined);
   }
