@@ -33,7 +33,6 @@ let connection: FloeConnection;
 /** In a directory of files, with the network named by FLOE_NETWORK and its wallet. */
 let floe: Cli;
 let files: string;
-
 beforeAll(async () => {
   home = await temporaryDirectory('commands');
   files = join(home.path, 'files');
