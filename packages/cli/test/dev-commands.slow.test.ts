@@ -10,6 +10,7 @@ import { runFloe, slowSuite, startDev, temporaryDirectory, type DevProcess } fro
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createCli, EXIT, type Cli } from './support/cli.ts';
 
+const MIB = 1024 * 1024;
 const SHAPE = ['--nodes', '4', '--shards', '10'];
 /** A clean end may take as long as open requests are waited for, and a busy machine somewhat more. */
 const CLOSE_MS = 15_000;
@@ -69,6 +70,18 @@ describe('a network', () => {
   it('of the smallest shape checks itself too, though its largest blob is smaller than the sample', async () => {
     const args = ['dev', '--dir', directory, '--port', '0', '--once', '--nodes', '1', '--shards', '4'];
     expect(await floe.ok(args)).toContain('stored   384 KiB of random bytes');
+  });
+
+  it('of the default shape stores and reads 100 MiB, to a file and through a pipe', async () => {
+    const network = await startDev(directory);
+    const path = join(home.path, '100 MiB');
+    await writeFile(path, suite.rng.bytes(100 * MIB));
+    const [stored] = await floe.json<{ blobId: string; sizeBytes: number }[]>(['store', path, '--network', directory]);
+    expect(stored?.sizeBytes).toBe(100 * MIB);
+    const read = `$FLOE read ${stored?.blobId} --network "${directory}"`;
+    const { code, stderr } = await floe.shell(`${read} -o copy && cmp copy "${path}" && ${read} | cmp - "${path}"`);
+    expect(code, stderr).toBe(EXIT.done);
+    await network.stop();
   });
 
   it('closes cleanly when told, and goes on with the same ids, ports and blobs', async () => {
@@ -375,7 +388,6 @@ describe('a full disk', () => {
     }
   });
 
-  const MIB = 1024 * 1024;
   const DISK_BYTES = 256 * MIB;
   const RESERVE_BYTES = 64 * MIB;
 
