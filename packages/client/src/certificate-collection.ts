@@ -20,7 +20,6 @@ import {
   sortSignatures,
   weightOf,
 } from '@floe/protocol';
-import type { EncodedBlob } from '@floe/redstuff';
 import { type AbortScope, abortScope, NoLongerNeeded, onAbort } from './abort.ts';
 import { refusalReason } from './answers.ts';
 import { clientErrors } from './errors.ts';
@@ -28,6 +27,7 @@ import type { ClientLimits } from './limits.ts';
 import type { NodeClient } from './node-client.ts';
 import { uploadToNode } from './node-upload.ts';
 import { retry } from './retry.ts';
+import { type SliverSource, sliversOrAbort } from './sliver-source.ts';
 
 export interface UploadProgress {
   readonly sentBytes: number;
@@ -39,7 +39,7 @@ export interface UploadProgress {
 }
 
 export interface CollectionOptions {
-  readonly encoded: EncodedBlob;
+  readonly source: SliverSource;
   readonly committee: Committee;
   readonly persistence: Persistence;
   /** The blob is certified already; the nodes have it. */
@@ -91,6 +91,7 @@ class Collection {
   readonly #options: CollectionOptions;
   readonly #modules: CollectionModules;
   readonly #scope: AbortScope;
+  readonly #source: SliverSource;
   readonly #expected: Uint8Array;
   readonly #confirmed = new Map<CommitteeMember, SignedMessage>();
   readonly #failed = new Map<CommitteeMember, string>();
@@ -102,11 +103,13 @@ class Collection {
   #finish!: (outcome: { certificate: Certificate } | { error: unknown }) => void;
 
   constructor(options: CollectionOptions, modules: CollectionModules) {
-    const { geometry, symbolSize, blobId } = options.encoded.verified;
+    const { geometry, symbolSize, blobId } = options.source.verified;
     this.#options = options;
     this.#modules = modules;
     // Not a child of the caller's signal, which ends with the store: the tail outlives it.
     this.#scope = abortScope();
+    // That slivers cannot be read here is no fault of the nodes they were for: it ends the whole collection.
+    this.#source = sliversOrAbort(options.source, this.#scope);
     this.#expected = encodeConfirmation({ epoch: options.committee.epoch, blobId, persistence: options.persistence });
     this.#totalBytes = geometry.nShards * (geometry.rows + geometry.columns) * symbolSize;
   }
@@ -143,7 +146,7 @@ class Collection {
 
   /** Uploads to one node until it has confirmed or failed; never rejects. */
   async #serve(member: CommitteeMember, batchBytes: number): Promise<void> {
-    const { encoded, persistence, confirmFirst, clientOf } = this.#options;
+    const { persistence, confirmFirst, clientOf } = this.#options;
     const { limits, scheduler, clock } = this.#modules;
     const { signal } = this.#scope;
     let sentBytes = 0;
@@ -151,7 +154,7 @@ class Collection {
       uploadToNode(
         {
           node: clientOf(member),
-          encoded,
+          source: this.#source,
           persistence,
           confirmFirst: confirmFirst || sentBytes > 0,
           batchBytes,
@@ -236,10 +239,10 @@ class Collection {
   }
 
   #notEnough(): Error {
-    const { committee, encoded } = this.#options;
+    const { committee, source } = this.#options;
     const { geometry } = committee;
     return clientErrors.NOT_ENOUGH_CONFIRMATIONS({
-      blobId: encoded.verified.blobId,
+      blobId: source.verified.blobId,
       got: weightOf(this.#confirmed.keys()),
       need: geometry.nShards - geometry.maxFaulty,
       reasons: [...this.#failed].map(([member, reason]) => `${member.name}: ${reason}`),

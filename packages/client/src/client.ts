@@ -25,7 +25,7 @@ import type { Codec, QuiltPatch, QuiltPatchInput } from '@floe/redstuff';
 import { withDeadline } from './abort.ts';
 import { deleteBlobs, extendBlob, type ExtendResult, type SignedCallOptions, writeAttributes } from './blob-objects.ts';
 import type { BlobReader, BlobReadOptions } from './blob-reader.ts';
-import { BlobSource } from './blob-source.ts';
+import { BlobFinder } from './blob-finder.ts';
 import { agreeOnStatus } from './blob-status.ts';
 import { rankedNodes } from './blob-view.ts';
 import { clientErrors } from './errors.ts';
@@ -145,7 +145,7 @@ export function createFloeClient(options: ClientOptions, modules: ClientModules)
 
 class Client implements FloeClient {
   readonly #modules: StoreModules;
-  readonly #source: BlobSource;
+  readonly #finder: BlobFinder;
   readonly #logger: Logger;
 
   constructor(options: ClientOptions, modules: ClientModules) {
@@ -156,7 +156,7 @@ class Client implements FloeClient {
     const pool = new NodePool({ scheme, limits }, { transport, clock, logger: this.#logger });
     const tails = new TailKeeper(limits, { scheduler });
     this.#modules = { ...modules, ledger: ledgerClient, pool, limits, tails };
-    this.#source = new BlobSource(this.#modules);
+    this.#finder = new BlobFinder(this.#modules);
   }
 
   async store(blob: Uint8Array, options: StoreOptions): Promise<StoreResult> {
@@ -167,7 +167,7 @@ class Client implements FloeClient {
   }
 
   async storeQuilt(patches: readonly QuiltPatchInput[], options: StoreOptions): Promise<StoreQuiltResult> {
-    const { current } = await this.#source.committees({ signal: options.signal });
+    const { current } = await this.#finder.committees({ signal: options.signal });
     return await storeQuilt(patches, current, options, (blob, withMark) => this.store(blob, withMark));
   }
 
@@ -210,7 +210,7 @@ class Client implements FloeClient {
 
   async status(blobId: BlobId, options: CallOptions = {}): Promise<BlobStatus> {
     const { pool, scheduler, limits } = this.#modules;
-    const { current } = await this.#source.committees(options);
+    const { current } = await this.#finder.committees(options);
     const nodes = rankedNodes(current, pool.clientOf);
     return await agreeOnStatus(blobId, current, nodes, { scheduler, limits, signal: options.signal });
   }
@@ -277,7 +277,7 @@ class Client implements FloeClient {
   }
 
   async committees(options: CallOptions & { readonly fresh?: boolean } = {}): Promise<Committees> {
-    return await this.#source.committees(options);
+    return await this.#finder.committees(options);
   }
 
   async balances(owner: SuiAddress, options: CallOptions = {}): Promise<Balances> {
@@ -285,7 +285,7 @@ class Client implements FloeClient {
   }
 
   async nodeReports(options: CallOptions & { readonly detailed?: boolean } = {}): Promise<NodeReport[]> {
-    const { current } = await this.#source.committees({ fresh: true, signal: options.signal });
+    const { current } = await this.#finder.committees({ fresh: true, signal: options.signal });
     const { pool, scheduler, limits } = this.#modules;
     const timeoutMs = limits.statusTimeoutMs;
     return await Promise.all(
@@ -326,7 +326,7 @@ class Client implements FloeClient {
       return clientErrors.READ_TIMEOUT({ blobId, timeoutMs, found, needed });
     };
     return await withDeadline({ scheduler, timeoutMs, parent: options.signal, onTimeout }, (signal) =>
-      this.#source.withReader(blobId, signal, (opened) => {
+      this.#finder.withReader(blobId, signal, (opened) => {
         reader = opened;
         return work(opened, signal);
       }),

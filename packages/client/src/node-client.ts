@@ -19,7 +19,6 @@ import {
   decodeSliverData,
   encodeBatchEnd,
   encodedMetadataSize,
-  encodeSliverData,
   errorOfRefusal,
   type GeneralRecoverySymbol,
   MAX_ENVELOPE_BYTES,
@@ -40,7 +39,6 @@ import {
   type Persistence,
   type SignedMessage,
   type Sliver,
-  sliverDataParts,
   sliverDataSize,
   sliverFrameHeader,
   type SliverIndex,
@@ -54,6 +52,13 @@ import {
 import { clientErrors } from './errors.ts';
 import type { NodeConnection, NodeRequest } from './node-connection.ts';
 import { rebuildSize } from './sliver-rebuild.ts';
+import {
+  sizeOfSliver,
+  sliverDataParts,
+  sliverDataSizeOf,
+  type SliverName,
+  type SliverSource,
+} from './sliver-source.ts';
 
 export interface SliverReadCalls {
   readonly signal: AbortSignal;
@@ -65,8 +70,8 @@ export interface SliverReadCalls {
 
 export interface SliverWriteCalls {
   readonly signal: AbortSignal;
-  readonly onStored: (sliver: Sliver) => void;
-  readonly onRefused: (sliver: Sliver, error: unknown) => void;
+  readonly onStored: (sliver: SliverName) => void;
+  readonly onRefused: (sliver: SliverName, error: unknown) => void;
 }
 
 type BatchOffer = NodeCapabilities['batchedSlivers'];
@@ -197,14 +202,14 @@ export class NodeClient {
   }
 
   /** Stores slivers. Resolves when each was handed to one of the callbacks; rejects when the rest failed. */
-  async putSlivers(verified: VerifiedMetadata, slivers: readonly Sliver[], calls: SliverWriteCalls): Promise<void> {
+  async putSlivers(source: SliverSource, slivers: readonly SliverName[], calls: SliverWriteCalls): Promise<void> {
     const offer = slivers.length > 1 ? await this.#batchOffer(calls.signal) : undefined;
     if (offer === undefined) {
-      await Promise.all(slivers.map((sliver) => this.#writeOne(verified, sliver, calls)));
+      await Promise.all(slivers.map((sliver) => this.#writeOne(source, sliver, calls)));
       return;
     }
     for (let at = 0; at < slivers.length; at += offer.maxUploadSlivers) {
-      await this.#writeBatch(verified, slivers.slice(at, at + offer.maxUploadSlivers), calls);
+      await this.#writeBatch(source, slivers.slice(at, at + offer.maxUploadSlivers), calls);
     }
   }
 
@@ -265,19 +270,24 @@ export class NodeClient {
     for (const index of waiting) calls.onMissing(index, this.#misbehaved(`no answer for ${axis} sliver ${index}`));
   }
 
-  async #writeOne(verified: VerifiedMetadata, sliver: Sliver, calls: SliverWriteCalls): Promise<void> {
-    const { geometry, blobId } = verified;
-    const { axis } = sliver;
+  async #writeOne(source: SliverSource, sliver: SliverName, calls: SliverWriteCalls): Promise<void> {
+    const { geometry, blobId } = source.verified;
+    const { axis, index } = sliver;
     const route = {
       name: 'putSliver',
       blobId,
-      pair: pairOfSliver(geometry, axis, sliver.index),
+      pair: pairOfSliver(geometry, axis, index),
       axis,
       pending: false,
     } as const;
     try {
-      const timeoutMs = this.#uploadTimeoutMs(sliver.data.length);
-      await this.#json(route, { body: encodeSliverData(sliver), timeoutMs, signal: calls.signal });
+      const sizeBytes = sliverDataSizeOf(source.verified, sliver);
+      await this.#json(route, {
+        body: sliverDataParts(source, sliver, calls.signal),
+        sizeBytes,
+        timeoutMs: this.#uploadTimeoutMs(sizeBytes),
+        signal: calls.signal,
+      });
     } catch (error) {
       calls.signal.throwIfAborted();
       calls.onRefused(sliver, error);
@@ -286,14 +296,15 @@ export class NodeClient {
     calls.onStored(sliver);
   }
 
-  async #writeBatch(verified: VerifiedMetadata, slivers: readonly Sliver[], calls: SliverWriteCalls): Promise<void> {
+  async #writeBatch(source: SliverSource, slivers: readonly SliverName[], calls: SliverWriteCalls): Promise<void> {
+    const { verified } = source;
     const { geometry, blobId } = verified;
     const waiting = new Map(
       slivers.map((sliver) => [`${sliver.axis} ${pairOfSliver(geometry, sliver.axis, sliver.index)}`, sliver]),
     );
-    const sizeBytes = slivers.reduce((sum, { data }) => sum + data.length, 0);
+    const sizeBytes = slivers.reduce((sum, sliver) => sum + sizeOfSliver(verified, sliver), 0);
     const options = {
-      body: batchBody(verified, slivers),
+      body: batchBody(source, slivers, calls.signal),
       contentType: BATCH_CONTENT_TYPE,
       timeoutMs: this.#uploadTimeoutMs(sizeBytes),
       signal: calls.signal,
@@ -349,7 +360,7 @@ export class NodeClient {
 
   async #json(
     route: NodeRoute,
-    options: { body?: Uint8Array; timeoutMs?: number; signal: AbortSignal },
+    options: Omit<NodeRequest, 'method' | 'target'>,
   ): Promise<{ code: number; data: unknown }> {
     return await this.#send(route, options, async (response) => {
       const body = await response.bytes(MAX_ENVELOPE_BYTES);
@@ -381,17 +392,17 @@ export class NodeClient {
   }
 }
 
-/** Sliver frames as views of the encoded blob, pulled as the socket drains. */
+/** Sliver frames, pulled from their source as the socket drains. */
 async function* batchBody(
-  { geometry }: VerifiedMetadata,
-  slivers: readonly Sliver[],
+  source: SliverSource,
+  slivers: readonly SliverName[],
+  signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
+  const { geometry } = source.verified;
   for (const sliver of slivers) {
     const pair = pairOfSliver(geometry, sliver.axis, sliver.index);
-    const parts = sliverDataParts(sliver);
-    const sizeBytes = parts.reduce((sum, part) => sum + part.length, 0);
-    yield sliverFrameHeader(sliver.axis, pair, sizeBytes);
-    yield* parts;
+    yield sliverFrameHeader(sliver.axis, pair, sliverDataSizeOf(source.verified, sliver));
+    yield* sliverDataParts(source, sliver, signal);
   }
   yield encodeBatchEnd(slivers.length);
 }

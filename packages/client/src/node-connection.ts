@@ -29,6 +29,8 @@ export interface NodeRequest {
   readonly target: string;
   readonly body?: Uint8Array | AsyncIterable<Uint8Array>;
   readonly contentType?: string;
+  /** The size of an iterable body, when it is known. */
+  readonly sizeBytes?: number;
   /** Longest silence; default `controlTimeoutMs`. */
   readonly timeoutMs?: number;
   readonly signal: AbortSignal;
@@ -105,11 +107,15 @@ export class NodeConnection {
     }
   }
 
-  async #request({ method, target, body, contentType, timeoutMs, signal }: NodeRequest): Promise<HttpResponse> {
+  async #request(request: NodeRequest): Promise<HttpResponse> {
+    const { method, target, body, contentType, sizeBytes, timeoutMs, signal } = request;
+    const headers: Record<string, string> =
+      body === undefined ? {} : { 'content-type': contentType ?? BCS_CONTENT_TYPE };
+    if (sizeBytes !== undefined) headers['content-length'] = String(sizeBytes);
     return await this.#transport.request({
       method,
       url: this.#baseUrl + target,
-      headers: body === undefined ? {} : { 'content-type': contentType ?? BCS_CONTENT_TYPE },
+      headers,
       body,
       timeoutMs: timeoutMs ?? this.limits.controlTimeoutMs,
       signal,

@@ -13,24 +13,22 @@ import {
   pairOfShard,
   type Persistence,
   type SignedMessage,
-  type Sliver,
-  type SliverIndex,
   type SliverPairIndex,
   sliverOfPair,
   sliverSize,
 } from '@floe/protocol';
-import type { EncodedBlob } from '@floe/redstuff';
 import { isPassing, refusalReason } from './answers.ts';
 import type { ClientLimits } from './limits.ts';
 import type { NodeClient } from './node-client.ts';
 import { retry } from './retry.ts';
+import { sizeOfSliver, type SliverName, type SliverSource } from './sliver-source.ts';
 
 /** Below this many bytes sending a sliver again costs no more than asking whether it is there. */
 const STATUS_CHECK_BYTES = 5_560;
 
 export interface NodeUploadOptions {
   readonly node: NodeClient;
-  readonly encoded: EncodedBlob;
+  readonly source: SliverSource;
   readonly persistence: Persistence;
   /** The blob is known to be certified already: ask for the confirmation before sending anything. */
   readonly confirmFirst: boolean;
@@ -83,8 +81,8 @@ class NodeUpload {
 
   /** Metadata, then slivers: those the node has not got, when it may have some. */
   async #sendAll(checkAll: boolean): Promise<void> {
-    const { node, encoded, signal } = this.#options;
-    const { blobId, metadata } = encoded.verified;
+    const { node, source, signal } = this.#options;
+    const { blobId, metadata } = source.verified;
     const body = encodeBlobMetadata(metadata);
     const outcome = await this.#retried(() => node.putMetadata(blobId, body, signal));
     let slivers = this.#slivers();
@@ -92,10 +90,10 @@ class NodeUpload {
     await this.#sendSlivers(slivers);
   }
 
-  /** The slivers of the node's shards, as views; large ones first, so that small ones fill the end. */
-  #slivers(): { pair: SliverPairIndex; axis: Axis; index: SliverIndex }[] {
-    const { node, encoded } = this.#options;
-    const { geometry, blobId } = encoded.verified;
+  /** The slivers of the node's shards; large ones first, so that small ones fill the end. */
+  #slivers(): (SliverName & { pair: SliverPairIndex })[] {
+    const { node, source } = this.#options;
+    const { geometry, blobId } = source.verified;
     return AXES.flatMap((axis) =>
       node.member.shards.map((shard) => {
         const pair = pairOfShard(geometry, blobId, shard);
@@ -105,8 +103,8 @@ class NodeUpload {
   }
 
   async #lacking<T extends { pair: SliverPairIndex; axis: Axis }>(slivers: readonly T[]): Promise<T[]> {
-    const { node, encoded, signal } = this.#options;
-    const { geometry, symbolSize, blobId } = encoded.verified;
+    const { node, source, signal } = this.#options;
+    const { geometry, symbolSize, blobId } = source.verified;
     const held = await Promise.all(
       slivers.map(async ({ pair, axis }) => {
         if (sliverSize(geometry, axis, symbolSize) < STATUS_CHECK_BYTES) return false;
@@ -118,35 +116,36 @@ class NodeUpload {
     return slivers.filter((_, i) => held[i] !== true);
   }
 
-  async #sendSlivers(slivers: readonly { axis: Axis; index: SliverIndex }[]): Promise<void> {
-    let batch: Sliver[] = [];
-    let batchBytes = 0;
-    for (const { axis, index } of slivers) {
-      const sliver = this.#options.encoded.sliver(axis, index);
-      if (batch.length > 0 && batchBytes + sliver.data.length > this.#options.batchBytes) {
+  async #sendSlivers(slivers: readonly SliverName[]): Promise<void> {
+    const { source, batchBytes } = this.#options;
+    let batch: SliverName[] = [];
+    let bytes = 0;
+    for (const sliver of slivers) {
+      const sizeBytes = sizeOfSliver(source.verified, sliver);
+      if (batch.length > 0 && bytes + sizeBytes > batchBytes) {
         await this.#sendBatch(batch);
         batch = [];
-        batchBytes = 0;
+        bytes = 0;
       }
       batch.push(sliver);
-      batchBytes += sliver.data.length;
+      bytes += sizeBytes;
     }
     if (batch.length > 0) await this.#sendBatch(batch);
   }
 
-  async #sendBatch(batch: readonly Sliver[]): Promise<void> {
-    const { node, encoded, signal, onSent } = this.#options;
+  async #sendBatch(batch: readonly SliverName[]): Promise<void> {
+    const { node, source, signal, onSent } = this.#options;
     let rest = batch;
     await this.#retried(async () => {
-      const failed: Sliver[] = [];
+      const failed: SliverName[] = [];
       let failure: unknown;
-      const answered = new Set<Sliver>();
+      const answered = new Set<SliverName>();
       try {
-        await node.putSlivers(encoded.verified, rest, {
+        await node.putSlivers(source, rest, {
           signal,
           onStored(sliver) {
             answered.add(sliver);
-            onSent(sliver.data.length);
+            onSent(sizeOfSliver(source.verified, sliver));
           },
           onRefused(sliver, error) {
             answered.add(sliver);
@@ -163,8 +162,8 @@ class NodeUpload {
   }
 
   async #confirmation(): Promise<SignedMessage> {
-    const { node, encoded, persistence, signal } = this.#options;
-    return await this.#retried(() => node.confirmation(encoded.verified.blobId, persistence, signal));
+    const { node, source, persistence, signal } = this.#options;
+    return await this.#retried(() => node.confirmation(source.verified.blobId, persistence, signal));
   }
 
   #retried<T>(work: () => Promise<T>): Promise<T> {

@@ -32,9 +32,10 @@ import {
   type Persistence,
   type SuiAddress,
 } from '@floe/protocol';
-import type { Codec, EncodedBlob } from '@floe/redstuff';
+import type { Codec } from '@floe/redstuff';
 import { Transaction } from '@mysten/sui/transactions';
 import { raceAbort, withDeadline } from './abort.ts';
+import { writeAttributes } from './blob-objects.ts';
 import { agreeOnStatus } from './blob-status.ts';
 import { rankedNodes } from './blob-view.ts';
 import { collectCertificate, EpochMoved, type UploadProgress, type UploadTail } from './certificate-collection.ts';
@@ -49,6 +50,7 @@ import {
   type ResourceOperation,
   signerAddress,
 } from './registration.ts';
+import { type SliverSource, sliversInMemory } from './sliver-source.ts';
 import type { TailKeeper } from './upload-tails.ts';
 
 export type StoreStage = 'encoding' | 'checking' | 'registering' | 'uploading' | 'certifying' | 'finishing';
@@ -71,7 +73,10 @@ export interface StoreOptions {
   readonly signer: Signer;
   /** Who gets the blob object once it is certified; default: the signer. */
   readonly owner?: SuiAddress;
-  /** Set on the blob object when it is certified. */
+  /**
+   * Set on the blob object when it is certified, or when it was before. A blob that only others' objects keep gets an
+   * object of the signer's for them.
+   */
   readonly attributes?: Readonly<Record<string, string>>;
   /** Register anew even if the blob is stored or registered already. */
   readonly force?: boolean;
@@ -176,12 +181,13 @@ class Store {
       signal,
       onProgress: (fraction) => this.#report({ fraction }),
     });
-    this.#blobId = encoded.verified.blobId;
+    const slivers = sliversInMemory(encoded);
+    this.#blobId = slivers.verified.blobId;
     this.#enter('checking');
-    const { status, plan } = await this.#check(encoded, system, current, signal);
-    if (status !== undefined && this.#isStored(status, system)) return this.#alreadyPermanent(status, encoded);
-    if (plan.kind === 'alreadyCertified') return this.#alreadyOwned(plan.object, encoded);
-    return await this.#storeAnew(encoded, plan, status, signal);
+    const { status, plan } = await this.#check(slivers, system, current, signal);
+    if (status !== undefined && this.#isStored(status, system)) return this.#alreadyPermanent(status, slivers);
+    if (plan.kind === 'alreadyCertified') return await this.#alreadyOwned(plan.object, slivers, signal);
+    return await this.#storeAnew(slivers, plan, status, signal);
   }
 
   #checkEpochs(system: SystemInfo): void {
@@ -192,14 +198,14 @@ class Store {
 
   /** What the nodes say of the blob, and what the signer owns of it. */
   async #check(
-    encoded: EncodedBlob,
+    slivers: SliverSource,
     system: SystemInfo,
     committee: Committee,
     signal: AbortSignal,
   ): Promise<{ status: BlobStatus | undefined; plan: RegistrationPlan }> {
     const { pool, scheduler, limits } = this.#modules;
-    const { blobId } = encoded.verified;
-    if (this.#options.force === true) return { status: undefined, plan: this.#plan(encoded, system, []) };
+    const { blobId } = slivers.verified;
+    if (this.#options.force === true) return { status: undefined, plan: this.#plan(slivers, system, []) };
     const nodes = rankedNodes(committee, pool.clientOf);
     const [status, owned] = await Promise.all([
       agreeOnStatus(blobId, committee, nodes, { scheduler, limits, signal }).catch((error: unknown) => {
@@ -215,7 +221,7 @@ class Store {
       this.#ownedObjects(blobId, signal),
     ]);
     if (status?.kind === 'invalid') throw clientErrors.BLOB_MARKED_INVALID({ blobId, ...status.event });
-    return { status, plan: this.#plan(encoded, system, owned) };
+    return { status, plan: this.#plan(slivers, system, owned) };
   }
 
   async #ownedObjects(blobId: BlobId, signal: AbortSignal): Promise<BlobObject[]> {
@@ -235,16 +241,18 @@ class Store {
     return matches;
   }
 
-  #plan(encoded: EncodedBlob, system: SystemInfo, owned: readonly BlobObject[]): RegistrationPlan {
-    const { geometry, blobId } = encoded.verified;
+  #plan(slivers: SliverSource, system: SystemInfo, owned: readonly BlobObject[]): RegistrationPlan {
+    const { geometry, blobId } = slivers.verified;
     const { epochs, deletable = false } = this.#options;
     const order = { blobId, encodedLength: encodedLength(geometry, this.#blob.length), epochs, deletable };
     return planRegistration(order, system, owned);
   }
 
+  /** Attributes lie on an object of the signer's: with any, that another's object keeps the blob is not enough. */
   #isStored(status: BlobStatus, system: SystemInfo): status is Extract<BlobStatus, { kind: 'permanent' }> {
     return (
       this.#options.deletable !== true &&
+      Object.keys(this.#options.attributes ?? {}).length === 0 &&
       status.kind === 'permanent' &&
       status.isCertified &&
       status.endEpoch >= system.epoch + this.#options.epochs
@@ -252,7 +260,7 @@ class Store {
   }
 
   async #storeAnew(
-    encoded: EncodedBlob,
+    slivers: SliverSource,
     plan: Extract<RegistrationPlan, { kind: 'proceed' }>,
     status: BlobStatus | undefined,
     signal: AbortSignal,
@@ -262,10 +270,10 @@ class Store {
     let objectId = plan.object?.objectId;
     if (objectId === undefined) {
       this.#enter('registering');
-      ({ objectId, plan: registered } = await this.#register(encoded, plan, signal));
+      ({ objectId, plan: registered } = await this.#register(slivers, plan, signal));
     }
     const certified = plan.object?.certifiedEpoch !== undefined;
-    const tail = await this.#certify(encoded, objectId, registered, {
+    const tail = await this.#certify(slivers, objectId, registered, {
       skipUpload: certified,
       confirmFirst: status !== undefined && isCertified(status),
       signal,
@@ -282,7 +290,7 @@ class Store {
     if (tail !== undefined) await this.#finishTail(tail, signal);
     return {
       kind: 'newlyCreated',
-      ...this.#stored(encoded, blobObject.endEpoch),
+      ...this.#stored(slivers, blobObject.endEpoch),
       objectId,
       blobObject,
       operation: registered.operation,
@@ -292,13 +300,13 @@ class Store {
 
   /** Prices and epoch may have changed since they were read: then the plan is made anew, once. */
   async #register(
-    encoded: EncodedBlob,
+    slivers: SliverSource,
     plan: Extract<RegistrationPlan, { kind: 'proceed' }>,
     signal: AbortSignal,
   ): Promise<{ objectId: ObjectId; plan: Extract<RegistrationPlan, { kind: 'proceed' }> }> {
     const { ledger } = this.#modules;
     const { epochs, signer, deletable = false } = this.#options;
-    const { blobId, metadata } = encoded.verified;
+    const { blobId, metadata } = slivers.verified;
     const registration = {
       blobId,
       rootHash: metadataRoot(metadata),
@@ -317,7 +325,7 @@ class Store {
         (key) => fresh[key] === system[key],
       );
       if (same) throw error;
-      const renewed = this.#plan(encoded, fresh, []);
+      const renewed = this.#plan(slivers, fresh, []);
       if (renewed.kind !== 'proceed') throw error;
       return { objectId: await registerBlob(ledger, fresh, order, signal), plan: renewed };
     }
@@ -325,7 +333,7 @@ class Store {
 
   /** Uploads, collects the certificate and gives it to the ledger, in each new epoch again. */
   async #certify(
-    encoded: EncodedBlob,
+    slivers: SliverSource,
     objectId: ObjectId,
     plan: Extract<RegistrationPlan, { kind: 'proceed' }>,
     how: { skipUpload: boolean; confirmFirst: boolean; signal: AbortSignal },
@@ -339,7 +347,7 @@ class Store {
       try {
         let certificate: Certificate | undefined;
         if (!how.skipUpload) {
-          const collected = await this.#collect(encoded, objectId, committee, { confirmFirst, signal });
+          const collected = await this.#collect(slivers, objectId, committee, { confirmFirst, signal });
           ({ certificate, tail } = collected);
         }
         await this.#executeCertify(objectId, certificate, committee, plan, signal);
@@ -355,7 +363,7 @@ class Store {
           error instanceof EpochMoved || isMoveAbort(error) || isFloeError(error, 'NOT_ENOUGH_CONFIRMATIONS');
         if (!moved || !passing) throw error;
         if (retries >= limits.maxEpochRetries) {
-          throw clientErrors.EPOCH_CHANGED({ blobId: encoded.verified.blobId, epoch: current.epoch, retries }, error);
+          throw clientErrors.EPOCH_CHANGED({ blobId: slivers.verified.blobId, epoch: current.epoch, retries }, error);
         }
         confirmFirst = true;
         // The ledger may not have come to the epoch that a node is already in.
@@ -366,7 +374,7 @@ class Store {
   }
 
   async #collect(
-    encoded: EncodedBlob,
+    slivers: SliverSource,
     objectId: ObjectId,
     committee: Committee,
     how: { confirmFirst: boolean; signal: AbortSignal },
@@ -376,7 +384,7 @@ class Store {
       this.#options.deletable === true ? { kind: 'deletable', objectId } : { kind: 'permanent' };
     return await collectCertificate(
       {
-        encoded,
+        source: slivers,
         committee,
         persistence,
         ...how,
@@ -440,25 +448,37 @@ class Store {
     else await raceAbort(tails.room(), signal);
   }
 
-  #alreadyPermanent(status: Extract<BlobStatus, { kind: 'permanent' }>, encoded: EncodedBlob): AlreadyCertified {
+  #alreadyPermanent(status: Extract<BlobStatus, { kind: 'permanent' }>, slivers: SliverSource): AlreadyCertified {
     return {
       kind: 'alreadyCertified',
-      ...this.#stored(encoded, status.endEpoch),
+      ...this.#stored(slivers, status.endEpoch),
       proof: { event: status.statusEvent },
     };
   }
 
-  #alreadyOwned(object: BlobObject, encoded: EncodedBlob): AlreadyCertified {
+  async #alreadyOwned(object: BlobObject, slivers: SliverSource, signal: AbortSignal): Promise<AlreadyCertified> {
+    await this.#writeMissingAttributes(object.objectId, signal);
     const proof = { objectId: object.objectId };
-    return { kind: 'alreadyCertified', ...this.#stored(encoded, object.endEpoch), proof };
+    return { kind: 'alreadyCertified', ...this.#stored(slivers, object.endEpoch), proof };
   }
 
-  #stored(encoded: EncodedBlob, endEpoch: Epoch): StoredBlob {
+  /** Attributes that the object has already cost no transaction. */
+  async #writeMissingAttributes(objectId: ObjectId, signal: AbortSignal): Promise<void> {
+    const { ledger } = this.#modules;
+    const { attributes = {}, signer } = this.#options;
+    if (Object.keys(attributes).length === 0) return;
+    const there = await ledger.attributes(objectId, { signal });
+    const missing = Object.entries(attributes).filter(([key, value]) => there.get(key) !== value);
+    if (missing.length === 0) return;
+    await writeAttributes(ledger, objectId, Object.fromEntries(missing), { signer, signal });
+  }
+
+  #stored(slivers: SliverSource, endEpoch: Epoch): StoredBlob {
     this.#leave();
     return {
-      blobId: encoded.verified.blobId,
+      blobId: slivers.verified.blobId,
       sizeBytes: this.#blob.length,
-      encodedLength: encodedLength(encoded.verified.geometry, this.#blob.length),
+      encodedLength: encodedLength(slivers.verified.geometry, this.#blob.length),
       endEpoch,
       timings: { ...this.#timings },
     };

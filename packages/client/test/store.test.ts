@@ -130,6 +130,27 @@ describe('a blob that is known already', () => {
     expect(net.ledger.objects.get(first.objectId)?.owner).not.toBe(owner);
   });
 
+  test('of the signer: attributes that it lacks are written, those that it has cost nothing', async () => {
+    const net = await createTestNetwork();
+    const { objectId } = await storeNew(net, bytes(500), { deletable: true, attributes: { name: 'a', kind: 'b' } });
+    const attributes = { name: 'a', kind: 'c' };
+    const executed = net.ledger.executed.length;
+    const again = await store(net, bytes(500), { deletable: true, attributes });
+    expect(again).toMatchObject({ kind: 'alreadyCertified', proof: { objectId } });
+    expect(await net.client.attributes(objectId)).toEqual(new Map(Object.entries(attributes)));
+    expect(net.ledger.executed).toHaveLength(executed + 1);
+    await store(net, bytes(500), { deletable: true, attributes });
+    expect(net.ledger.executed).toHaveLength(executed + 1);
+  });
+
+  test("permanent by another's object: attributes get an object of the signer's own", async () => {
+    const net = await createTestNetwork();
+    const other = await storeNew(net, bytes(500), { epochs: 5, owner: parseObjectId('0xfeed') });
+    const { objectId } = await storeNew(net, bytes(500), { epochs: 3, attributes: { name: 'a' } });
+    expect(objectId).not.toBe(other.objectId);
+    expect(await net.client.attributes(objectId)).toEqual(new Map([['name', 'a']]));
+  });
+
   test('deletable, when the signer does not want its objects used: a new object is made', async () => {
     const net = await createTestNetwork();
     const first = await storeNew(net, bytes(500), { deletable: true });

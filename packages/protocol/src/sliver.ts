@@ -23,11 +23,19 @@ export function encodeSliverData(sliver: Sliver): Uint8Array<ArrayBuffer> {
  * The same bytes in three parts, the middle one being the sliver's own data: for senders that need not copy megabytes.
  */
 export function sliverDataParts(sliver: Sliver): [head: Uint8Array, data: Uint8Array, tail: Uint8Array] {
-  return [
-    encodeBcs((writer) => writer.uleb(sliver.data.length), 5),
-    sliver.data,
-    encodeBcs((writer) => writer.u16(sliver.symbolSize).u16(sliver.index), 4),
-  ];
+  const { head, tail } = sliverDataEnds(sliver, sliver.data.length);
+  return [head, sliver.data, tail];
+}
+
+/** What stands before and after `dataSizeBytes` of symbols: for senders that have not got them at once. */
+export function sliverDataEnds(
+  { symbolSize, index }: Pick<Sliver, 'symbolSize' | 'index'>,
+  dataSizeBytes: number,
+): { readonly head: Uint8Array<ArrayBuffer>; readonly tail: Uint8Array<ArrayBuffer> } {
+  return {
+    head: encodeBcs((writer) => writer.uleb(dataSizeBytes), 5),
+    tail: encodeBcs((writer) => writer.u16(symbolSize).u16(index), 4),
+  };
 }
 
 /** Bytes of `SliverData` with `dataSizeBytes` of symbols. */

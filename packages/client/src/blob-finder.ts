@@ -16,7 +16,7 @@ import { fetchMetadata } from './metadata-fetch.ts';
 import type { NodePool } from './node-pool.ts';
 import type { GatherModules } from './sliver-gather.ts';
 
-export interface BlobSourceModules extends GatherModules {
+export interface BlobFinderModules extends GatherModules {
   readonly ledger: LedgerPort;
   readonly pool: NodePool;
   readonly clock: Clock;
@@ -27,13 +27,13 @@ interface CachedMetadata {
   readonly untilMs: number;
 }
 
-export class BlobSource {
-  readonly #modules: BlobSourceModules;
+export class BlobFinder {
+  readonly #modules: BlobFinderModules;
   #committees: { readonly committees: Committees; readonly untilMs: number } | undefined;
   /** In order of last use. Verified metadata never changes; the time limit is for blobs that end. */
   readonly #metadata = new Map<BlobId, CachedMetadata>();
 
-  constructor(modules: BlobSourceModules) {
+  constructor(modules: BlobFinderModules) {
     this.#modules = modules;
   }
 
