@@ -147,6 +147,8 @@ export const frameworkAbortCodes: Readonly<Record<string, Readonly<Record<number
   dynamic_field: names('EFieldAlreadyExists', 'EFieldDoesNotExist', 'EFieldTypeMismatch'),
   vec_map: names('EKeyAlreadyExists', 'EKeyDoesNotExist'),
   bcs: names('EOutOfRange'),
+  package: names('ENotOneTimeWitness', 'ETooPermissive', 'EAlreadyAuthorized', 'ENotAuthorized', 'EWrongUpgradeCap'),
+  transfer: names('ESharedNonNewObject'),
   option: { 0x40000: 'EOPTION_IS_SET', 0x40001: 'EOPTION_NOT_SET' },
   string: { 1: 'EInvalidUTF8' },
 };

@@ -4,7 +4,6 @@
  */
 export const DECLARATIONS = `
 module std::option
-  struct Option<T> has copy, drop, store
   fun none<T>(): Option<T>
   fun some<T>(T): Option<T>
   fun is_none<T>(&Option<T>): bool
@@ -13,25 +12,12 @@ module std::option
   fun destroy_some<T>(Option<T>): T
 
 module std::string
-  struct String has copy, drop, store
   fun utf8(vector<u8>): String
 
-module sui::object
-  struct ID has copy, drop, store
-  struct UID has store
-
-module sui::tx_context
-  struct TxContext has drop
-
 module sui::clock
-  struct Clock has key
   fun timestamp_ms(&Clock): u64
 
-module sui::sui
-  struct SUI has drop
-
 module sui::balance
-  struct Balance<phantom T> has store
   fun value<T>(&Balance<T>): u64
   fun zero<T>(): Balance<T>
   fun join<T>(&mut Balance<T>, Balance<T>): u64
@@ -40,7 +26,6 @@ module sui::balance
   fun destroy_zero<T>(Balance<T>)
 
 module sui::coin
-  struct Coin<phantom T> has key, store
   fun value<T>(&Coin<T>): u64
   fun from_balance<T>(Balance<T>, &mut TxContext): Coin<T>
   fun into_balance<T>(Coin<T>): Balance<T>
@@ -50,24 +35,16 @@ module sui::coin
   fun zero<T>(&mut TxContext): Coin<T>
   fun destroy_zero<T>(Coin<T>)
 
-  struct TreasuryCap<phantom T> has key, store
-
-module sui::package
-  struct UpgradeCap has key, store
-
 module sui::transfer
   fun public_transfer<T: key + store>(T, address)
   fun public_freeze_object<T: key + store>(T)
   fun public_share_object<T: key + store>(T)
 
 module wal::wal
-  struct WAL has drop
-  struct ProtectedTreasury has key
   fun burn(&mut ProtectedTreasury, Coin<WAL>, &mut TxContext)
   fun total_supply(&ProtectedTreasury): u64
 
 module walrus::storage_resource
-  struct Storage has key, store
   fun start_epoch(&Storage): u32
   fun end_epoch(&Storage): u32
   fun size(&Storage): u64
@@ -82,14 +59,12 @@ module walrus::encoding
   fun encoded_blob_length(u64, u8, u16): u64
 
 module walrus::metadata
-  struct Metadata has drop, store
   fun new(): Metadata
   fun insert_or_update(&mut Metadata, String, String)
   fun remove(&mut Metadata, &String): (String, String)
   fun remove_if_exists(&mut Metadata, &String): Option<String>
 
 module walrus::blob
-  struct Blob has key, store
   fun object_id(&Blob): ID
   fun registered_epoch(&Blob): u32
   fun blob_id(&Blob): u256
@@ -110,7 +85,6 @@ module walrus::blob
   fun remove_metadata_pair_if_exists(&mut Blob, &String): Option<String>
 
 module walrus::shared_blob
-  struct SharedBlob has key, store
   fun new(Blob, &mut TxContext)
   fun new_funded(Blob, Coin<WAL>, &mut TxContext)
   fun fund(&mut SharedBlob, Coin<WAL>)
@@ -119,16 +93,12 @@ module walrus::shared_blob
   fun funds(&SharedBlob): &Balance<WAL>
 
 module walrus::auth
-  struct Authenticated has drop
-  struct Authorized has copy, drop, store
   fun authenticate_sender(&TxContext): Authenticated
   fun authenticate_with_object<T: key>(&T): Authenticated
   fun authorized_address(address): Authorized
   fun authorized_object(ID): Authorized
 
 module walrus::storage_pool
-  struct StoragePool has key, store
-  struct PooledBlob has key, store
   fun start_epoch(&StoragePool): u32
   fun end_epoch(&StoragePool): u32
   fun reserved_encoded_capacity_bytes(&StoragePool): u64
@@ -148,8 +118,6 @@ module walrus::storage_pool
   fun remove_blob_metadata_pair_if_exists(&mut StoragePool, u256, &String): Option<String>
 
 module walrus::storage_accounting
-  struct FutureAccountingRingBuffer has store
-  struct FutureAccounting has store
   fun max_epochs_ahead(&FutureAccountingRingBuffer): u32
   fun ring_lookup(&FutureAccountingRingBuffer, u32): &FutureAccounting
   fun epoch(&FutureAccounting): u32
@@ -157,7 +125,6 @@ module walrus::storage_accounting
   fun rewards(&FutureAccounting): u64
 
 module walrus::system
-  struct System has key
   fun future_accounting(&System): &FutureAccountingRingBuffer
   fun create_storage_pool(&mut System, u64, u32, &mut Coin<WAL>, &mut TxContext): StoragePool
   fun create_storage_pool_with_storage(&System, Storage, &mut TxContext): StoragePool
@@ -192,25 +159,25 @@ module walrus::system
   fun update_protocol_version(&mut System, &StorageNodeCap, vector<u8>, vector<u8>, vector<u8>)
 
 module walrus::storage_node
-  struct StorageNodeCap has key, store
   fun node_id(&StorageNodeCap): ID
   fun last_epoch_sync_done(&StorageNodeCap): u32
   fun deny_list_root(&StorageNodeCap): u256
   fun deny_list_sequence(&StorageNodeCap): u64
+  fun id(&StorageNodeInfo): ID
+  fun last_event_blob_attestation(&mut StorageNodeCap): Option<EventBlobAttestation>
 
 module walrus::node_metadata
-  struct NodeMetadata has copy, drop, store
   fun new(String, String, String): NodeMetadata
-  fun default(): NodeMetadata
   fun image_url(&NodeMetadata): String
   fun project_url(&NodeMetadata): String
   fun description(&NodeMetadata): String
   fun set_image_url(&mut NodeMetadata, String)
   fun set_project_url(&mut NodeMetadata, String)
   fun set_description(&mut NodeMetadata, String)
+  fun set_extra_fields(&mut NodeMetadata, VecMap<String, String>)
+  fun extra_fields(&NodeMetadata): &VecMap<String, String>
 
 module walrus::staked_wal
-  struct StakedWal has key, store
   fun node_id(&StakedWal): ID
   fun value(&StakedWal): u64
   fun activation_epoch(&StakedWal): u32
@@ -220,11 +187,7 @@ module walrus::staked_wal
   fun join(&mut StakedWal, StakedWal)
   fun split(&mut StakedWal, u64, &mut TxContext): StakedWal
 
-module walrus::committee
-  struct Committee has copy, drop, store
-
 module walrus::staking
-  struct Staking has key
   fun epoch(&Staking): u32
   fun committee(&Staking): &Committee
   fun previous_committee(&Staking): &Committee
@@ -255,24 +218,45 @@ module walrus::staking
   fun request_withdraw_stake(&mut Staking, &mut StakedWal, &mut TxContext)
   fun withdraw_stake(&mut Staking, StakedWal, &mut TxContext): Coin<WAL>
   fun try_join_active_set(&mut Staking, &StorageNodeCap)
+  private entry fun set_migration_epoch(&mut Staking)
 
 module walrus::slashing
-  struct SlashingManager has key
   fun vote_for_slashing(&mut SlashingManager, &Staking, Authenticated, ID, ID)
   fun execute_slashing(&mut SlashingManager, &mut Staking, &mut ProtectedTreasury, ID, &mut TxContext)
   fun cleanup_slashing_proposals(&mut SlashingManager, &Staking, vector<ID>)
 
 module walrus::upgrade
-  struct UpgradeManager has key
-  struct EmergencyUpgradeCap has key, store
   fun vote_for_upgrade(&mut UpgradeManager, &Staking, Authenticated, ID, vector<u8>)
   fun cleanup_upgrade_proposals(&mut UpgradeManager, &Staking, vector<vector<u8>>)
+  fun authorize_upgrade(&mut UpgradeManager, &Staking, vector<u8>): UpgradeTicket
+  fun authorize_emergency_upgrade(&mut UpgradeManager, &EmergencyUpgradeCap, vector<u8>): UpgradeTicket
+  fun commit_upgrade(&mut UpgradeManager, &mut Staking, &mut System, UpgradeReceipt)
   fun burn_emergency_upgrade_cap(EmergencyUpgradeCap)
 
+module walrus::init
+  fun initialize_walrus(InitCap, UpgradeCap, u64, u64, u16, u32, &Clock, &mut TxContext): EmergencyUpgradeCap
+  fun migrate(&mut Staking, &mut System)
+  private entry fun migrate_v2(&mut Staking, &mut System, &mut TxContext)
+
+module walrus::committee
+  fun shards(&Committee, &ID): &vector<u16>
+  fun size(&Committee): u64
+  fun inner(&Committee): &VecMap<ID, vector<u16>>
+  fun to_inner(&Committee): VecMap<ID, vector<u16>>
+
+module walrus::extended_field
+  fun new<T: store>(T, &mut TxContext): ExtendedField<T>
+  fun borrow<T: store>(&ExtendedField<T>): &T
+  fun borrow_mut<T: store>(&mut ExtendedField<T>): &mut T
+  fun swap<T: store>(&mut ExtendedField<T>, T): T
+  fun destroy<T: store>(ExtendedField<T>): T
+
+module walrus::apportionment_queue
+  fun new<T>(): ApportionmentQueue<T>
+  fun pop_max<T>(&mut ApportionmentQueue<T>): (UQ64_64, u64, T)
+  fun insert<T>(&mut ApportionmentQueue<T>, UQ64_64, u64, T)
+
 module wal_exchange::wal_exchange
-  struct Exchange has key, store
-  struct AdminCap has key, store
-  struct ExchangeRate has copy, drop, store
   fun new(&mut TxContext): AdminCap
   fun new_funded(&mut Coin<WAL>, u64, &mut TxContext): AdminCap
   fun new_exchange_rate(u64, u64): ExchangeRate
@@ -289,21 +273,22 @@ module wal_exchange::wal_exchange
   fun exchange_for_sui(&mut Exchange, &mut Coin<WAL>, u64, &mut TxContext): Coin<SUI>
 
 module subsidies::subsidies
-  struct Subsidies has key, store
-  struct AdminCap has key, store
   fun new(ID, &mut TxContext): AdminCap
   fun new_with_initial_rates_and_funds(ID, u16, u16, Coin<WAL>, &mut TxContext): AdminCap
   fun add_funds(&mut Subsidies, Coin<WAL>)
   fun withdraw_balance(&mut Subsidies, &AdminCap, u64, &mut TxContext): Coin<WAL>
   fun set_buyer_subsidy_rate(&mut Subsidies, &AdminCap, u16)
   fun set_system_subsidy_rate(&mut Subsidies, &AdminCap, u16)
+  fun admin_cap_subsidies_id(&AdminCap): ID
+  fun subsidy_pool_value(&Subsidies): u64
+  fun buyer_subsidy_rate(&Subsidies): u16
+  fun system_subsidy_rate(&Subsidies): u16
+  private entry fun migrate(&mut Subsidies, &System)
   fun reserve_space(&mut Subsidies, &mut System, u64, u32, &mut Coin<WAL>, &mut TxContext): Storage
   fun extend_blob(&mut Subsidies, &mut System, &mut Blob, u32, &mut Coin<WAL>, &mut TxContext)
   fun register_blob(&mut Subsidies, &mut System, Storage, u256, u256, u64, u8, bool, &mut Coin<WAL>, &mut TxContext): Blob
 
 module walrus_subsidies::walrus_subsidies
-  struct WalrusSubsidies has key
-  struct AdminCap has key, store
   fun new(&System, &Staking, u32, u64, u64, &mut TxContext): AdminCap
   fun add_coin(&mut WalrusSubsidies, Coin<WAL>)
   fun add_balance(&mut WalrusSubsidies, Balance<WAL>)
@@ -311,10 +296,9 @@ module walrus_subsidies::walrus_subsidies
   fun set_system_subsidy_rate(&mut WalrusSubsidies, &AdminCap, u32)
   fun set_base_subsidy(&mut WalrusSubsidies, &AdminCap, u64)
   fun set_per_shard_subsidy(&mut WalrusSubsidies, &AdminCap, u64)
+  fun migrate(&mut WalrusSubsidies)
 
 module blob_bucket::blob_bucket
-  struct BlobBucket has key
-  struct BlobBucketCap has key, store
   fun new(&mut System, u64, u32, &mut Coin<WAL>, &mut TxContext): BlobBucketCap
   fun bucket_id(&BlobBucketCap): ID
   fun storage_pool_id(&BlobBucket): ID

@@ -3,17 +3,31 @@
  * table serves `GetFunction`, the typing of arguments, and whether a shared object is taken mutably.
  */
 import type { ObjectId } from '@floe/protocol';
+import { DATATYPE_DECLARATIONS } from './datatype-declarations.ts';
 import { DECLARATIONS } from './declarations.ts';
 import type { Ability, MoveType, PackageAddresses, PackageName } from './move-type.ts';
-import { type FunctionSignature, type Parameter, parseDeclarations, type StructDeclaration } from './signature-text.ts';
+import {
+  type FunctionSignature,
+  type Parameter,
+  parseDeclarations,
+  type DatatypeDeclaration,
+} from './signature-text.ts';
 
-export type { FunctionSignature, Parameter, Reference, StructDeclaration, TypeParameter } from './signature-text.ts';
+export type {
+  DatatypeDeclaration,
+  FieldDeclaration,
+  FunctionSignature,
+  Parameter,
+  Reference,
+  TypeParameter,
+  VariantDeclaration,
+} from './signature-text.ts';
 
-const declarations = parseDeclarations(DECLARATIONS);
+const declarations = parseDeclarations(`${DATATYPE_DECLARATIONS}${DECLARATIONS}`);
 
 /** All of them, in the order of the declarations. */
 export const functionSignatures: readonly FunctionSignature[] = declarations.functions;
-export const structDeclarations: readonly StructDeclaration[] = declarations.structs;
+export const datatypeDeclarations: readonly DatatypeDeclaration[] = declarations.datatypes;
 
 const functionsByName = new Map(
   declarations.functions.map((signature) => [
@@ -21,8 +35,8 @@ const functionsByName = new Map(
     signature,
   ]),
 );
-const structsByName = new Map(
-  declarations.structs.map((declared) => [`${declared.package}::${declared.module}::${declared.name}`, declared]),
+const datatypesByName = new Map(
+  declarations.datatypes.map((declared) => [`${declared.package}::${declared.module}::${declared.name}`, declared]),
 );
 
 /** The function's signature; undefined when there is none of that name. */
@@ -34,13 +48,13 @@ export function functionSignature(
   return functionsByName.get(`${packageName}::${module}::${name}`);
 }
 
-/** The struct's declaration; undefined when no function mentions it. */
-export function structDeclaration(
+/** The declaration of a struct or enum; undefined when there is none of that name. */
+export function datatypeDeclaration(
   packageName: PackageName,
   module: string,
   name: string,
-): StructDeclaration | undefined {
-  return structsByName.get(`${packageName}::${module}::${name}`);
+): DatatypeDeclaration | undefined {
+  return datatypesByName.get(`${packageName}::${module}::${name}`);
 }
 
 /** Which package stands at an address; undefined when none does. */
@@ -67,7 +81,7 @@ export function abilitiesOf(type: MoveType, typeArguments: readonly (readonly Ab
     return (['copy', 'drop', 'store'] as const).filter((ability) => element.includes(ability));
   }
   if (type.kind !== 'struct') return ['copy', 'drop', 'store'];
-  const declared = structDeclaration(type.package, type.module, type.name);
+  const declared = datatypeDeclaration(type.package, type.module, type.name);
   if (declared === undefined) return [];
   const bounding = type.typeArguments
     .filter((_argument, i) => declared.typeParameters[i]?.phantom === false)

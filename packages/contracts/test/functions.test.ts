@@ -7,8 +7,10 @@ import {
   functionSignature,
   functionSignatures,
   packageAt,
-  structDeclarations,
+  datatypeDeclaration,
+  datatypeDeclarations,
 } from '../src/functions.ts';
+import { eventLayouts } from '../src/events.ts';
 import { formatMoveType, type MoveType, packageAddresses } from '../src/move-type.ts';
 import { parseDeclarations } from '../src/signature-text.ts';
 import { walTypeOf } from '../src/type-names.ts';
@@ -53,6 +55,7 @@ describe('function signatures', () => {
       'add_per_epoch_subsidies',
       'add_subsidy',
       'certify_event_blob',
+      'commit_upgrade',
       'create_storage_pool',
       'extend',
       'extend_blob',
@@ -60,6 +63,8 @@ describe('function signatures', () => {
       'increase_storage_pool_capacity',
       'initiate_epoch_change',
       'initiate_epoch_change_v2',
+      'migrate',
+      'migrate_v2',
       'register_blob',
       'register_deny_list_update',
       'register_pooled_blob',
@@ -85,10 +90,11 @@ describe('function signatures', () => {
     expect(callParameters(signature('walrus::system::extend_blob'))).toHaveLength(4);
   });
 
-  it('has no function twice and no return of a mutable reference', () => {
+  it('has no function twice, and no return of a mutable reference but of what a field holds', () => {
     const names = functionSignatures.map((declared) => `${declared.package}::${declared.module}::${declared.name}`);
     expect(new Set(names).size).toBe(names.length);
-    expect(functionSignatures.flatMap(({ returns }) => returns).filter(({ ref }) => ref === 'mut')).toEqual([]);
+    const mutable = functionSignatures.filter(({ returns }) => returns.some(({ ref }) => ref === 'mut'));
+    expect(mutable.map(({ module, name }) => `${module}::${name}`)).toEqual(['extended_field::borrow_mut']);
   });
 
   it('finds a package by its address', () => {
@@ -97,9 +103,31 @@ describe('function signatures', () => {
   });
 });
 
+describe('datatypes', () => {
+  it('knows the fields of structs, of generic ones by their parameters', () => {
+    const field = datatypeDeclaration('sui', 'dynamic_field', 'Field');
+    expect(field?.typeParameters.map(({ abilities, phantom }) => [abilities, phantom])).toEqual([
+      [['copy', 'drop', 'store'], false],
+      [['store'], false],
+    ]);
+    expect(field?.fields.map(({ name, type }) => [name, type.kind])).toEqual([
+      ['id', 'struct'],
+      ['name', 'parameter'],
+      ['value', 'parameter'],
+    ]);
+  });
+
+  it('has no datatype twice, and events for every kind that is declared', () => {
+    const names = datatypeDeclarations.map((declared) => `${declared.package}::${declared.module}::${declared.name}`);
+    expect(new Set(names).size).toBe(names.length);
+    const events = datatypeDeclarations.filter(({ module }) => module === 'events').map(({ name }) => name);
+    expect(events.toSorted()).toEqual(Object.keys(eventLayouts).toSorted());
+  });
+});
+
 describe('abilities', () => {
   const struct = (name: string, ...typeArguments: MoveType[]): MoveType => {
-    const declared = structDeclarations.find((candidate) => candidate.name === name);
+    const declared = datatypeDeclarations.find((candidate) => candidate.name === name);
     if (declared === undefined) throw new Error(`no ${name}`);
     return { kind: 'struct', package: declared.package, module: declared.module, name, typeArguments };
   };

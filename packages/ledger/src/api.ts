@@ -5,7 +5,7 @@
  * sequence is a bigint; a Move type is its canonical text: every address `0x` + 64 lower-case hex digits, type
  * arguments joined by `,` (as in `0x…02::coin::Coin<0x…::wal::WAL>`), `package` for a package object.
  */
-import type { FunctionSignature, PackageAddresses, StructDeclaration } from '@floe/contracts';
+import type { FunctionSignature, PackageAddresses, DatatypeDeclaration } from '@floe/contracts';
 import type { ObjectId, SuiAddress } from '@floe/protocol';
 import type { TransactionData } from './transaction-data.ts';
 
@@ -321,8 +321,8 @@ export interface LedgerApi {
   coinInfo(coinType: string): CoinInfo | undefined;
   /** The function of a package at its original or current id. */
   packageFunction(packageId: ObjectId, module: string, name: string): FunctionSignature | undefined;
-  /** The struct that a canonical type names, when a function mentions it. */
-  packageDatatype(packageId: ObjectId, module: string, name: string): StructDeclaration | undefined;
+  /** The struct or enum of that name. */
+  packageDatatype(packageId: ObjectId, module: string, name: string): DatatypeDeclaration | undefined;
   /** Coins that can pay for gas: SUI coins of `owner`, largest first, without those in `except`. */
   gasCoins(owner: SuiAddress, except: ReadonlySet<ObjectId>, limit: number): LedgerObject[];
   getTransaction(digest: Digest): TransactionRecord | undefined;

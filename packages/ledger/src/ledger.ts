@@ -9,8 +9,8 @@ import {
   type FunctionSignature,
   layouts,
   packageAt,
-  structDeclaration,
-  type StructDeclaration,
+  datatypeDeclaration,
+  type DatatypeDeclaration,
 } from '@floe/contracts';
 import { type Clock, type KeyValueStore, type Logger, Semaphore, silentLogger, toHex } from '@floe/platform';
 import type { ObjectId, SuiAddress } from '@floe/protocol';
@@ -184,9 +184,9 @@ export class Ledger implements LedgerApi {
     return packageName === undefined ? undefined : functionSignature(packageName, module, name);
   }
 
-  packageDatatype(packageId: ObjectId, module: string, name: string): StructDeclaration | undefined {
+  packageDatatype(packageId: ObjectId, module: string, name: string): DatatypeDeclaration | undefined {
     const packageName = packageAt(packageId, this.chain.addresses);
-    return packageName === undefined ? undefined : structDeclaration(packageName, module, name);
+    return packageName === undefined ? undefined : datatypeDeclaration(packageName, module, name);
   }
 
   gasCoins(owner: SuiAddress, except: ReadonlySet<ObjectId>, limit: number): LedgerObject[] {

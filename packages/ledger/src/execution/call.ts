@@ -64,6 +64,8 @@ export interface Call {
   readonly certificates: CertificateVerifier;
   /** A new object id: blake2b256(f1 ‖ transaction digest ‖ u64le counter). */
   freshId(): ObjectId;
+  /** Whether the id was made in this transaction: its object is no version of an older one. */
+  isNew(id: ObjectId): boolean;
   /** The object with this id (or wrapped under it) is no more. */
   deleteId(id: ObjectId): void;
   /** Gives an object a new owner; `shared` is shared from this transaction's version on. */

@@ -212,6 +212,7 @@ function runNative(
     typeArguments,
     certificates: context.certificates,
     freshId: () => state.freshId(),
+    isNew: (id) => state.freshIds.has(id),
     deleteId: (id) => state.deleteId(id),
     transfer: (type, value, owner) => state.give(value.id, { type, value, owner }),
     emit: (event) =>

@@ -2,27 +2,26 @@
  * What the ledger knows of Move types: the BCS codec of their values and their abilities.
  *
  * A value in memory has the form of its layout in `@floe/contracts`: wide integers are bigint, ids are canonical text,
- * `vector<u8>` is a Uint8Array, `Option` is null or the value, structs are plain objects. Values are never changed in
+ * `vector<u8>` is a Uint8Array, `Option` is null or the value (`{some}` around an option), structs are plain objects. What
+ * has no layout there is read by its declaration. Values are never changed in
  * place; a change makes a new value that shares what stayed, which is what makes rolling back free.
  */
 import {
   type Ability,
   abilitiesOf,
+  datatypeDeclaration,
   formatMoveType,
-  layouts,
   type MoveType,
-  moveValues,
   packageAt,
   type PackageAddresses,
-  structDeclaration,
 } from '@floe/contracts';
 import { assert, equalBytes } from '@floe/platform';
-import { bcs } from '@mysten/sui/bcs';
 import type { LedgerObject, TypeName } from '../api.ts';
 import { BoundedCache } from '../bounded-cache.ts';
 import { TYPE_CACHE_ENTRIES } from '../limits.ts';
 import { parseTypeTag, type TypeTag } from '../type-tag.ts';
-import { type Codec, codecs } from './codecs.ts';
+import type { Codec } from './codecs.ts';
+import { codecOf } from './type-layouts.ts';
 
 export type { Codec } from './codecs.ts';
 
@@ -33,57 +32,6 @@ export interface Datatype {
   /** Whether a pure input can be read as it: primitives, and strings, ids, options and vectors of such. */
   readonly isPure: boolean;
 }
-
-const codec = (layout: unknown): Codec => layout as Codec;
-
-/** Layouts of structs without type arguments that matter to their layout, by package name, module and name. */
-const STRUCTS: ReadonlyMap<string, Codec> = new Map(
-  Object.entries({
-    'sui::object::ID': codecs.id,
-    'sui::object::UID': codecs.id,
-    'std::string::String': codecs.string,
-    'sui::balance::Balance': codecs.u64,
-    'sui::coin::Coin': codecs.coin,
-    'sui::clock::Clock': bcs.struct('Clock', { id: moveValues.id, timestampMs: moveValues.u64 }),
-    'walrus::storage_resource::Storage': codecs.storage,
-    'walrus::blob::Blob': codecs.blob,
-    'walrus::metadata::Metadata': layouts.Metadata,
-    'walrus::shared_blob::SharedBlob': layouts.SharedBlob,
-    'walrus::system::System': codecs.system,
-    'walrus::staking::Staking': layouts.Staking,
-    'walrus::storage_node::StorageNodeCap': layouts.StorageNodeCap,
-    'walrus::staked_wal::StakedWal': layouts.StakedWal,
-    'walrus::node_metadata::NodeMetadata': layouts.NodeMetadata,
-    'walrus::auth::Authenticated': layouts.Authenticated,
-    'walrus::auth::Authorized': layouts.Authorized,
-    'walrus::committee::Committee': layouts.Committee,
-    'walrus::storage_pool::StoragePool': layouts.StoragePool,
-    'walrus::upgrade::UpgradeManager': layouts.UpgradeManager,
-    'walrus::upgrade::EmergencyUpgradeCap': layouts.EmergencyUpgradeCap,
-    'walrus::slashing::SlashingManager': layouts.SlashingManager,
-    'wal::wal::ProtectedTreasury': layouts.ProtectedTreasury,
-    'wal_exchange::wal_exchange::Exchange': layouts.Exchange,
-    'wal_exchange::wal_exchange::AdminCap': layouts.ExchangeAdminCap,
-    'wal_exchange::wal_exchange::ExchangeRate': layouts.ExchangeRate,
-    'subsidies::subsidies::Subsidies': layouts.Subsidies,
-    'subsidies::subsidies::AdminCap': layouts.SubsidiesAdminCap,
-    'walrus_subsidies::walrus_subsidies::WalrusSubsidies': layouts.WalrusSubsidies,
-    'walrus_subsidies::walrus_subsidies::AdminCap': layouts.SubsidiesAdminCap,
-    'blob_bucket::blob_bucket::BlobBucket': layouts.BlobBucket,
-    'blob_bucket::blob_bucket::BlobBucketCap': layouts.BlobBucketCap,
-  }).map(([name, layout]) => [name, codec(layout)]),
-);
-
-const PRIMITIVES: Readonly<Record<string, Codec>> = {
-  bool: codecs.bool,
-  u8: codecs.u8,
-  u16: codecs.u16,
-  u32: codecs.u32,
-  u64: codecs.u64,
-  u128: codecs.u128,
-  u256: codecs.u256,
-  address: codecs.id,
-};
 
 const PURE_STRUCTS: ReadonlySet<string> = new Set(['sui::object::ID', 'std::string::String', 'std::option::Option']);
 
@@ -143,9 +91,9 @@ export class Datatypes {
 
   #make(type: TypeName, tag: TypeTag): Datatype | undefined {
     const moveType = this.#moveType(tag);
-    const layout = moveType === undefined ? undefined : layoutOf(moveType);
-    if (moveType === undefined || layout === undefined) return undefined;
-    return { type, codec: layout, abilities: abilitiesOf(moveType), isPure: isPure(moveType) };
+    const codec = moveType === undefined ? undefined : codecOf(moveType);
+    if (moveType === undefined || codec === undefined) return undefined;
+    return { type, codec, abilities: abilitiesOf(moveType), isPure: isPure(moveType) };
   }
 
   #moveType(tag: TypeTag): MoveType | undefined {
@@ -156,7 +104,7 @@ export class Datatypes {
     if (tag.kind !== 'struct') return { kind: tag.kind };
     const packageName = packageAt(tag.address, this.addresses);
     if (packageName === undefined) return undefined;
-    const declared = structDeclaration(packageName, tag.module, tag.name);
+    const declared = datatypeDeclaration(packageName, tag.module, tag.name);
     const typeArguments = tag.typeArguments.map((argument) => this.#moveType(argument));
     if (declared?.typeParameters.length !== typeArguments.length || typeArguments.includes(undefined)) return undefined;
     return {
@@ -187,34 +135,4 @@ function isPure(type: MoveType): boolean {
   if (type.kind === 'vector') return isPure(type.element);
   if (type.kind !== 'struct') return type.kind !== 'signer' && type.kind !== 'parameter';
   return PURE_STRUCTS.has(`${type.package}::${type.module}::${type.name}`) && type.typeArguments.every(isPure);
-}
-
-/** Coin markers (`SUI`, `WAL`) are types without values here: they have abilities but are never encoded. */
-const NO_VALUES: Codec = {
-  parse() {
-    throw new TypeError('this type has no values');
-  },
-  serialize() {
-    throw new TypeError('this type has no values');
-  },
-};
-
-function layoutOf(type: MoveType): Codec | undefined {
-  switch (type.kind) {
-    case 'vector': {
-      if (type.element.kind === 'u8') return codecs.bytes;
-      const element = layoutOf(type.element);
-      return element === undefined ? undefined : codec(bcs.vector(element as never));
-    }
-    case 'struct': {
-      const name = `${type.package}::${type.module}::${type.name}`;
-      if (name === 'std::option::Option') {
-        const element = layoutOf(type.typeArguments[0] as MoveType);
-        return element === undefined ? undefined : codec(bcs.option(element as never));
-      }
-      return STRUCTS.get(name) ?? NO_VALUES;
-    }
-    default:
-      return PRIMITIVES[type.kind];
-  }
 }

@@ -3,6 +3,7 @@ import type { ObjectId, SuiAddress } from '@floe/protocol';
 import type { TypeName } from '../api.ts';
 import { type Call, type Native, native, type Ref } from '../execution/call.ts';
 import { asU64 } from '../execution/integers.ts';
+import { isOptionType, type NestedSome } from '../execution/type-layouts.ts';
 
 export interface Coin {
   readonly id: ObjectId;
@@ -31,9 +32,10 @@ export function newCoin(call: Call, balance: bigint): Coin {
   return { id: call.freshId(), balance };
 }
 
+/** What an option holds in memory depends on its element: an option inside an option is kept apart from none. */
 const option: Readonly<Record<string, Native>> = {
   none: native(() => [null]),
-  some: native((_call, value: unknown) => [value]),
+  some: native((call, value: unknown) => [someOf(call, value)]),
   is_none: native((_call, value: unknown) => [value === null]),
   is_some: native((_call, value: unknown) => [value !== null]),
   destroy_none: native((call, value: unknown) => {
@@ -41,9 +43,17 @@ const option: Readonly<Record<string, Native>> = {
   }),
   destroy_some: native((call, value: unknown) => {
     if (value === null) call.abort('option', 'EOPTION_NOT_SET', 'std');
-    return [value];
+    return [holdsOption(call) ? (value as NestedSome).some : value];
   }),
 };
+
+function holdsOption(call: Call): boolean {
+  return isOptionType(call.typeArguments[0] as TypeName, call.addresses);
+}
+
+function someOf(call: Call, value: unknown): unknown {
+  return holdsOption(call) ? ({ some: value } satisfies NestedSome) : value;
+}
 
 const string: Readonly<Record<string, Native>> = {
   utf8: native((call, bytes: Uint8Array) => {
@@ -113,6 +123,7 @@ const transfer: Readonly<Record<string, Native>> = {
     call.transfer(call.typeArguments[0] as TypeName, object, { kind: 'immutable' });
   }),
   public_share_object: native((call, object: { id: ObjectId }) => {
+    if (!call.isNew(object.id)) call.abort('transfer', 'ESharedNonNewObject', 'sui');
     call.transfer(call.typeArguments[0] as TypeName, object, 'shared');
   }),
 };

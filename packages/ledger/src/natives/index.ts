@@ -1,7 +1,7 @@
 /** Every function that the ledger runs, by package, module and name. */
 import { functionSignature, type layouts, type PackageName } from '@floe/contracts';
 import { assert } from '@floe/platform';
-import { type Native, native } from '../execution/call.ts';
+import { type Native, native, type Ref } from '../execution/call.ts';
 import { authNatives } from './auth.ts';
 import { blobNatives } from './blob.ts';
 import { blobBucketNatives } from './companions/blob-bucket.ts';
@@ -10,6 +10,7 @@ import { subsidiesNatives } from './companions/subsidies.ts';
 import { walrusSubsidiesNatives } from './companions/walrus-subsidies.ts';
 import { encodingNatives } from './encoding.ts';
 import { frameworkNatives } from './framework.ts';
+import { initNatives, migrationNatives } from './init.ts';
 import { metadataNatives } from './metadata.ts';
 import { sharedBlobNatives } from './shared-blob.ts';
 import { slashingNatives } from './slashing.ts';
@@ -27,6 +28,15 @@ const storageNodeNatives: Readonly<Record<string, Native>> = {
   last_epoch_sync_done: native((_call, self: layouts.StorageNodeCap) => [self.lastEpochSyncDone]),
   deny_list_root: native((_call, self: layouts.StorageNodeCap) => [self.denyListRoot]),
   deny_list_sequence: native((_call, self: layouts.StorageNodeCap) => [self.denyListSequence]),
+  id: native((_call, self: layouts.StorageNodeInfo) => [self.nodeId]),
+  last_event_blob_attestation: native((_call, self: Ref<layouts.StorageNodeCap>) => [
+    self.value.lastEventBlobAttestation,
+  ]),
+};
+
+const committeeValueNatives: Readonly<Record<string, Native>> = {
+  size: native((_call, self: layouts.Committee) => [BigInt(self.length)]),
+  to_inner: native((_call, self: layouts.Committee) => [self]),
 };
 
 const MODULES: Readonly<Partial<Record<PackageName, Readonly<Record<string, Readonly<Record<string, Native>>>>>>> = {
@@ -42,7 +52,9 @@ const MODULES: Readonly<Partial<Record<PackageName, Readonly<Record<string, Read
     auth: authNatives,
     node_metadata: nodeMetadataNatives,
     staked_wal: stakedWalNatives,
-    staking: { ...stakeNatives, ...nodeNatives, ...epochNatives },
+    staking: { ...stakeNatives, ...nodeNatives, ...epochNatives, ...migrationNatives },
+    committee: committeeValueNatives,
+    init: initNatives,
     storage_pool: storagePoolNatives,
     slashing: slashingNatives,
     upgrade: upgradeNatives,

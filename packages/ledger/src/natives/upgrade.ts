@@ -1,16 +1,18 @@
 /**
  * `upgrade`: votes of the committee on the contracts' next version. Walrus contract rules: init, upgrade, migration.
  *
- * Votes are recorded and reported; code built into a ledger is not replaced by them.
+ * Votes are recorded, reported and turned into tickets; code built into a ledger is not replaced by them: there is no
+ * command that takes a ticket, so that a transaction that asks for one fails and leaves the proposal as it was.
  */
 import { dynamicFieldId, fieldType, layouts, moveValues } from '@floe/contracts';
-import type { ObjectId } from '@floe/protocol';
+import { type ObjectId, parseObjectId } from '@floe/protocol';
 import { type Call, type FieldRef, type Native, native, type Ref } from '../execution/call.ts';
 import type { Codec } from '../execution/datatypes.ts';
 import { isQuorumOf } from '../staking/votes.ts';
 import type { Authenticated } from './auth.ts';
 import { votingWeightOf, withVote } from './governance.ts';
 import { type Staking, type StakingState, stakingState } from './staking/state.ts';
+import type { System } from './system-state.ts';
 
 type Manager = layouts.UpgradeManager;
 type Proposal = layouts.UpgradeProposal;
@@ -61,12 +63,65 @@ function vote(
   }
 }
 
+/** What `0x2::package` hands out for an upgrade that was allowed, and what it wants back. */
+interface UpgradeTicket {
+  readonly cap: ObjectId;
+  readonly package: ObjectId;
+  readonly policy: number;
+  readonly digest: Uint8Array;
+}
+type UpgradeReceipt = Pick<UpgradeTicket, 'cap' | 'package'>;
+
+/** While an upgrade is under way its cap names no package. */
+const NO_PACKAGE: ObjectId = parseObjectId('0x0');
+
+function authorize(call: Call, manager: Ref<Manager>, digest: Uint8Array): UpgradeTicket {
+  const { cap } = manager.value;
+  if (cap.package === NO_PACKAGE) call.abort('package', 'EAlreadyAuthorized', 'sui');
+  manager.value = { ...manager.value, cap: { ...cap, package: NO_PACKAGE } };
+  return { cap: cap.id, package: cap.package, policy: cap.policy, digest };
+}
+
+function authorizeByVotes(call: Call, manager: Ref<Manager>, state: StakingState, digest: Uint8Array): UpgradeTicket {
+  if (digest.length !== DIGEST_BYTES) call.abort('upgrade', 'EInvalidPackageDigest');
+  const proposal = proposalField(call, manager.value, digest).value;
+  if (proposal === undefined) return call.abort('upgrade', 'ENoProposalForDigest');
+  setProposal(call, manager, digest, undefined);
+  if (proposal.epoch !== state.epoch) call.abort('upgrade', 'EWrongEpoch');
+  if (!isQuorumOf(proposal.votingWeight, state.nShards)) call.abort('upgrade', 'ENotEnoughVotes');
+  if (proposal.version !== manager.value.cap.version + 1n) call.abort('upgrade', 'EWrongVersion');
+  return authorize(call, manager, digest);
+}
+
+function commit(call: Call, manager: Ref<Manager>, receipt: UpgradeReceipt): void {
+  const { cap } = manager.value;
+  if (receipt.cap !== cap.id) call.abort('package', 'EWrongUpgradeCap', 'sui');
+  if (cap.package !== NO_PACKAGE) call.abort('package', 'ENotAuthorized', 'sui');
+  manager.value = { ...manager.value, cap: { ...cap, package: receipt.package, version: cap.version + 1n } };
+}
+
 export const upgradeNatives: Readonly<Record<string, Native>> = {
   vote_for_upgrade: native(
     (call, manager: Ref<Manager>, staking: Staking, who: Authenticated, nodeId: ObjectId, digest: Uint8Array) => {
       const state = stakingState(call, staking).value;
       const weight = votingWeightOf(call, state, 'upgrade', who, nodeId);
       vote(call, manager, state, digest, { nodeId, weight });
+    },
+  ),
+  authorize_upgrade: native((call, manager: Ref<Manager>, staking: Staking, digest: Uint8Array) => [
+    authorizeByVotes(call, manager, stakingState(call, staking).value, digest),
+  ]),
+  authorize_emergency_upgrade: native(
+    (call, manager: Ref<Manager>, cap: layouts.EmergencyUpgradeCap, digest: Uint8Array) => {
+      if (cap.upgradeManagerId !== manager.value.id) call.abort('upgrade', 'EInvalidUpgradeManager');
+      return [authorize(call, manager, digest)];
+    },
+  ),
+  commit_upgrade: native(
+    (call, manager: Ref<Manager>, staking: Ref<Staking>, system: Ref<System>, receipt: UpgradeReceipt) => {
+      staking.value = { ...staking.value, newPackageId: receipt.package };
+      system.value = { ...system.value, newPackageId: receipt.package };
+      commit(call, manager, receipt);
     },
   ),
   cleanup_upgrade_proposals: native((call, manager: Ref<Manager>, staking: Staking, digests: readonly Uint8Array[]) => {

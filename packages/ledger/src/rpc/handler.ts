@@ -10,6 +10,7 @@ import { digestText } from './rendering/values.ts';
 import { createDispatcher, type Dispatcher } from './service.ts';
 import { createLedgerService } from './services/ledger-service.ts';
 import { createMovePackageService } from './services/move-package-service.ts';
+import { createNameService } from './services/name-service.ts';
 import { createStateService } from './services/state-service.ts';
 import { createSubscriptionService } from './services/subscription-service.ts';
 import { createTransactionExecutionService } from './services/transaction-execution-service.ts';
@@ -23,6 +24,7 @@ export function createLedgerDispatcher(ledger: LedgerApi): Dispatcher {
     createStateService(ledger),
     createTransactionExecutionService(ledger),
     createMovePackageService(ledger),
+    createNameService(),
     createSubscriptionService(ledger),
   ]);
 }

@@ -209,10 +209,17 @@ describe('functions', () => {
       code: 'NOT_FOUND',
       message: expect.stringContaining('coin::mint_money'),
     });
-    const offered = client.movePackageService.getPackage({ packageId: '0x2' });
+    const offered = client.signatureVerificationService.verifySignature({ jwks: [] });
     expect(await rpcErrorOf(offered)).toMatchObject({
       code: 'UNIMPLEMENTED',
-      message: expect.stringContaining('GetPackage'),
+      message: expect.stringContaining('VerifySignature'),
     });
+  });
+
+  it('finds no names', async () => {
+    const byName = client.nameService.lookupName({ name: 'somebody.sui' });
+    expect(await rpcErrorOf(byName)).toMatchObject({ code: 'NOT_FOUND' });
+    const byAddress = client.nameService.reverseLookupName({ address: '0x5' });
+    expect(await rpcErrorOf(byAddress)).toMatchObject({ code: 'NOT_FOUND' });
   });
 });

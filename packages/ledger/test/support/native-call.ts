@@ -28,6 +28,7 @@ export function nativeCall(options: { fields?: Map<string, unknown> } = {}): Cal
       ids += 1;
       return `0x${ids.toString(16).padStart(64, '0')}` as ObjectId;
     },
+    isNew: () => true,
     deleteId() {},
     transfer() {},
     emit: (event) => events.push(event),

@@ -84,6 +84,12 @@ function partsOf({ subsidyPool: pool, ...rates }: Subsidies, cost: bigint): { bu
 }
 
 export const subsidiesNatives: Readonly<Record<string, Native>> = {
+  admin_cap_subsidies_id: native((_call, cap: AdminCap) => [cap.subsidiesId]),
+  subsidy_pool_value: native((_call, self: Subsidies) => [self.subsidyPool]),
+  buyer_subsidy_rate: native((_call, self: Subsidies) => [self.buyerSubsidyRate]),
+  system_subsidy_rate: native((_call, self: Subsidies) => [self.systemSubsidyRate]),
+  // Made in the newest version: there is nothing to migrate.
+  migrate: native((call) => abort(call, 'EWrongVersion')),
   new: native((call, packageId: ObjectId) => [create(call, { packageId, buyer: 0, system: 0, funds: 0n })]),
   new_with_initial_rates_and_funds: native((call, packageId: ObjectId, buyer: number, system: number, coin: Coin) => [
     create(call, { packageId, buyer, system, funds: coinIntoBalance(call, coin) }),

@@ -153,6 +153,8 @@ function addFunds(inner: Ref<Inner>, amount: bigint): void {
 }
 
 export const walrusSubsidiesNatives: Readonly<Record<string, Native>> = {
+  // Made in the newest version: there is nothing to migrate.
+  migrate: native((call) => call.abort('walrus_subsidies', 'EInvalidMigration', 'walrus_subsidies')),
   new: native((call, system: System, staking: Staking, rate: number, base: bigint, perShard: bigint) => [
     create(call, systemState(call, system).value, stakingState(call, staking).value, { rate, base, perShard }),
   ]),

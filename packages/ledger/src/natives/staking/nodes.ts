@@ -281,13 +281,15 @@ export const nodeMetadataNatives: Readonly<Record<string, Native>> = {
   new: native((_call, imageUrl: string, projectUrl: string, description: string) => [
     { imageUrl, projectUrl, description, extraFields: [] } satisfies layouts.NodeMetadata,
   ]),
-  default: native(() => [
-    { imageUrl: '', projectUrl: '', description: '', extraFields: [] } satisfies layouts.NodeMetadata,
-  ]),
   image_url: native((_call, self: layouts.NodeMetadata) => [self.imageUrl]),
   project_url: native((_call, self: layouts.NodeMetadata) => [self.projectUrl]),
   description: native((_call, self: layouts.NodeMetadata) => [self.description]),
   set_image_url: metadataSetter('imageUrl'),
   set_project_url: metadataSetter('projectUrl'),
   set_description: metadataSetter('description'),
+  set_extra_fields: native(
+    (_call, self: Ref<layouts.NodeMetadata>, extraFields: layouts.NodeMetadata['extraFields']) => {
+      self.value = { ...self.value, extraFields };
+    },
+  ),
 };

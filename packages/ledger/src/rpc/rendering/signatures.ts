@@ -1,5 +1,13 @@
-/** Move functions and their types as protobuf descriptors. Type names are fully normalised. */
-import { type FunctionSignature, type MoveType, type PackageAddresses, type Parameter } from '@floe/contracts';
+/** Move functions, structs and enums as protobuf descriptors. Type names are fully normalised. */
+import type {
+  Ability,
+  DatatypeDeclaration,
+  FieldDeclaration,
+  FunctionSignature,
+  MoveType,
+  PackageAddresses,
+  Parameter,
+} from '@floe/contracts';
 import { GrpcTypes } from '@mysten/sui/grpc';
 
 const Type = GrpcTypes.OpenSignatureBody_Type;
@@ -31,14 +39,58 @@ export function renderFunction(
 ): GrpcTypes.FunctionDescriptor {
   return {
     name: signature.name,
-    visibility: GrpcTypes.FunctionDescriptor_Visibility.PUBLIC,
+    visibility: VISIBILITY[signature.visibility],
     isEntry: signature.isEntry,
     typeParameters: signature.typeParameters.map((parameter) => ({
-      constraints: parameter.abilities.map((ability) => ABILITY[ability]),
+      constraints: abilitiesOf(parameter.abilities),
     })),
     parameters: signature.parameters.map((parameter) => renderParameter(parameter, addresses)),
     returns: signature.returns.map((parameter) => renderParameter(parameter, addresses)),
   };
+}
+
+/** A struct or enum as `GetDatatype` describes it. */
+export function renderDatatype(
+  declared: DatatypeDeclaration,
+  addresses: PackageAddresses,
+): GrpcTypes.DatatypeDescriptor {
+  const definingId = addresses[declared.package];
+  return {
+    typeName: `${definingId}::${declared.module}::${declared.name}`,
+    definingId,
+    module: declared.module,
+    name: declared.name,
+    abilities: abilitiesOf(declared.abilities),
+    typeParameters: declared.typeParameters.map(({ abilities, phantom }) => ({
+      constraints: abilitiesOf(abilities),
+      isPhantom: phantom,
+    })),
+    kind: KIND[declared.kind],
+    fields: renderFields(declared.fields, addresses),
+    variants: declared.variants.map(({ name, fields }, position) => ({
+      name,
+      position,
+      fields: renderFields(fields, addresses),
+    })),
+  };
+}
+
+const KIND = {
+  struct: GrpcTypes.DatatypeDescriptor_DatatypeKind.STRUCT,
+  enum: GrpcTypes.DatatypeDescriptor_DatatypeKind.ENUM,
+} as const;
+
+const VISIBILITY = {
+  public: GrpcTypes.FunctionDescriptor_Visibility.PUBLIC,
+  private: GrpcTypes.FunctionDescriptor_Visibility.PRIVATE,
+} as const;
+
+function abilitiesOf(abilities: readonly Ability[]): GrpcTypes.Ability[] {
+  return abilities.map((ability) => ABILITY[ability]);
+}
+
+function renderFields(fields: readonly FieldDeclaration[], addresses: PackageAddresses): GrpcTypes.FieldDescriptor[] {
+  return fields.map(({ name, type }, position) => ({ name, position, type: renderBody(type, addresses) }));
 }
 
 function renderParameter(parameter: Parameter, addresses: PackageAddresses): GrpcTypes.OpenSignature {

@@ -3,7 +3,7 @@
  * the test says, and appends a checkpoint for each transaction it is told was committed.
  */
 import { FloeError, deferred } from '@floe/platform';
-import { functionSignature, packageAddresses, packageAt } from '@floe/contracts';
+import { datatypeDeclaration, functionSignature, packageAddresses, packageAt } from '@floe/contracts';
 import { type ObjectId, objectIdBytes, parseObjectId } from '@floe/protocol';
 import type {
   CheckpointRecord,
@@ -247,8 +247,9 @@ class Fake implements FakeLedger {
     return packageName === undefined ? undefined : functionSignature(packageName, module, name);
   }
 
-  packageDatatype(): undefined {
-    return undefined;
+  packageDatatype(packageId: ObjectId, module: string, name: string): ReturnType<LedgerApi['packageDatatype']> {
+    const packageName = packageAt(packageId, ADDRESSES);
+    return packageName === undefined ? undefined : datatypeDeclaration(packageName, module, name);
   }
 
   gasCoins(owner: ObjectId, except: ReadonlySet<ObjectId>, limit: number): LedgerObject[] {
