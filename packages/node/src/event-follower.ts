@@ -11,6 +11,7 @@ import type { CheckpointRecord, ContractEvent } from '@floe/contracts';
 import { isFloeError, type KeyValueStore, type Logger, type Scheduler, utf8 } from '@floe/platform';
 import type { CommitteeTracker } from './committee-tracker.ts';
 import { errors } from './errors.ts';
+import type { GarbageCollector } from './garbage-collector.ts';
 import { elementCount } from './health.ts';
 import type { NodeLedger } from './ledger-port.ts';
 import type { NodeLimits } from './limits.ts';
@@ -32,19 +33,20 @@ export interface FollowerModules {
   readonly pending: PendingUploads;
   readonly uploads: Uploads;
   readonly registrations: Registrations;
+  readonly collector: GarbageCollector;
   readonly scheduler: Scheduler;
   readonly metrics: NodeMetrics;
   readonly logger: Logger;
 }
 
 /**
- * Checks that the ledger is the one this store has followed, and remembers it the first time.
+ * Checks that the ledger is the one this store has followed, and remembers it the first time. Resolves to where it ends.
  * @throws LEDGER_MISMATCH, LEDGER_BEHIND
  */
 export async function checkLedger(
   options: { readonly signal: AbortSignal },
   modules: Pick<FollowerModules, 'ledger' | 'store' | 'registry' | 'scheduler' | 'logger'>,
-): Promise<void> {
+): Promise<{ latestCheckpoint: bigint }> {
   const { ledger, store, registry } = modules;
   const { signal } = options;
   const { chainId, latestCheckpoint } = await patiently(() => ledger.chain({ signal }), { ...modules, signal });
@@ -58,6 +60,7 @@ export async function checkLedger(
   if (expected === undefined) {
     await store.write([{ kind: 'put', table: tables.state, key: CHAIN_KEY, value: utf8(chainId) }]);
   }
+  return { latestCheckpoint };
 }
 
 /** Follows until `signal` aborts, then resolves; rejects when it cannot go on. */
@@ -85,7 +88,7 @@ export async function followEvents(
 }
 
 async function takeEffect(event: ContractEvent, signal: AbortSignal, modules: FollowerModules): Promise<void> {
-  const { committees, pending, registrations, uploads, logger } = modules;
+  const { committees, pending, registrations, registry, uploads, collector, logger } = modules;
   switch (event.kind) {
     case 'BlobRegistered':
     case 'PooledBlobRegistered':
@@ -100,8 +103,13 @@ async function takeEffect(event: ContractEvent, signal: AbortSignal, modules: Fo
     case 'InvalidBlobID':
       await uploads.discard(event.blobId);
       return;
+    case 'BlobDeleted':
+    case 'PooledBlobDeleted':
+      if (!registry.isRegistered(event.blobId, registry.epoch)) await uploads.discard(event.blobId);
+      return;
     case 'EpochChangeStart':
       await committees.advanceTo(event.epoch, signal);
+      collector.request();
       return;
     case 'EpochChangeDone':
     case 'EpochParametersSelected':

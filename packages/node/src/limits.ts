@@ -82,6 +82,10 @@ export interface NodeLimits {
   readonly metadataCacheBytes: number;
   /** Checkpoints without events whose cursor may be replayed after a crash. */
   readonly lazyCursorCheckpoints: number;
+  /** A segment is rewritten when more than this share of its file is not live. */
+  readonly compactDeadShare: number;
+  /** How often garbage is collected besides at the beginning of an epoch. */
+  readonly collectIntervalMs: number;
   /** Longest wait of `close` for requests under way. */
   readonly shutdownMs: number;
 }
@@ -136,5 +140,8 @@ export const defaultLimits: NodeLimits = {
   // At 1,000 shards 64 KB each: the 250 blobs used last.
   metadataCacheBytes: 16 * MIB,
   lazyCursorCheckpoints: 100,
+  // Each byte that a collection frees costs at most one byte written.
+  compactDeadShare: 0.5,
+  collectIntervalMs: 60 * 60 * 1000,
   shutdownMs: 60_000,
 };

@@ -1,8 +1,9 @@
 /** Metadata of registered blobs: verified before it is stored, durable when `put` resolves, the last used kept parsed. */
-import { type FileSystem, isFloeError, type KeyValueStore } from '@floe/platform';
+import { type FileSystem, fromHex, isFloeError, type KeyValueStore } from '@floe/platform';
 import {
   type BlobId,
   blobIdBytes,
+  blobIdFromBytes,
   decodeBlobMetadata,
   encodeBlobMetadata,
   type Geometry,
@@ -20,6 +21,8 @@ export class MetadataStore {
   /** In order of use. */
   readonly #cache = new Map<BlobId, VerifiedMetadata>();
   #cachedBytes = 0;
+  /** What is being removed counts as gone: a put that comes now is written behind the removal. */
+  readonly #leaving = new Set<BlobId>();
 
   constructor(
     options: { directory: string; limits: Pick<NodeLimits, 'metadataCacheBytes' | 'reserveBytes'> },
@@ -59,17 +62,38 @@ export class MetadataStore {
     this.#remember(verified);
   }
 
-  async remove(blobId: BlobId): Promise<void> {
-    const cached = this.#cache.get(blobId);
-    if (cached !== undefined) this.#forget(cached);
-    await this.#store.write([{ kind: 'remove', table: tables.metadata, key: blobIdBytes(blobId) }]);
-    // A reader may have put it back meanwhile.
-    const again = this.#cache.get(blobId);
-    if (again !== undefined) this.#forget(again);
+  async remove(blobIds: readonly BlobId[]): Promise<void> {
+    for (const blobId of blobIds) {
+      const cached = this.#cache.get(blobId);
+      if (cached !== undefined) this.#forget(cached);
+      this.#leaving.add(blobId);
+    }
+    try {
+      const keys = blobIds.map(blobIdBytes);
+      await this.#store.write(keys.map((key) => ({ kind: 'remove', table: tables.metadata, key })));
+    } finally {
+      for (const blobId of blobIds) this.#leaving.delete(blobId);
+    }
+  }
+
+  /** Ids of blobs whose metadata are stored, in order, behind `after`. */
+  page(options: { readonly after?: BlobId; readonly limit: number }): BlobId[] {
+    const { after, limit } = options;
+    const range = { limit, ...(after && { from: new Uint8Array([...blobIdBytes(after), 0]) }) };
+    const blobIds: BlobId[] = [];
+    try {
+      for (const [key] of this.#store.entries(tables.metadata, range)) blobIds.push(blobIdFromBytes(key));
+    } catch (error) {
+      const corrupt = isFloeError(error, 'STORE_CORRUPT') ? fromHex(String(error.data['key'])) : undefined;
+      if (corrupt === undefined) throw error;
+      blobIds.push(blobIdFromBytes(corrupt));
+    }
+    return blobIds;
   }
 
   /** A row that is damaged counts as none: the metadata can be stored again. */
   #row(blobId: BlobId): Uint8Array | undefined {
+    if (this.#leaving.has(blobId)) return undefined;
     try {
       return this.#store.get(tables.metadata, blobIdBytes(blobId));
     } catch (error) {

@@ -27,6 +27,44 @@ export interface SliverStoreStatus {
   readonly damaged: number;
 }
 
+/** One segment file of the store. */
+export interface SegmentStatus {
+  readonly id: number;
+  /** When the slivers in it were to end, as far as was known when they were written. */
+  readonly endEpoch: Epoch;
+  readonly fileBytes: number;
+  /** Bytes of the file that are needed, headers included. */
+  readonly liveBytes: number;
+  /** Nothing is appended to it any more. */
+  readonly sealed: boolean;
+}
+
+export interface EmptyOptions {
+  /** Until when a sliver is wanted; undefined when it is not. */
+  readonly endEpochOf: (key: SliverKey) => Epoch | undefined;
+  readonly signal?: AbortSignal;
+}
+
+export interface EmptiedSegment {
+  /** Slivers written once more elsewhere. */
+  readonly moved: number;
+  /** Slivers that nobody wanted. */
+  readonly dropped: number;
+  /** Size of the file that was deleted; 0 when something live came into it meanwhile. */
+  readonly freedBytes: number;
+}
+
+export interface SliverPage {
+  readonly entries: readonly {
+    readonly key: SliverKey;
+    readonly entry: { readonly payloadSize: number; readonly endEpoch: Epoch };
+  }[];
+  /** Keys whose place is not known any more, as their row in the index is damaged. */
+  readonly unreadable: readonly SliverKey[];
+  /** Where the next page begins; undefined when this is the last one. */
+  readonly next: SliverKey | undefined;
+}
+
 export interface SliverStore {
   /**
    * Stores the sliver's BCS bytes (`SliverData`), waiting while too much waits for the disk already. The array belongs to
@@ -47,6 +85,17 @@ export interface SliverStore {
   keysOf(blobId: BlobId): SliverKey[];
   /** Removes what is held of `keys`; resolves to how many were. */
   remove(keys: readonly SliverKey[]): Promise<number>;
+  /** Gives up the sliver held for a key, because its bytes are not what they should be; the key is free again. */
+  setAside(key: SliverKey, why: string): Promise<void>;
+  /** What is held, in key order, behind `after`. */
+  page(options: { readonly after?: SliverKey; readonly limit: number }): SliverPage;
+  segments(): readonly SegmentStatus[];
+  /**
+   * Moves what is wanted out of a segment, forgets the rest, and deletes the file. What is forgotten may come back when the
+   * index is lost at the same time: whoever collects looks again.
+   * @throws INSUFFICIENT_STORAGE when nothing can be moved; nothing is lost then.
+   */
+  empty(segmentId: number, options: EmptyOptions): Promise<EmptiedSegment>;
   status(): SliverStoreStatus;
   /** Finishes what was accepted; later calls reject. Can be called twice. */
   close(): Promise<void>;

@@ -18,6 +18,7 @@ import type { Codec } from '@floe/redstuff';
 import { CommitteeTracker } from './committee-tracker.ts';
 import { Confirmations } from './confirmations.ts';
 import { checkLedger, followEvents } from './event-follower.ts';
+import { type CollectionReport, GarbageCollector } from './garbage-collector.ts';
 import { nodeHealth } from './health.ts';
 import { NodeService } from './http/node-handler.ts';
 import type { NodeLedger } from './ledger-port.ts';
@@ -77,7 +78,10 @@ interface Parts {
   readonly slivers: SliverStore;
   readonly uploads: Uploads;
   readonly service: NodeService;
+  readonly collector: GarbageCollector;
   readonly following: Promise<void>;
+  /** Resolve when `stop` aborts. */
+  readonly background: readonly Promise<void>[];
   readonly stop: AbortController;
   readonly health: (detailed: boolean) => NodeHealth;
 }
@@ -111,7 +115,7 @@ export class StorageNode {
       { fileSystem, rng },
     );
     const registry = new BlobRegistry({ store });
-    await checkLedger({ signal }, { ledger, store, registry, scheduler, logger });
+    const { latestCheckpoint } = await checkLedger({ signal }, { ledger, store, registry, scheduler, logger });
     const committees = await CommitteeTracker.open({ nodeId, signal }, { ledger, store, scheduler, logger });
     const slivers = await SegmentLog.open(
       { directory: `${directory}/slivers`, nodeId: objectIdBytes(nodeId), storeTag: identity.storeTag, limits },
@@ -135,15 +139,21 @@ export class StorageNode {
       { limits },
       { committees, uploads, reads, confirmations, symbols, health, clock, scheduler, rng, metrics, logger },
     );
+    const collector = new GarbageCollector(
+      { limits, caughtUpAt: latestCheckpoint },
+      { ...held, clock, scheduler, metrics: modules.metrics },
+    );
     const following = followEvents(
       { limits, signal },
-      { ledger, store, registry, committees, pending, uploads, registrations, scheduler, metrics, logger },
+      { ledger, store, registry, committees, pending, uploads, registrations, collector, scheduler, metrics, logger },
     );
     // Seen by whoever awaits `finished`; logged in any case.
     following.catch((error: unknown) => logger.error('the node cannot follow its ledger any more', { error }));
+    const background = [collector.run(signal)];
     config.signal?.removeEventListener('abort', giveUp);
     logger.info('storage node is open', { nodeId, epoch: committees.epoch, shards: committees.ownShards.length });
-    return new StorageNode(nodeId, { committees, registry, slivers, uploads, service, following, stop, health });
+    const parts = { committees, registry, slivers, uploads, service, collector, following, background, stop, health };
+    return new StorageNode(nodeId, parts);
   }
 
   private constructor(nodeId: NodeId, parts: Parts) {
@@ -172,6 +182,11 @@ export class StorageNode {
     };
   }
 
+  /** Gives back the space of what is not owed any more; undefined while the node has not caught up with its ledger. */
+  collectGarbage(options: { readonly isDryRun: boolean }): Promise<CollectionReport | undefined> {
+    return this.#parts.collector.collect(options);
+  }
+
   /** Stops accepting, finishes what is under way, makes everything durable. Can be called twice. */
   close(): Promise<void> {
     this.#closed ??= this.#close();
@@ -179,10 +194,11 @@ export class StorageNode {
   }
 
   async #close(): Promise<void> {
-    const { service, stop, following, uploads, slivers } = this.#parts;
+    const { service, stop, following, background, uploads, slivers } = this.#parts;
     await service.close();
     stop.abort(new Error('the node was closed'));
     await following.catch(() => undefined);
+    await Promise.all(background);
     await uploads.settle();
     await slivers.close();
   }

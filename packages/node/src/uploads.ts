@@ -177,7 +177,7 @@ export class Uploads {
     const { pending, metadata, slivers } = this.#modules;
     pending.drop(blobId);
     await this.#flushes.get(blobId)?.catch(() => undefined);
-    await metadata.remove(blobId);
+    await metadata.remove([blobId]);
     await slivers.remove(slivers.keysOf(blobId));
   }
 

@@ -1,5 +1,6 @@
 import type { KeyValueStore } from '@floe/platform';
 import { createMemoryFileSystem, createMemoryStore, type MemoryFileSystem, seededRng } from '@floe/platform/memory';
+import type { Epoch } from '@floe/protocol';
 import { describe, expect, it } from 'vitest';
 import type { SegmentLog } from '../src/segment-log/segment-log.ts';
 import { CrashingStore, epochOf, keyOf, mortal, openLog, payloadOf } from './segment-log-harness.ts';
@@ -38,6 +39,7 @@ async function work(log: SegmentLog, known: Map<number, Known>): Promise<typeof 
   for (const i of range(9, 12)) await put(i, 0);
   await Promise.all([...range(12, 20).map((i) => put(i, 0)), put(1, 1), removeAll([5, 6])]);
   await Promise.all([put(5, 1), put(2, 1), ...range(20, KEYS).map((i) => put(i, 0))]);
+  for (const { id } of log.segments()) await log.empty(id, { endEpochOf: () => 13 as Epoch });
   await removeAll([12, 1]);
   return FINISHED;
 }

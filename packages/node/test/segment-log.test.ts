@@ -3,6 +3,8 @@ import { createMemoryFileSystem, createMemoryStore, seededRng } from '@floe/plat
 import type { Epoch } from '@floe/protocol';
 import { describe, expect, it } from 'vitest';
 import { MAX_PAYLOAD_SIZE, RECORD_HEADER_SIZE, SEGMENT_HEADER_SIZE } from '../src/segment-log/record.ts';
+import type { SegmentLog } from '../src/segment-log/segment-log.ts';
+import type { SliverKey } from '../src/sliver-store.ts';
 import { directory, epochOf, keyOf, logOptions, openLog, payloadOf } from './segment-log-harness.ts';
 
 const EPOCH = 10 as Epoch;
@@ -351,5 +353,79 @@ describe('a segment log on a full or failing disk', () => {
 
   it('has room in a record for every sliver that can exist', () => {
     expect(MAX_PAYLOAD_SIZE - RECORD_HEADER_SIZE).toBeGreaterThan(667 * 65_534 + 16);
+  });
+});
+
+describe('emptying a segment', () => {
+  const fill = async (store = createMemoryStore(), fileSystem = createMemoryFileSystem()) => {
+    const log = await openLog(fileSystem, store);
+    for (let i = 0; i < 30; i += 1) await log.put(keyOf(i), payloadOf(i), 10 as Epoch);
+    return { log, store, fileSystem };
+  };
+  const first = (log: SegmentLog): number => Math.min(...log.segments().map(({ id }) => id));
+
+  it('moves what is wanted, forgets the rest, and gives the space back', async () => {
+    const { log, fileSystem } = await fill();
+    const id = first(log);
+    const before = await fileSystem.list(directory);
+    const wanted = (key: SliverKey): boolean => key.axis === 'primary';
+    const emptied = await log.empty(id, { endEpochOf: (key) => (wanted(key) ? (12 as Epoch) : undefined) });
+    expect(emptied.moved).toBeGreaterThan(0);
+    expect(emptied.dropped).toBeGreaterThan(0);
+    expect(emptied.freedBytes).toBeGreaterThan(0);
+    expect(await fileSystem.list(directory)).toHaveLength(before.length);
+    expect(log.segments().some((segment) => segment.id === id)).toBe(false);
+    for (let i = 0; i < 30; i += 1) {
+      const held = i >= emptied.moved + emptied.dropped || wanted(keyOf(i));
+      expect(await log.get(keyOf(i))).toEqual(held ? payloadOf(i) : undefined);
+    }
+    expect(log.status().slivers).toBe(30 - emptied.dropped);
+  });
+
+  it('comes to the same when the index is rebuilt afterwards', async () => {
+    const { log, fileSystem } = await fill();
+    await log.remove([keyOf(0), keyOf(25)]);
+    for (const { id } of log.segments()) await log.empty(id, { endEpochOf: () => 12 as Epoch });
+    await log.close();
+    const rebuilt = await openLog(fileSystem, createMemoryStore());
+    for (let i = 0; i < 30; i += 1) {
+      expect(await rebuilt.get(keyOf(i))).toEqual(i === 0 || i === 25 ? undefined : payloadOf(i));
+    }
+  });
+
+  it('leaves reads, puts and removals that go on meanwhile as they are', async () => {
+    const { log } = await fill();
+    const emptying = log.empty(first(log), { endEpochOf: () => 12 as Epoch });
+    const reads = Array.from({ length: 30 }, (_, i) => log.get(keyOf(i)));
+    const removing = log.remove([keyOf(1), keyOf(3)]);
+    const putting = [log.put(keyOf(1), payloadOf(1, 1), 10 as Epoch), log.put(keyOf(100), payloadOf(100), 10 as Epoch)];
+    for (const [i, read] of reads.entries()) expect([payloadOf(i), undefined]).toContainEqual(await read);
+    await Promise.all([emptying, removing, ...putting]);
+    expect(await log.get(keyOf(1))).toEqual(payloadOf(1, 1));
+    expect(await log.get(keyOf(3))).toBeUndefined();
+    expect(await log.get(keyOf(100))).toEqual(payloadOf(100));
+    for (const i of [0, 2, 4, 5, 20, 29]) expect(await log.get(keyOf(i))).toEqual(payloadOf(i));
+  });
+
+  it('sets damaged records aside, also those that damage hides', async () => {
+    const { log, fileSystem } = await fill();
+    const id = first(log);
+    const [name] = await fileSystem.list(directory);
+    // In the header of the first record, and in the payload of a later one.
+    fileSystem.flipBit(`${directory}/${name}`, 64 + 20);
+    fileSystem.flipBit(`${directory}/${name}`, 1000);
+    const emptied = await log.empty(id, { endEpochOf: () => 12 as Epoch });
+    expect(emptied.freedBytes).toBeGreaterThan(0);
+    expect(log.has(keyOf(0))).toBe(false);
+    expect(log.status()).toMatchObject({ slivers: 28, damaged: 2 });
+  });
+
+  it('loses nothing when there is no room to move it', async () => {
+    const { log, fileSystem } = await fill();
+    fileSystem.setCapacity(log.status().fileBytes + 10);
+    await expect(log.empty(first(log), { endEpochOf: () => 12 as Epoch })).rejects.toMatchObject({
+      code: 'INSUFFICIENT_STORAGE',
+    });
+    for (let i = 0; i < 30; i += 1) expect(await log.get(keyOf(i))).toEqual(payloadOf(i));
   });
 });

@@ -5,13 +5,13 @@
  * Invariants:
  * - The rows that a checkpoint changes and the cursor behind it are one atomic write: replaying a checkpoint changes nothing.
  * - An event that contradicts the object rows stops the follower; nothing is skipped.
- * - Only events change a row; the passing of an epoch does not, it changes the answers.
+ * - Only events change what a row says; the passing of an epoch changes the answers, and what has ended may be dropped.
  */
 import type { CheckpointRecord } from '@floe/contracts';
-import type { KeyValueOperation, KeyValueStore } from '@floe/platform';
+import { equalBytes, type KeyValueOperation, type KeyValueStore, Semaphore } from '@floe/platform';
 import { type BlobId, type BlobStatus, blobIdBytes, type Epoch, type ObjectId, objectIdBytes } from '@floe/protocol';
 import { tables } from '../tables.ts';
-import { type BlobRow, endEpochOf, isCertified, isRegistered, type PoolEnds } from './blob-row.ts';
+import { type BlobRow, endEpochOf, isCertified, isRegistered, type PoolEnds, withoutEnded } from './blob-row.ts';
 import { blobStatusOf } from './blob-status.ts';
 import { RegistryChanges } from './registry-changes.ts';
 import {
@@ -19,26 +19,47 @@ import {
   decodeCursor,
   decodeObjectRow,
   decodePoolRow,
+  encodeBlobRow,
   encodeCursor,
   type EventCursor,
   type ObjectRow,
+  readEpoch,
 } from './rows.ts';
 
 const HANDLED_KEY = new TextEncoder().encode('events/handled');
 const COMPLETED_KEY = new TextEncoder().encode('events/completed');
 const START: EventCursor = { nextCheckpoint: 0n, events: 0n };
 
+/** Rows that had nothing to say any more. */
+export interface EndedRows {
+  readonly objects: number;
+  readonly blobs: number;
+  readonly pools: number;
+}
+
+/** Rows looked at in one turn; events wait as long: about 5 ms. */
+const ROWS_PER_TURN = 1000;
+
 export class BlobRegistry {
   readonly #store: KeyValueStore;
   #handled: EventCursor;
   #finished: EventCursor;
   #completed: EventCursor;
+  #epoch: Epoch;
+  /** Whoever reads rows and writes them changed: one at a time. */
+  readonly #turn = new Semaphore({ name: 'changes of the registry', permits: 1 });
 
   constructor(modules: { store: KeyValueStore }) {
     this.#store = modules.store;
     this.#handled = this.#readCursor(HANDLED_KEY);
     this.#completed = this.#readCursor(COMPLETED_KEY);
     this.#finished = this.#completed;
+    this.#epoch = readEpoch(modules.store);
+  }
+
+  /** The last epoch whose beginning was handled: what had ended by then will get no event any more. */
+  get epoch(): Epoch {
+    return this.#epoch;
   }
 
   /** How far blob rows reflect the ledger; durable with them. */
@@ -104,11 +125,36 @@ export class BlobRegistry {
       events: this.#handled.events + BigInt(checkpoint.events.length),
     };
     if (checkpoint.events.length > 0) {
-      const changes = new RegistryChanges(this.#store);
-      for (const event of checkpoint.events) changes.apply(event);
-      await this.#store.write([...changes.operations(), cursorRow(HANDLED_KEY, next)]);
+      await this.#turn.run(async () => {
+        const changes = new RegistryChanges(this.#store);
+        for (const event of checkpoint.events) changes.apply(event);
+        await this.#store.write([...changes.operations(), cursorRow(HANDLED_KEY, next)]);
+        this.#epoch = changes.epoch ?? this.#epoch;
+      });
     }
     this.#handled = next;
+  }
+
+  /**
+   * Drops what had ended when {@link epoch} began, in bounded writes; resolves to how many rows. Changes no answer.
+   * With `isDryRun` only counts.
+   */
+  async dropEnded(options: { readonly isDryRun: boolean; readonly signal?: AbortSignal }): Promise<EndedRows> {
+    const epoch = this.#epoch;
+    const hasEnded = (object: ObjectRow): boolean =>
+      (object.poolId === undefined ? (object.endEpoch ?? 0) : (this.#poolEnds(object.poolId) ?? 0)) <= epoch;
+    const objects = await this.#dropRows(tables.objects, options, (bytes) =>
+      hasEnded(decodeObjectRow(bytes)) ? undefined : bytes,
+    );
+    const blobs = await this.#dropRows(tables.blobs, options, (bytes) => {
+      const row = withoutEnded(decodeBlobRow(bytes), epoch, this.#poolEnds);
+      return row === undefined ? undefined : encodeBlobRow(row);
+    });
+    // Last, as the others ask when a pool ends.
+    const pools = await this.#dropRows(tables.pools, options, (bytes) =>
+      decodePoolRow(bytes) <= epoch ? undefined : bytes,
+    );
+    return { objects, blobs, pools };
   }
 
   /** Everything handled so far has had its effects. In memory only, until {@link complete}. */
@@ -127,6 +173,32 @@ export class BlobRegistry {
   #row(blobId: BlobId): BlobRow | undefined {
     const bytes = this.#store.get(tables.blobs, blobIdBytes(blobId));
     return bytes === undefined ? undefined : decodeBlobRow(bytes);
+  }
+
+  async #dropRows(
+    table: string,
+    { isDryRun, signal }: { readonly isDryRun: boolean; readonly signal?: AbortSignal },
+    change: (row: Uint8Array) => Uint8Array | undefined,
+  ): Promise<number> {
+    let dropped = 0;
+    let from: Uint8Array | undefined;
+    do {
+      signal?.throwIfAborted();
+      from = await this.#turn.run(async () => {
+        const operations: KeyValueOperation[] = [];
+        const page = [...this.#store.entries(table, { limit: ROWS_PER_TURN, ...(from && { from }) })];
+        for (const [key, row] of page) {
+          const changed = change(row);
+          if (changed === undefined) operations.push({ kind: 'remove', table, key });
+          else if (!equalBytes(changed, row)) operations.push({ kind: 'put', table, key, value: changed });
+        }
+        dropped += operations.filter(({ kind }) => kind === 'remove').length;
+        if (operations.length > 0 && !isDryRun) await this.#store.write(operations);
+        const last = page.length < ROWS_PER_TURN ? undefined : page.at(-1);
+        return last && new Uint8Array([...last[0], 0]);
+      });
+    } while (from !== undefined);
+    return dropped;
   }
 
   readonly #poolEnds: PoolEnds = (poolId) => {

@@ -118,6 +118,25 @@ export function endEpochOf(row: BlobRow, poolEnds: PoolEnds): Epoch {
   return Math.max(row.permanentTotal?.endEpoch ?? 0, ...deletable, ...ends) as Epoch;
 }
 
+/**
+ * The row without what has ended at `epoch`, which changes no answer for it or later epochs; undefined when nothing is left. An invalid blob
+ * keeps its row for ever.
+ */
+export function withoutEnded(row: BlobRow, epoch: Epoch, poolEnds: PoolEnds): BlobRow | undefined {
+  if (row.invalid !== undefined) return row;
+  if (!isRegistered(row, epoch, poolEnds)) return undefined;
+  const { permanentTotal, permanentCertified, initialCertifiedEpoch, ...references } = row;
+  const lives = (permanent: PermanentReferences | undefined): boolean => (permanent?.endEpoch ?? NEVER) > epoch;
+  return withoutGap({
+    ...references,
+    deletable: liveDeletable(row, epoch),
+    pools: livePools(row, epoch, poolEnds),
+    ...(initialCertifiedEpoch !== undefined && { initialCertifiedEpoch }),
+    ...(permanentTotal !== undefined && lives(permanentTotal) && { permanentTotal }),
+    ...(permanentCertified !== undefined && lives(permanentCertified) && { permanentCertified }),
+  });
+}
+
 /** Deletable objects that have not ended. */
 export function liveDeletable(row: BlobRow, epoch: Epoch): readonly DeletableReferences[] {
   return row.deletable.filter(({ endEpoch }) => endEpoch > epoch);

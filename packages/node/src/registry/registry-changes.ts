@@ -12,6 +12,7 @@ import {
   encodeBlobRow,
   encodeObjectRow,
   encodePoolRow,
+  epochRow,
   type ObjectRow,
 } from './rows.ts';
 
@@ -21,6 +22,7 @@ export class RegistryChanges {
   readonly #blobs = new Map<BlobId, BlobRow>();
   readonly #objects = new Map<ObjectId, ObjectRow | undefined>();
   readonly #pools = new Map<ObjectId, Epoch>();
+  #epoch: Epoch | undefined;
 
   constructor(store: KeyValueStore) {
     this.#store = store;
@@ -44,8 +46,10 @@ export class RegistryChanges {
         return this.#raisePool(event.storagePoolId, event.endEpoch);
       case 'StoragePoolExtended':
         return this.#raisePool(event.storagePoolId, event.newEndEpoch);
-      case 'EpochParametersSelected':
       case 'EpochChangeStart':
+        this.#epoch = event.epoch;
+        return;
+      case 'EpochParametersSelected':
       case 'EpochChangeDone':
       case 'ShardsReceived':
       case 'ShardRecoveryStart':
@@ -60,6 +64,11 @@ export class RegistryChanges {
         // They say nothing of blobs that this node acts on.
         return;
     }
+  }
+
+  /** The epoch that began with these events. */
+  get epoch(): Epoch | undefined {
+    return this.#epoch;
   }
 
   operations(): KeyValueOperation[] {
@@ -78,6 +87,7 @@ export class RegistryChanges {
     for (const [poolId, endEpoch] of this.#pools) {
       operations.push({ kind: 'put', table: tables.pools, key: objectIdBytes(poolId), value: encodePoolRow(endEpoch) });
     }
+    if (this.#epoch !== undefined) operations.push(epochRow(this.#epoch));
     return operations;
   }
 

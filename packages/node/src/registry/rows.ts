@@ -1,4 +1,5 @@
 /** Row forms of the registry's tables. Each begins with its version. */
+import type { KeyValueOperation, KeyValueStore } from '@floe/platform';
 import {
   type BlobId,
   blobIdBytes,
@@ -143,4 +144,20 @@ function writePermanent(writer: RowWriter, references: PermanentReferences): voi
 
 function readPermanent(reader: RowReader): PermanentReferences {
   return { count: reader.u32(), endEpoch: reader.u32() as Epoch, event: readEvent(reader) };
+}
+
+const EPOCH_KEY = new TextEncoder().encode('events/epoch');
+
+/** Remembers the last epoch whose beginning was handled. */
+export function epochRow(epoch: Epoch): KeyValueOperation {
+  return { kind: 'put', table: tables.state, key: EPOCH_KEY, value: new RowWriter().u32(epoch).done() };
+}
+
+export function readEpoch(store: KeyValueStore): Epoch {
+  const bytes = store.get(tables.state, EPOCH_KEY);
+  if (bytes === undefined) return 0 as Epoch;
+  const reader = new RowReader(bytes, (why) => errors.ROW_DAMAGED({ table: tables.state, why }));
+  const epoch = reader.u32() as Epoch;
+  reader.end();
+  return epoch;
 }

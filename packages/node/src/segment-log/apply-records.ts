@@ -3,6 +3,7 @@
  * come: after a crash they are applied segment by segment, and a batch is applied bucket by bucket.
  */
 import type { KeyValueOperation } from '@floe/platform';
+import type { SliverKey } from '../sliver-store.ts';
 import type { RecordHeader } from './record.ts';
 import { sliverKeyText } from './record.ts';
 import { type IndexEntry, put, remove, type Segment, type SegmentIndex } from './segment-index.ts';
@@ -61,4 +62,18 @@ export function applyRecords(
     for (const [segment, counted] of counts) Object.assign(segment, counted);
   };
   return { operations, confirm };
+}
+
+/** Index operations that take live records of one segment out of the index without a record of it. */
+export function forgetRecords(
+  segment: Segment,
+  records: readonly { readonly key: SliverKey; readonly entry: IndexEntry }[],
+): AppliedRecords {
+  const lostBytes = records.reduce((sum, { entry }) => sum + entry.payloadSize, 0);
+  const counted = { slivers: segment.slivers - records.length, liveBytes: segment.liveBytes - lostBytes };
+  const operations = records.map(({ key }) => remove.entry(key));
+  return {
+    operations: [...operations, put.segment(segment.id, { ...segment, ...counted })],
+    confirm: () => Object.assign(segment, counted),
+  };
 }

@@ -55,6 +55,14 @@ export class OpenFiles {
     }
   }
 
+  /** The next use opens the path anew. */
+  forget(path: string): void {
+    const file = this.#files.get(path);
+    if (file === undefined) return;
+    this.#drop(path, file);
+    if (file.users === 0) void closeQuietly(file);
+  }
+
   async close(): Promise<void> {
     const files = [...this.#files.values()];
     this.#files.clear();

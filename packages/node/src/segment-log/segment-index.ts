@@ -21,6 +21,14 @@ export interface IndexEntry {
   readonly sequence: number;
 }
 
+export interface IndexPage {
+  readonly entries: readonly { readonly key: SliverKey; readonly entry: IndexEntry }[];
+  /** Keys whose rows are damaged. */
+  readonly unreadable: readonly SliverKey[];
+  /** Where the next page begins; undefined when this is the last one. */
+  readonly next: SliverKey | undefined;
+}
+
 /** What is known of a segment file. */
 export interface SegmentRow {
   readonly bucket: Epoch;
@@ -72,10 +80,27 @@ export class SegmentIndex {
     return keys;
   }
 
-  /** Keys and entries from `from`, at most `limit`; the way to walk the whole index while writing to it. */
-  page(from: Uint8Array | undefined, limit: number): (readonly [key: Uint8Array, entry: IndexEntry])[] {
-    const range = from === undefined ? { limit } : { from, limit };
-    return Array.from(this.#store.entries(tables.slivers, range), ([key, value]) => [key, decodeEntry(value)] as const);
+  /** Entries behind a key, in key order; the way to walk the whole index while writing to it. */
+  page(options: { readonly after?: SliverKey; readonly limit: number }): IndexPage {
+    // The smallest key behind the last one.
+    const from = options.after === undefined ? undefined : new Uint8Array([...encodeSliverKey(options.after), 0]);
+    const entries: { key: SliverKey; entry: IndexEntry }[] = [];
+    const unreadable: SliverKey[] = [];
+    let last: SliverKey | undefined;
+    try {
+      const range = { limit: options.limit, ...(from && { from }) };
+      for (const [key, value] of this.#store.entries(tables.slivers, range)) {
+        last = decodeSliverKey(key);
+        entries.push({ key: last, entry: decodeEntry(value) });
+      }
+    } catch (error) {
+      const corrupt = isFloeError(error, 'STORE_CORRUPT') ? fromHex(String(error.data['key'])) : undefined;
+      if (corrupt !== undefined) last = decodeSliverKey(corrupt);
+      else if (!isFloeError(error, 'ROW_DAMAGED')) throw error;
+      if (last !== undefined) unreadable.push(last);
+      return { entries, unreadable, next: last };
+    }
+    return { entries, unreadable, next: entries.length < options.limit ? undefined : last };
   }
 
   sliverCount(): number {

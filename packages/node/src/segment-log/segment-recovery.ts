@@ -18,17 +18,17 @@ import {
 } from '@floe/platform';
 import type { Epoch } from '@floe/protocol';
 import { errors } from '../errors.ts';
+import type { SliverKey } from '../sliver-store.ts';
 import { applyRecords, type PlacedRecord } from './apply-records.ts';
 import {
   decodeSegmentHeader,
-  decodeSliverKey,
   RECORD_HEADER_SIZE,
   SEGMENT_FORMAT_VERSION,
   SEGMENT_HEADER_SIZE,
   sliverKeyText,
 } from './record.ts';
 import { parseSegmentName } from './segment-files.ts';
-import { put, remove, type Segment, type SegmentIndex } from './segment-index.ts';
+import { put, remove, type Segment, type SegmentIndex, type SegmentRow } from './segment-index.ts';
 import { readExactly, type ScannedRecord, scanSegment } from './segment-scan.ts';
 
 export interface RecoveredSegments {
@@ -84,10 +84,13 @@ export async function recoverSegments(options: RecoveryOptions, modules: Recover
       nextSequence = Math.max(nextSequence, record.header.sequence + 1);
     }
   }
-  const lost = [...known.rows].filter(([id, row]) => {
+  const lost: [number, SegmentRow][] = [];
+  for (const [id, row] of known.rows) {
     const segment = segments.get(id);
-    return segment === undefined || segment.durableSize < row.durableSize;
-  });
+    // Emptied before its file was deleted: only the row is left to go.
+    if (segment === undefined && row.slivers === 0) await modules.index.write([remove.segment(id)]);
+    else if (segment === undefined || segment.durableSize < row.durableSize) lost.push([id, row]);
+  }
   if (lost.length > 0) await dropLostEntries(modules, segments, new Map(lost));
   await indexTails(modules.index, segments, tails, nextSequence);
   return { segments, nextSequence, rebuilt: false };
@@ -186,13 +189,14 @@ async function dropLostEntries(
 ): Promise<void> {
   for (const segment of segments.values()) Object.assign(segment, { slivers: 0, liveBytes: 0 });
   let dropped = 0;
-  await walkIndex(modules.index, async (page) => {
-    const operations: KeyValueOperation[] = [];
-    for (const [key, entry] of page) {
+  for (let after: SliverKey | undefined; ;) {
+    const { entries, unreadable, next } = modules.index.page({ ...(after && { after }), limit: OPERATIONS_PER_WRITE });
+    const operations: KeyValueOperation[] = unreadable.map((key) => remove.entry(key));
+    for (const { key, entry } of entries) {
       const segment = segments.get(entry.segment);
       const endOffset = entry.offset + RECORD_HEADER_SIZE + entry.payloadSize;
       if (segment === undefined || endOffset > segment.durableSize) {
-        operations.push(remove.entry(decodeSliverKey(key)));
+        operations.push(remove.entry(key));
       } else {
         segment.slivers += 1;
         segment.liveBytes += entry.payloadSize;
@@ -200,7 +204,9 @@ async function dropLostEntries(
     }
     dropped += operations.length;
     if (operations.length > 0) await modules.index.write(operations);
-  });
+    if (next === undefined) break;
+    after = next;
+  }
   const operations: KeyValueOperation[] = [];
   for (const id of lost.keys()) {
     const segment = segments.get(id);
@@ -267,21 +273,6 @@ async function indexAll(
 
 function raise(values: Map<string, number>, key: string, value: number): void {
   if ((values.get(key) ?? 0) < value) values.set(key, value);
-}
-
-async function walkIndex(
-  index: SegmentIndex,
-  visit: (page: ReturnType<SegmentIndex['page']>) => Promise<void>,
-): Promise<void> {
-  let from: Uint8Array | undefined;
-  for (;;) {
-    const page = index.page(from, OPERATIONS_PER_WRITE);
-    const last = page.at(-1);
-    if (last === undefined) return;
-    await visit(page);
-    // The smallest key behind the last one.
-    from = new Uint8Array([...last[0], 0]);
-  }
 }
 
 async function withFile<T>(

@@ -4,7 +4,13 @@
  */
 import { crc32c } from '@floe/kernels';
 import type { FileHandle } from '@floe/platform';
-import { decodeRecordHeader, RECORD_HEADER_SIZE, type RecordHeader, STORE_TAG_SIZE } from './record.ts';
+import {
+  decodeRecordHeader,
+  RECORD_HEADER_SIZE,
+  type RecordHeader,
+  SEGMENT_HEADER_SIZE,
+  STORE_TAG_SIZE,
+} from './record.ts';
 
 export interface ScannedRecord {
   readonly header: RecordHeader;
@@ -45,6 +51,25 @@ export async function scanSegment(
     endOffset = offset;
   }
   return { records, endOffset, damagedBytes };
+}
+
+/** The headers of all records in `[header of the segment, size)`, without reading their payloads. Damage is stepped over. */
+export async function* segmentHeaders(
+  handle: FileHandle,
+  options: { size: number; storeTag: Uint8Array },
+): AsyncGenerator<RecordHeader> {
+  const { size, storeTag } = options;
+  let offset: number | undefined = SEGMENT_HEADER_SIZE;
+  while (offset !== undefined && offset < size) {
+    const bytes = await readExactly(handle, offset, RECORD_HEADER_SIZE);
+    const header = bytes === undefined ? undefined : decodeRecordHeader(bytes, storeTag);
+    if (header === undefined) {
+      offset = await findTag(handle, { from: offset + 1, size, storeTag });
+      continue;
+    }
+    yield header;
+    offset += RECORD_HEADER_SIZE + header.payloadSize;
+  }
 }
 
 async function readIntactRecord(

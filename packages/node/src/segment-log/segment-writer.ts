@@ -58,6 +58,15 @@ export class SegmentWriter {
     return { segment, offset };
   }
 
+  /** Nothing is appended to the segment any more. */
+  async release(segment: Segment): Promise<void> {
+    segment.sealed = true;
+    const open = this.#open.get(segment.bucket);
+    if (open?.segment !== segment) return;
+    this.#open.delete(segment.bucket);
+    await open.handle.close();
+  }
+
   async close(): Promise<void> {
     const open = [...this.#open.values()];
     this.#open.clear();
