@@ -7,9 +7,11 @@
  */
 import { type Clock, isFloeError } from '@floe/platform';
 import { type BlobId, type Committee, type Committees, isCertified, type VerifiedMetadata } from '@floe/protocol';
-import { BlobReader } from './blob-reader.ts';
+import { withDeadline } from './abort.ts';
+import { BlobReader, type BlobReadOptions } from './blob-reader.ts';
 import { agreeOnStatus } from './blob-status.ts';
 import { type BlobView, blobView, rankedNodes } from './blob-view.ts';
+import { resolveRange } from './byte-range.ts';
 import { clientErrors } from './errors.ts';
 import type { LedgerPort } from './ledger-port.ts';
 import { fetchMetadata } from './metadata-fetch.ts';
@@ -69,9 +71,44 @@ export class BlobFinder {
     }
   }
 
-  /** A view of the blob in the committee that has it now. */
-  async view(blobId: BlobId, signal: AbortSignal): Promise<BlobView> {
-    return await this.#view(blobId, await this.committees({ signal }), signal);
+  /**
+   * The reader's stream. When too little is found and another committee has the blob by now, it goes on there from the
+   * byte that it had come to.
+   */
+  async *stream(
+    blobId: BlobId,
+    reader: BlobReader,
+    options: BlobReadOptions = {},
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    let { range } = options;
+    for (let from = reader, moves = 0; ; moves += 1) {
+      let givenBytes = 0;
+      try {
+        for await (const part of from.stream({ ...options, range })) {
+          givenBytes += part.length;
+          yield part;
+        }
+        return;
+      } catch (error) {
+        if (!isWorthAnother(error) || moves >= this.#modules.limits.maxEpochRetries) throw error;
+        const moved = await this.#moved(blobId, from, options.signal).catch(() => undefined);
+        if (moved === undefined) throw error;
+        from = moved;
+        const { start, end } = resolveRange(range, reader.sizeBytes);
+        range = { start: start + givenBytes, end };
+      }
+    }
+  }
+
+  /** A reader in the committee that has the blob now, if that is another than the reader's. */
+  async #moved(blobId: BlobId, reader: BlobReader, parent: AbortSignal | undefined): Promise<BlobReader | undefined> {
+    const { scheduler, limits } = this.#modules;
+    const timeoutMs = limits.readTimeoutMs;
+    const onTimeout = () => clientErrors.READ_TIMEOUT({ blobId, timeoutMs, found: 0, needed: 0 });
+    return await withDeadline({ scheduler, timeoutMs, parent, onTimeout }, async (signal) => {
+      const moved = await this.#reader(blobId, await this.committees({ fresh: true, signal }), signal);
+      return moved.epoch === reader.epoch ? undefined : moved;
+    });
   }
 
   async #reader(blobId: BlobId, committees: Committees, signal: AbortSignal): Promise<BlobReader> {

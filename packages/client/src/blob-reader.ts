@@ -8,7 +8,14 @@
  * most two windows of rows.
  */
 import { assert, isFloeError } from '@floe/platform';
-import { type Sliver, type SliverIndex, sliverSize, sourceSymbols, type VerifiedMetadata } from '@floe/protocol';
+import {
+  type Epoch,
+  type Sliver,
+  type SliverIndex,
+  sliverSize,
+  sourceSymbols,
+  type VerifiedMetadata,
+} from '@floe/protocol';
 import { redstuffErrors } from '@floe/redstuff';
 import { abortScope, withDeadline } from './abort.ts';
 import type { BlobView } from './blob-view.ts';
@@ -56,6 +63,11 @@ export class BlobReader {
 
   get verified(): VerifiedMetadata {
     return this.#view.verified;
+  }
+
+  /** Of the committee that it is read from. */
+  get epoch(): Epoch {
+    return this.#view.committee.epoch;
   }
 
   get sizeBytes(): number {

@@ -200,7 +200,7 @@ class Client implements FloeClient {
       blobId,
       sizeBytes: reader.sizeBytes,
       read: (readOptions) => this.read(blobId, readOptions),
-      stream: (streamOptions) => reader.stream(streamOptions),
+      stream: (streamOptions) => this.#finder.stream(blobId, reader, streamOptions),
     };
   }
 

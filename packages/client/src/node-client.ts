@@ -118,6 +118,11 @@ export class NodeClient {
     return this.#connection.health.hedgeDelayMs(sizeBytes);
   }
 
+  /** How long a whole answer of that size may take, however steadily it comes. */
+  answerTimeMs(sizeBytes: number): number {
+    return this.#connection.health.answerTimeMs(sizeBytes);
+  }
+
   /** It was overtaken by others and had not answered when the work was done. */
   reportStall(): void {
     this.#connection.health.failed(this.member.nodeId);

@@ -14,6 +14,9 @@ const SMOOTHING = 0.2;
 /** Ask elsewhere after this many times the usual duration: rare when all is well, soon when one is slow. */
 const HEDGE_FACTOR = 3;
 
+/** What throughput is taken for while none has been seen: 8 Mbit/s. */
+const UNKNOWN_BYTES_PER_MS = 1_000;
+
 interface NodeRecord {
   latencyMs: number | undefined;
   failures: number;
@@ -91,6 +94,17 @@ export class NodeHealth {
     if (this.#typicalLatencyMs === undefined) return initialHedgeMs;
     const bodyMs = this.#typicalBytesPerMs === undefined ? 0 : sizeBytes / this.#typicalBytesPerMs;
     return Math.min(maxHedgeMs, Math.max(minHedgeMs, HEDGE_FACTOR * (this.#typicalLatencyMs + bodyMs)));
+  }
+
+  /**
+   * How long an answer of so many bytes may take in all, however evenly it comes: a node that sends a little before each
+   * hedge delay is over would otherwise hold a read up for as long as it has something to send.
+   */
+  answerTimeMs(sizeBytes: number): number {
+    const { initialHedgeMs, minHedgeMs } = this.#limits;
+    const latencyMs = this.#typicalLatencyMs ?? initialHedgeMs / HEDGE_FACTOR;
+    const bodyMs = sizeBytes / (this.#typicalBytesPerMs ?? UNKNOWN_BYTES_PER_MS);
+    return 2 * minHedgeMs + HEDGE_FACTOR * (latencyMs + bodyMs);
   }
 
   #record(nodeId: NodeId): NodeRecord {

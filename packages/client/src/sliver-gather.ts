@@ -107,8 +107,8 @@ class SliverGather {
         this.#advance();
       });
     } finally {
-      // Whoever was overtaken and has not been heard of by the end would have held the read up.
-      for (const batch of this.#batches) if (batch.overtaken && !batch.progressed) batch.node.reportStall();
+      // Whoever was overtaken and still owes something at the end would have held the read up.
+      for (const batch of this.#batches) if (batch.overtaken && batch.waiting.size > 0) batch.node.reportStall();
       this.#scope.end();
     }
     return this.#have;
@@ -213,12 +213,19 @@ class SliverGather {
     this.#advance();
   }
 
-  /** A batch from which nothing came for the hedge delay is overtaken: others are asked, it may still answer. */
+  /**
+   * A batch from which nothing came for the hedge delay, or that takes too long altogether, is overtaken: others are
+   * asked, it may still answer.
+   */
   async #watch(batch: Batch, signal: AbortSignal): Promise<void> {
+    const silenceMs = batch.node.hedgeDelayMs(this.#sliverBytes);
+    let leftMs = batch.node.answerTimeMs(this.#sliverBytes * batch.waiting.size);
     do {
       batch.progressed = false;
-      await this.#modules.scheduler.sleep(batch.node.hedgeDelayMs(this.#sliverBytes), signal);
-    } while (batch.progressed);
+      const delayMs = Math.min(silenceMs, leftMs);
+      await this.#modules.scheduler.sleep(delayMs, signal);
+      leftMs -= delayMs;
+    } while (batch.progressed && leftMs > 0);
     batch.overtaken = true;
     for (const index of batch.waiting) this.#states[index] = 'overtaken';
     this.#advance();

@@ -28,6 +28,10 @@ export const LIMITS = {
    * (43.7 MB) for 89 minutes. A line of 64 kbit/s is enough.
    */
   requestBodyBytesPerSecond: 8 * 1024,
+  /** How long a client may take to read an answer altogether, plus the time that its bytes earn by `answerBytesPerSecond`. */
+  answerGraceMs: 10_000,
+  /** Slowest average at which an answer is taken; what is read ahead earns pauses, a megabyte two minutes. */
+  answerBytesPerSecond: 8 * 1024,
   /** How long an idle connection stays open. */
   keepAliveTimeoutMs: 120_000,
 } as const;

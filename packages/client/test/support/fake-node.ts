@@ -68,6 +68,8 @@ export interface NodeFaults {
   loses?: Axis;
   /** Does not see a registration until that virtual time. */
   registrationAtMs?: number;
+  /** Virtual time before each sliver of a batch. */
+  dripMs?: number;
   /** Does not offer batches. */
   plain?: boolean;
 }
@@ -229,7 +231,15 @@ export class FakeNode {
         }
       },
     );
-    return streamResponse(encodeBatch(frames), { headers: { 'content-type': BATCH_CONTENT_TYPE } });
+    const { time } = this.#modules;
+    const { dripMs = 0 } = this.faults;
+    const paced = async function* (): AsyncGenerator<BatchFrame> {
+      for (const frame of frames) {
+        if (dripMs > 0) await time.sleep(dripMs);
+        yield frame;
+      }
+    };
+    return streamResponse(encodeBatch(paced()), { headers: { 'content-type': BATCH_CONTENT_TYPE } });
   }
 
   async #writeBatch(blobId: BlobId, request: Request): Promise<Response> {

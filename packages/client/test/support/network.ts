@@ -29,6 +29,8 @@ export interface TestNetwork {
   /** Stops nodes: connections are refused. */
   kill(nodes: Iterable<FakeNode>): void;
   revive(nodes: Iterable<FakeNode>): void;
+  /** Serves a node at an address beside its own. */
+  serveAt(node: FakeNode, networkAddress: string): void;
   /** Nodes, at random, that hold at most `weight` shards together. */
   someNodes(weight: number): FakeNode[];
   /** Lets virtual time pass until `work` settles; fails after an hour of it. */
@@ -82,6 +84,9 @@ export async function createTestNetwork(
       for (const node of killed) routes.delete(originOf(node));
     },
     revive,
+    serveAt(node, networkAddress) {
+      routes.set(`http://${networkAddress}`, node.handler);
+    },
     someNodes(weight) {
       const chosen: FakeNode[] = [];
       let left = weight;

@@ -3,7 +3,7 @@
  *
  * Requests and responses pass through @hono/node-server's light adapters; two paths bypass web streams: `readBody`
  * copies the raw request into one buffer, and a `streamResponse` is written from its source with back-pressure.
- * Bounded: head, connections, requests under way, silence of a client, slowness of a body. A client that goes away aborts
+ * Bounded: head, connections, requests under way, silence of a client, slowness of a body and of taking an answer. A client that goes away aborts
  * `request.signal` with `CLIENT_GONE`.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -13,6 +13,7 @@ import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { type HttpHandler, httpErrors, type HttpServer, responseSource, setBodyReader } from '../http.ts';
 import { LIMITS } from '../limits.ts';
 import { type Logger, silentLogger } from '../observe.ts';
+import { watchAnswerPace } from './answer-pace.ts';
 import { owesBody, watchBodyPace } from './body-pace.ts';
 import { divertHttp2, type Http2Connections } from './protocol-sniffer.ts';
 import { readIncoming } from './request-body.ts';
@@ -30,6 +31,10 @@ export interface ServeOptions {
   readonly bodyGraceMs?: number;
   /** A slower body is cut with 408; only time in which the server waits for the client counts. */
   readonly minBodyBytesPerSecond?: number;
+  /** How long a client may take its answer slower than `minAnswerBytesPerSecond` altogether. */
+  readonly answerGraceMs?: number;
+  /** A client that takes its answer more slowly is cut; only time in which the answer waits for it counts. */
+  readonly minAnswerBytesPerSecond?: number;
   readonly keepAliveTimeoutMs?: number;
   /** Takes connections that begin with HTTP/2's preface; without it they are refused. Closed with the server. */
   readonly http2?: Http2Connections;
@@ -57,6 +62,10 @@ export async function serveHttp(handler: HttpHandler, options: ServeOptions): Pr
   watchBodyPace(server, {
     graceMs: options.bodyGraceMs ?? LIMITS.requestBodyGraceMs,
     minBytesPerSecond: options.minBodyBytesPerSecond ?? LIMITS.requestBodyBytesPerSecond,
+  });
+  watchAnswerPace(server, {
+    graceMs: options.answerGraceMs ?? LIMITS.answerGraceMs,
+    minBytesPerSecond: options.minAnswerBytesPerSecond ?? LIMITS.answerBytesPerSecond,
   });
   const silent = silentSockets(server);
   const undecided = options.http2 === undefined ? undefined : divertHttp2(server, options.http2);
@@ -135,6 +144,9 @@ function abortWhenClientLeaves(request: Request, outgoing: ServerResponse): void
   });
 }
 
+/** Handed to the socket at once, so that it shows how fast a client takes a long part. */
+const SLICE_BYTES = 256 * 1024;
+
 async function writeStream(
   response: Response,
   source: AsyncIterable<Uint8Array>,
@@ -161,7 +173,9 @@ async function writeStream(
         outgoing.end();
         return;
       }
-      if (!outgoing.write(next.value)) await drained(outgoing);
+      for (let at = 0; at < next.value.length && !outgoing.destroyed; at += SLICE_BYTES) {
+        if (!outgoing.write(next.value.subarray(at, at + SLICE_BYTES))) await drained(outgoing);
+      }
     }
   } catch (error) {
     if (!outgoing.destroyed) logger.warn('a response was cut off', { error });

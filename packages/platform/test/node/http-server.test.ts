@@ -176,6 +176,39 @@ describe('the HTTP server', () => {
     expect(await answer).toContain('100001 bytes');
   });
 
+  it('cuts a client that takes its answer a little at a time, and lets one go on that is fast enough', async () => {
+    const left = deferred<void>();
+    const sizeBytes = 64 * 1024 * 1024;
+    const parts = async function* (): AsyncGenerator<Uint8Array> {
+      try {
+        for (let sent = 0; sent < sizeBytes; sent += 1024 * 1024) yield new Uint8Array(1024 * 1024);
+      } finally {
+        left.resolve();
+      }
+    };
+    const init = { headers: { 'content-length': String(sizeBytes) } };
+    const server = await serve(() => streamResponse(parts(), init), {
+      answerGraceMs: 60,
+      minAnswerBytesPerSecond: 1_000_000_000,
+    });
+    const slow = await raw(server, 'GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
+    let taken = 0;
+    slow.on('data', (chunk) => {
+      taken += chunk.length;
+      slow.pause();
+    });
+    slow.on('error', () => undefined);
+    // Never silent for long: only its pace is against it.
+    const sipping = setInterval(() => slow.resume(), 5);
+    await once(slow, 'close');
+    clearInterval(sipping);
+    expect(taken).toBeLessThan(sizeBytes);
+    await left.promise;
+    const patient = await serve(() => streamResponse(parts(), init), { answerGraceMs: 60, minAnswerBytesPerSecond: 1 });
+    const whole = await fetch(patient.url);
+    expect((await whole.arrayBuffer()).byteLength).toBe(sizeBytes);
+  });
+
   it('turns away what is more than it works on at once', async () => {
     const release = deferred<void>();
     const server = await serve(
