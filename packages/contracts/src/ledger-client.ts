@@ -11,6 +11,7 @@ import { followCheckpoints } from './ledger/checkpoints.ts';
 import type { EventPackages } from './ledger/contract-events.ts';
 import { TransactionExecutor, type TransactionSource } from './ledger/execution.ts';
 import { listBlobObjects, readBlobObject, readObjects } from './ledger/objects.ts';
+import { inspect, simulate, type SimulatedTransaction } from './ledger/simulation.ts';
 import { readCommittees, readWalType, type SystemState, SystemStateReader, systemInfo } from './ledger/system-state.ts';
 import { TimedCache } from './ledger/timed-cache.ts';
 import type {
@@ -116,6 +117,32 @@ export class LedgerClient {
     options: CallOptions = {},
   ): Promise<ExecutedTransaction> {
     return this.#executor.execute(source, signer, options);
+  }
+
+  /**
+   * What executing the transaction now would cost and write; nothing changes. Built as `execute` builds it, so that it
+   * costs the same unless the state changes in between.
+   *
+   * @throws what `execute` throws
+   */
+  async simulate(
+    source: TransactionSource,
+    sender: SuiAddress,
+    options: CallOptions = {},
+  ): Promise<SimulatedTransaction> {
+    return simulate(this.#calls, source, sender, options.signal);
+  }
+
+  /**
+   * What the commands of a transaction return, in BCS, by command; nothing is paid. @throws MOVE_ABORT,
+   * TRANSACTION_FAILED, LEDGER_*
+   */
+  async inspect(
+    source: TransactionSource,
+    sender: SuiAddress,
+    options: CallOptions = {},
+  ): Promise<readonly (readonly Uint8Array[])[]> {
+    return inspect(this.#calls, source, sender, options.signal);
   }
 
   /**

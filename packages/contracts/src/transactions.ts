@@ -51,7 +51,8 @@ export interface BlobRegistration {
   readonly attributes?: Readonly<Record<string, string>>;
 }
 
-type ObjectArgument = string | TransactionObjectArgument;
+/** An object by id, or as a command's result. */
+export type ObjectArgument = string | TransactionObjectArgument;
 
 /** What registering these blobs for `epochs` epochs costs: space bought at once for all, a write fee for each. */
 export function registrationCost(prices: Prices, epochs: number, encodedSizesBytes: readonly number[]): Frost {
@@ -378,9 +379,10 @@ function splitSpace(
   return [...parts, rest];
 }
 
-function addAttributes(
+/** Gives a new blob its attributes. */
+export function addAttributes(
   transaction: Transaction,
-  system: SystemTarget,
+  system: Pick<SystemTarget, 'packageId'>,
   blob: TransactionObjectArgument,
   attributes: Readonly<Record<string, string>>,
 ): void {
@@ -405,7 +407,8 @@ function setPairs(
   }
 }
 
-function certificateArguments(transaction: Transaction, certificate: Certificate, memberCount: number) {
+/** A certificate as the contracts take it: signature, bitmap of the signers, message. */
+export function certificateArguments(transaction: Transaction, certificate: Certificate, memberCount: number) {
   const bytes = (value: Uint8Array) => transaction.pure(bcs.byteVector().serialize(value));
   return [
     bytes(certificate.signature),

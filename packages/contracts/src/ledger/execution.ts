@@ -66,7 +66,7 @@ export class TransactionExecutor {
   ): Promise<GrpcTypes.ExecutedTransaction> {
     for (let rebuilds = 0; ; rebuilds += 1) {
       try {
-        const bytes = await this.#build(source, sender, signal);
+        const bytes = await buildTransaction(this.#calls, source, sender, signal);
         return await this.#submit(bytes, sender, signer, signal);
       } catch (error) {
         signal?.throwIfAborted();
@@ -75,21 +75,6 @@ export class TransactionExecutor {
         if (rebuilds >= MAX_REBUILDS) throw ledgerErrors.STALE_OBJECT({ reason, rebuilds }, error);
         await this.#calls.scheduler.sleep(retryDelayMs(rebuilds + 1), signal);
       }
-    }
-  }
-
-  /** The bytes to sign, with coins chosen and every object at its newest version. */
-  async #build(source: TransactionSource, sender: SuiAddress, signal?: AbortSignal): Promise<Uint8Array> {
-    try {
-      return await this.#calls.retrying(async () => {
-        // Building writes what it resolved into the transaction, so each try builds a copy.
-        const copy = typeof source === 'function' ? await source() : Transaction.from(source);
-        copy.setSenderIfNotSet(sender);
-        return await copy.build({ client: this.#calls.sui });
-      }, signal);
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw buildFailure(this.#calls.url, sender, error, callTimeoutMs('SimulateTransaction'));
     }
   }
 
@@ -162,6 +147,31 @@ export class TransactionExecutor {
     }
     return executed;
   }
+}
+
+/** The bytes to sign, with coins chosen and every object at its newest version. */
+export async function buildTransaction(
+  calls: LedgerCalls,
+  source: TransactionSource,
+  sender: SuiAddress,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
+  try {
+    return await calls.retrying(async () => {
+      const copy = await copyOf(source, sender);
+      return await copy.build({ client: calls.sui });
+    }, signal);
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw buildFailure(calls.url, sender, error, callTimeoutMs('SimulateTransaction'));
+  }
+}
+
+/** Building writes what it resolved into the transaction, so each try builds a copy. */
+export async function copyOf(source: TransactionSource, sender: SuiAddress): Promise<Transaction> {
+  const copy = typeof source === 'function' ? await source() : Transaction.from(source);
+  copy.setSenderIfNotSet(sender);
+  return copy;
 }
 
 /** What callers need of an executed transaction. */

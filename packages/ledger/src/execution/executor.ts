@@ -4,6 +4,7 @@
  * A pure function of (transaction, objects, timestamp). Refused before execution (a FloeError): nothing happened. Failed
  * in execution: everything is undone but gas and the new versions of inputs, and the effects say why.
  */
+import { computationCost } from '@floe/contracts';
 import { concatBytes, utf8 } from '@floe/platform';
 import { objectIdBytes, objectIdFromBytes } from '@floe/protocol';
 import type {
@@ -38,7 +39,7 @@ import {
   settleGas,
 } from './effects-builder.ts';
 import { ExecutionFailure, fail } from './failure.ts';
-import { baseUnits, computationCost } from './gas.ts';
+import { baseUnits } from './gas.ts';
 import { checkInputs, type CheckedInputs } from './input-checks.ts';
 import { TransactionState } from './transaction-state.ts';
 

@@ -2,7 +2,7 @@
  * What must hold before a transaction runs: limits, gas payment, objects as the transaction says they are, owners,
  * expiration. What fails here is refused without a trace on the ledger; what fails later is recorded and charged.
  */
-import { packageAt } from '@floe/contracts';
+import { MIN_COMPUTATION_UNITS, packageAt } from '@floe/contracts';
 import { equalBytes } from '@floe/platform';
 import type { ObjectId, SuiAddress } from '@floe/protocol';
 import { toBase58 } from '@mysten/bcs';
@@ -14,7 +14,6 @@ import { PACKAGE_TYPE } from '../object-codec.ts';
 import { describeOwner, type ObjectReader } from '../object-store.ts';
 import type { CallArg, Command, TransactionData } from '../transaction-data.ts';
 import { CLOCK_ID, GAS_COIN_TYPE } from '../type-constants.ts';
-import { MIN_COMPUTATION_UNITS } from './gas.ts';
 import type { Origin } from './arena.ts';
 
 /** The transaction's objects as they stand, all checked. */

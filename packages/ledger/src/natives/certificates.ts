@@ -2,7 +2,7 @@
  * `bls_aggregate` and `messages`: whether enough of the committee signed a message, and what it says. Walrus contract
  * rules: signed messages and certificates; the order of checks is part of them.
  */
-import type { layouts } from '@floe/contracts';
+import { CERTIFICATE_UNITS, type layouts } from '@floe/contracts';
 import { BcsReader, objectIdFromBytes, type ObjectId } from '@floe/protocol';
 import { concatBytes, toHex } from '@floe/platform';
 import { BoundedCache } from '../bounded-cache.ts';
@@ -29,9 +29,6 @@ export const MESSAGE_TYPES = {
   denyListBlobDeleted: 5,
   protocolVersion: 6,
 } as const;
-
-/** Units of computation for a pairing check, which outweighs everything else a call can do. */
-const VERIFY_UNITS = 1000n;
 
 /** A message that enough members signed: its type, its epoch and what follows the header. */
 export interface CertifiedMessage {
@@ -85,7 +82,7 @@ export function verifyCertificate(
   const signers = signersOf(call, committee, certificate.bitmap);
   const signedWeight = signers.reduce((sum, member) => sum + member.weight, 0);
   if (!isEnough(signedWeight, committee.nShards, threshold)) call.abort('bls_aggregate', 'ENotEnoughStake');
-  call.work(VERIFY_UNITS);
+  call.work(CERTIFICATE_UNITS);
   const keys = signers.map(({ publicKey }) => publicKey);
   if (!call.certificates.verify(keys, certificate.message, certificate.signature)) {
     call.abort('bls_aggregate', 'ESigVerification');

@@ -1,0 +1,55 @@
+/**
+ * The gas schedule of Floe's ledger, in MIST. Deterministic: a function of the transaction and of the state, nothing
+ * else, so that what a store will cost can be told before it is sent.
+ *
+ *     computation = round up to whole thousands (BASE + per command + per input + per 64 bytes of transaction
+ *                   + what built-in functions count for signature checks) × gas price
+ *     storage     = for every object written: bytes of its BCS × 100 units × 76 MIST, kept in the object
+ *     rebate      = 99 % of what is kept in the objects it overwrites or deletes; 1 % is not refunded
+ *
+ * The sender pays computation + storage - rebate, which can be negative.
+ */
+
+const BASE_UNITS = 100n;
+const COMMAND_UNITS = 50n;
+const INPUT_UNITS = 20n;
+const BYTES_PER_UNIT = 64;
+const BUCKET_UNITS = 1000n;
+const REBATE_BASIS_POINTS = 9900n;
+
+/** MIST kept in an object for each byte of its BCS. */
+export const STORAGE_MIST_PER_BYTE = 100n * 76n;
+
+/** The least a transaction can cost in computation. */
+export const MIN_COMPUTATION_UNITS = BUCKET_UNITS;
+
+/** Units for the check of a committee's certificate: a pairing, which outweighs everything else a call can do. */
+export const CERTIFICATE_UNITS = 1000n;
+
+/** What of a transaction is known before it runs. */
+export interface TransactionShape {
+  readonly commands: number;
+  readonly inputs: number;
+  /** BCS of the transaction. */
+  readonly sizeBytes: number;
+}
+
+/** Units for what is known before execution. */
+export function shapeUnits({ commands, inputs, sizeBytes }: TransactionShape): bigint {
+  return (
+    BASE_UNITS +
+    COMMAND_UNITS * BigInt(commands) +
+    INPUT_UNITS * BigInt(inputs) +
+    BigInt(Math.ceil(sizeBytes / BYTES_PER_UNIT))
+  );
+}
+
+/** MIST for `units` at `price`. */
+export function computationCost(units: bigint, price: bigint): bigint {
+  return ((units + BUCKET_UNITS - 1n) / BUCKET_UNITS) * BUCKET_UNITS * price;
+}
+
+/** What is paid back of the MIST that the objects overwritten or deleted had kept. */
+export function storageRebateOf(freed: bigint): bigint {
+  return (freed * REBATE_BASIS_POINTS) / 10_000n;
+}
