@@ -42,6 +42,7 @@ import {
   storeQuilt,
   type StoreQuiltResult,
 } from './quilts.ts';
+import { StorageClaims } from './resources.ts';
 import { storeBlob, type StoreModules, type StoreOptions, type StoreResult } from './store.ts';
 import { TailKeeper } from './upload-tails.ts';
 
@@ -155,7 +156,7 @@ class Client implements FloeClient {
     const scheme = options.nodeUrlScheme ?? 'https';
     const pool = new NodePool({ scheme, limits }, { transport, clock, logger: this.#logger });
     const tails = new TailKeeper(limits, { scheduler });
-    this.#modules = { ...modules, ledger: ledgerClient, pool, limits, tails };
+    this.#modules = { ...modules, ledger: ledgerClient, pool, limits, tails, claims: new StorageClaims() };
     this.#finder = new BlobFinder(this.#modules);
   }
 

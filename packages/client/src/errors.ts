@@ -83,6 +83,10 @@ export const clientErrors = errorCatalogue({
     'invalid',
     ({ epochs, maxEpochs }) => `epochs must be a whole number from 1 to ${maxEpochs}, got ${epochs}`,
   ),
+  COST_ABOVE_MAXIMUM: spec<{ what: string; cost: bigint; maxCost: bigint }>(
+    'exhausted',
+    ({ what, cost, maxCost }) => `${what} costs ${cost} FROST, more than the ${maxCost} allowed; nothing was paid`,
+  ),
   INVALID_ATTRIBUTES: spec<{ reason: string }>('invalid', ({ reason }) => `attributes: ${reason}`),
   BLOB_OBJECT_NOT_FOUND: spec<{ objectId: string }>(
     'not-found',

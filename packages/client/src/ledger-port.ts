@@ -3,7 +3,15 @@ import type { LedgerClient, TransactionSigner } from '@floe/contracts';
 
 export type LedgerPort = Pick<
   LedgerClient,
-  'systemState' | 'committees' | 'blobObject' | 'ownedBlobs' | 'balances' | 'attributes' | 'execute'
+  | 'systemState'
+  | 'committees'
+  | 'blobObject'
+  | 'ownedBlobs'
+  | 'ownedStorages'
+  | 'balances'
+  | 'attributes'
+  | 'simulate'
+  | 'execute'
 >;
 
 /** Signs and pays; every keypair of `@mysten/sui` is one. */

@@ -10,11 +10,12 @@ import {
   certifyBlobs,
   changeAttributes,
   extendBlobs,
+  extensionCost,
   isMoveAbort,
   type SystemInfo,
   transferObjects,
 } from '@floe/contracts';
-import { type Clock, isFloeError, type Rng, type Scheduler } from '@floe/platform';
+import { assert, type Clock, isFloeError, type Rng, type Scheduler } from '@floe/platform';
 import {
   type BlobId,
   type BlobStatus,
@@ -44,12 +45,16 @@ import type { LedgerPort, Signer } from './ledger-port.ts';
 import type { ClientLimits } from './limits.ts';
 import type { NodePool } from './node-pool.ts';
 import {
+  NO_RESOURCES,
+  type OwnedResources,
   planRegistration,
   registerBlob,
   type RegistrationPlan,
   type ResourceOperation,
   signerAddress,
+  type StorePlan,
 } from './registration.ts';
+import { checkCost, ownedResources, type StorageClaims } from './resources.ts';
 import { type SliverSource, sliversInMemory } from './sliver-source.ts';
 import type { TailKeeper } from './upload-tails.ts';
 
@@ -81,10 +86,13 @@ export interface StoreOptions {
   /** Register anew even if the blob is stored or registered already. */
   readonly force?: boolean;
   /**
-   * Whether blob objects that the signer owns already may be used; default: yes. Without, every store makes an object of
-   * its own, unless a certified permanent one is there: for signers that pay for many, or own too many to look through.
+   * Whether blob objects and space that the signer owns already may be used; default: yes. Without, every store makes an
+   * object of its own in space that it buys, unless a certified permanent blob is there: for signers that pay for many,
+   * or own too many objects to look through.
    */
   readonly reuse?: boolean;
+  /** The most that may be paid, in FROST without gas, whatever the price has become; default: no limit. */
+  readonly maxCost?: bigint;
   /**
    * What becomes of uploads that the certificate did not wait for: `background` goes on for a bounded time after the
    * result, `wait` for the same time before it, `cancel` ends them. Default: background.
@@ -134,19 +142,29 @@ export interface StoreModules {
   readonly rng: Rng;
   readonly limits: ClientLimits;
   readonly tails: TailKeeper;
+  readonly claims: StorageClaims;
 }
 
 /**
- * @throws INVALID_EPOCHS, BLOB_TOO_LARGE, BLOB_MARKED_INVALID, NOT_ENOUGH_NODES, INSUFFICIENT_WAL, INSUFFICIENT_SUI,
- * NOT_ENOUGH_CONFIRMATIONS, EPOCH_CHANGED, STORE_TIMEOUT, and what the ledger reports
+ * @throws INVALID_EPOCHS, BLOB_TOO_LARGE, BLOB_MARKED_INVALID, COST_ABOVE_MAXIMUM, NOT_ENOUGH_NODES, INSUFFICIENT_WAL,
+ * INSUFFICIENT_SUI, NOT_ENOUGH_CONFIRMATIONS, EPOCH_CHANGED, STORE_TIMEOUT, and what the ledger reports
  */
 export async function storeBlob(blob: Uint8Array, options: StoreOptions, modules: StoreModules): Promise<StoreResult> {
   const store = new Store(blob, options, modules);
   const { scheduler, limits } = modules;
   const timeoutMs = limits.storeTimeoutMs;
   const onTimeout = () => clientErrors.STORE_TIMEOUT({ blobId: store.blobId ?? '', timeoutMs, stage: store.stage });
-  return await withDeadline({ scheduler, timeoutMs, parent: options.signal, onTimeout }, (signal) => store.run(signal));
+  try {
+    return await withDeadline({ scheduler, timeoutMs, parent: options.signal, onTimeout }, (signal) =>
+      store.run(signal),
+    );
+  } finally {
+    store.release();
+  }
 }
+
+/** What the ledger says when space that was to be used is not there any more, or not as it was. */
+const SPACE_GONE: ReadonlySet<string> = new Set(['LEDGER_REJECTED', 'STALE_OBJECT', 'TRANSACTION_FAILED']);
 
 class Store {
   readonly #blob: Uint8Array;
@@ -156,6 +174,11 @@ class Store {
   #stage: StoreStage = 'encoding';
   #stageStartMs: number;
   #blobId: BlobId | undefined;
+  /** Space of the signer that this store means to use; no other store of this client plans with it meanwhile. */
+  #claimed: ObjectId | undefined;
+  #owned: OwnedResources = NO_RESOURCES;
+  /** FROST that an extension took. */
+  #extensionCost: Frost | undefined;
 
   constructor(blob: Uint8Array, options: StoreOptions, modules: StoreModules) {
     this.#blob = blob;
@@ -170,6 +193,12 @@ class Store {
 
   get blobId(): BlobId | undefined {
     return this.#blobId;
+  }
+
+  /** Lets other stores have the space that this one claimed. */
+  release(): void {
+    if (this.#claimed !== undefined) this.#modules.claims.release(this.#claimed);
+    this.#claimed = undefined;
   }
 
   async run(signal: AbortSignal): Promise<StoreResult> {
@@ -205,7 +234,7 @@ class Store {
   ): Promise<{ status: BlobStatus | undefined; plan: RegistrationPlan }> {
     const { pool, scheduler, limits } = this.#modules;
     const { blobId } = slivers.verified;
-    if (this.#options.force === true) return { status: undefined, plan: this.#plan(slivers, system, []) };
+    if (this.#options.force === true) return { status: undefined, plan: this.#plan(slivers, system, NO_RESOURCES) };
     const nodes = rankedNodes(committee, pool.clientOf);
     const [status, owned] = await Promise.all([
       agreeOnStatus(blobId, committee, nodes, { scheduler, limits, signal }).catch((error: unknown) => {
@@ -218,34 +247,28 @@ class Store {
         // Not knowing costs an upload that was not needed, or a registration that the signer's own objects rule out.
         return undefined;
       }),
-      this.#ownedObjects(blobId, signal),
+      ownedResources(blobId, this.#resourceOrder(), this.#modules, signal),
     ]);
     if (status?.kind === 'invalid') throw clientErrors.BLOB_MARKED_INVALID({ blobId, ...status.event });
+    this.#owned = owned;
     return { status, plan: this.#plan(slivers, system, owned) };
   }
 
-  async #ownedObjects(blobId: BlobId, signal: AbortSignal): Promise<BlobObject[]> {
-    const { ledger, limits } = this.#modules;
+  #resourceOrder(): Parameters<typeof ownedResources>[1] {
     const { owner, reuse, signer } = this.#options;
-    const matches: BlobObject[] = [];
-    if (reuse === false) return matches;
-    const isForOther = owner !== undefined && owner !== signerAddress(signer);
-    let scanned = 0;
-    for await (const object of ledger.ownedBlobs(signerAddress(signer), { signal })) {
-      // A certified one was stored for the signer itself; only what an interrupted store left behind goes to others.
-      const isFree = !isForOther || object.certifiedEpoch === undefined;
-      if (object.blobId === blobId && isFree) matches.push(object);
-      scanned += 1;
-      if (scanned >= limits.maxOwnedBlobsScanned) break;
-    }
-    return matches;
+    return { payer: signerAddress(signer), owner, reuse };
   }
 
-  #plan(slivers: SliverSource, system: SystemInfo, owned: readonly BlobObject[]): RegistrationPlan {
+  #plan(slivers: SliverSource, system: SystemInfo, owned: OwnedResources): RegistrationPlan {
+    const { claims } = this.#modules;
     const { geometry, blobId } = slivers.verified;
     const { epochs, deletable = false } = this.#options;
     const order = { blobId, encodedLength: encodedLength(geometry, this.#blob.length), epochs, deletable };
-    return planRegistration(order, system, owned);
+    this.release();
+    const plan = planRegistration(order, system, { ...owned, storages: claims.free(owned.storages) });
+    if (plan.kind === 'proceed') this.#claimed = plan.storage?.objectId;
+    if (this.#claimed !== undefined) claims.claim(this.#claimed);
+    return plan;
   }
 
   /** Attributes lie on an object of the signer's: with any, that another's object keeps the blob is not enough. */
@@ -261,16 +284,17 @@ class Store {
 
   async #storeAnew(
     slivers: SliverSource,
-    plan: Extract<RegistrationPlan, { kind: 'proceed' }>,
+    plan: StorePlan,
     status: BlobStatus | undefined,
     signal: AbortSignal,
   ): Promise<StoreResult> {
     const { ledger } = this.#modules;
+    checkCost(`blob ${slivers.verified.blobId}`, plan.cost, this.#options.maxCost);
     let registered = plan;
     let objectId = plan.object?.objectId;
     if (objectId === undefined) {
       this.#enter('registering');
-      ({ objectId, plan: registered } = await this.#register(slivers, plan, signal));
+      ({ objectId, plan: registered } = await this.#register(slivers, signal));
     }
     const certified = plan.object?.certifiedEpoch !== undefined;
     const tail = await this.#certify(slivers, objectId, registered, {
@@ -294,48 +318,63 @@ class Store {
       objectId,
       blobObject,
       operation: registered.operation,
-      cost: registered.cost,
+      cost: this.#extensionCost ?? registered.cost,
     };
   }
 
-  /** Prices and epoch may have changed since they were read: then the plan is made anew, once. */
-  async #register(
-    slivers: SliverSource,
-    plan: Extract<RegistrationPlan, { kind: 'proceed' }>,
-    signal: AbortSignal,
-  ): Promise<{ objectId: ObjectId; plan: Extract<RegistrationPlan, { kind: 'proceed' }> }> {
+  /** Prices and epoch may have changed since they were read, space may be gone: then the plan is made anew, once. */
+  async #register(slivers: SliverSource, signal: AbortSignal): Promise<{ objectId: ObjectId; plan: StorePlan }> {
     const { ledger } = this.#modules;
+    const system = await ledger.systemState({ signal });
+    const current = this.#planNew(slivers, system, this.#owned);
+    try {
+      return { objectId: await this.#registerBy(slivers, current, system, signal), plan: current };
+    } catch (error) {
+      const spaceGone = current.storage !== undefined && isFloeError(error) && SPACE_GONE.has(error.code);
+      if (!isMoveAbort(error) && !spaceGone) throw error;
+      const fresh = await ledger.systemState({ fresh: true, signal });
+      const same = (['epoch', 'storagePrice', 'writePrice', 'packageId'] as const).every(
+        (key) => fresh[key] === system[key],
+      );
+      if (same && current.storage === undefined) throw error;
+      const renewed = this.#planNew(slivers, fresh, NO_RESOURCES);
+      return { objectId: await this.#registerBy(slivers, renewed, fresh, signal), plan: renewed };
+    }
+  }
+
+  /** The plan of a registration by the prices and in the epoch that it will be made with. @throws COST_ABOVE_MAXIMUM */
+  #planNew(slivers: SliverSource, system: SystemInfo, { storages }: OwnedResources): StorePlan {
+    const plan = this.#plan(slivers, system, { blobs: [], storages });
+    assert(plan.kind === 'proceed', 'without an object to use again a plan is to register');
+    checkCost(`blob ${slivers.verified.blobId}`, plan.cost, this.#options.maxCost);
+    return plan;
+  }
+
+  async #registerBy(
+    slivers: SliverSource,
+    plan: StorePlan,
+    system: SystemInfo,
+    signal: AbortSignal,
+  ): Promise<ObjectId> {
     const { epochs, signer, deletable = false } = this.#options;
     const { blobId, metadata } = slivers.verified;
-    const registration = {
+    const blob = {
       blobId,
       rootHash: metadataRoot(metadata),
       sizeBytes: this.#blob.length,
       encodedSizeBytes: plan.operation.encodedLength,
       deletable,
     };
-    const order = { registration, epochs, signer };
-    const system = await ledger.systemState({ signal });
-    try {
-      return { objectId: await registerBlob(ledger, system, order, signal), plan };
-    } catch (error) {
-      if (!isMoveAbort(error)) throw error;
-      const fresh = await ledger.systemState({ fresh: true, signal });
-      const same = (['epoch', 'storagePrice', 'writePrice', 'packageId'] as const).every(
-        (key) => fresh[key] === system[key],
-      );
-      if (same) throw error;
-      const renewed = this.#plan(slivers, fresh, []);
-      if (renewed.kind !== 'proceed') throw error;
-      return { objectId: await registerBlob(ledger, fresh, order, signal), plan: renewed };
-    }
+    const owner = signerAddress(signer);
+    const order = { blob, epochs, owner, storage: plan.storage, signer };
+    return await registerBlob(this.#modules.ledger, system, order, signal);
   }
 
   /** Uploads, collects the certificate and gives it to the ledger, in each new epoch again. */
   async #certify(
     slivers: SliverSource,
     objectId: ObjectId,
-    plan: Extract<RegistrationPlan, { kind: 'proceed' }>,
+    plan: StorePlan,
     how: { skipUpload: boolean; confirmFirst: boolean; signal: AbortSignal },
   ): Promise<UploadTail | undefined> {
     const { ledger, limits } = this.#modules;
@@ -399,13 +438,19 @@ class Store {
     objectId: ObjectId,
     certificate: Certificate | undefined,
     committee: Committee,
-    plan: Extract<RegistrationPlan, { kind: 'proceed' }>,
+    plan: StorePlan,
     signal: AbortSignal,
   ): Promise<void> {
     this.#enter('certifying');
     const { ledger } = this.#modules;
     const { owner, attributes, signer } = this.#options;
     const system = await ledger.systemState({ signal });
+    if ('epochsExtended' in plan.operation && plan.object !== undefined) {
+      // Its price may have risen since the plan was made.
+      const cost = extensionCost(system, plan.operation.epochsExtended, plan.object.storage.sizeBytes);
+      checkCost(`blob ${plan.object.blobId}`, cost, this.#options.maxCost);
+      this.#extensionCost = cost;
+    }
     const build = (withCertificate: Certificate | undefined): Transaction => {
       const transaction = new Transaction();
       if (withCertificate !== undefined) {

@@ -12,6 +12,7 @@ export { contractEvents } from './ledger/contract-events.ts';
 export { isOutcomeUnknown, type TransactionSource } from './ledger/execution.ts';
 export { isMoveAbort } from './ledger/failures.ts';
 export type { SimulatedTransaction, WrittenObject } from './ledger/simulation.ts';
+export type { ExchangeInfo, PooledBlobInfo, StoragePoolInfo, StorageResource } from './ledger/storage-state.ts';
 export * from './ledger/types.ts';
 export * as contractsLimits from './limits.ts';
 export * from './move-type.ts';

@@ -11,6 +11,17 @@ import { followCheckpoints } from './ledger/checkpoints.ts';
 import type { EventPackages } from './ledger/contract-events.ts';
 import { TransactionExecutor, type TransactionSource } from './ledger/execution.ts';
 import { listBlobObjects, readBlobObject, readObjects } from './ledger/objects.ts';
+import {
+  type ExchangeInfo,
+  listPooledBlobs,
+  listPools,
+  listStorages,
+  type PooledBlobInfo,
+  readExchange,
+  readPool,
+  type StoragePoolInfo,
+  type StorageResource,
+} from './ledger/storage-state.ts';
 import { inspect, simulate, type SimulatedTransaction } from './ledger/simulation.ts';
 import { readCommittees, readWalType, type SystemState, SystemStateReader, systemInfo } from './ledger/system-state.ts';
 import { TimedCache } from './ledger/timed-cache.ts';
@@ -83,6 +94,31 @@ export class LedgerClient {
   /** The blob objects that `owner` owns, in the ledger's order; pages are fetched as they are consumed. */
   async *ownedBlobs(owner: SuiAddress, options: CallOptions = {}): AsyncIterable<BlobObject> {
     yield* listBlobObjects(this.#calls, await this.#names(options.signal), owner, options.signal);
+  }
+
+  /** The space that `owner` has and that holds nothing yet, expired ones included, in the ledger's order. */
+  async *ownedStorages(owner: SuiAddress, options: CallOptions = {}): AsyncIterable<StorageResource> {
+    yield* listStorages(this.#calls, await this.#names(options.signal), owner, options.signal);
+  }
+
+  /** The storage pools that `owner` owns. */
+  async *storagePools(owner: SuiAddress, options: CallOptions = {}): AsyncIterable<StoragePoolInfo> {
+    yield* listPools(this.#calls, await this.#names(options.signal), owner, options.signal);
+  }
+
+  /** The storage pool of that id; undefined when there is none. @throws WRONG_OBJECT_TYPE, LEDGER_* */
+  async storagePool(objectId: ObjectId, options: CallOptions = {}): Promise<StoragePoolInfo | undefined> {
+    return readPool(this.#calls, await this.#names(options.signal), objectId, options.signal);
+  }
+
+  /** The blobs of a pool; pages are fetched as they are consumed. */
+  pooledBlobs(pool: StoragePoolInfo, options: CallOptions = {}): AsyncIterable<PooledBlobInfo> {
+    return listPooledBlobs(this.#calls, pool, options.signal);
+  }
+
+  /** The exchange of WAL for SUI of that id; undefined when there is none. @throws WRONG_OBJECT_TYPE, LEDGER_* */
+  async exchange(objectId: ObjectId, options: CallOptions = {}): Promise<ExchangeInfo | undefined> {
+    return readExchange(this.#calls, objectId, options.signal);
   }
 
   /** What an address can spend. */

@@ -19,6 +19,7 @@ export interface TypeNames {
   readonly storageNodeCap: string;
   readonly stakedWal: string;
   readonly storage: string;
+  readonly storagePool: string;
   readonly blob: string;
   readonly sharedBlob: string;
   readonly metadata: string;
@@ -40,6 +41,7 @@ export function typeNames(packageId: ObjectId): TypeNames {
     storageNodeCap: name('storage_node', 'StorageNodeCap'),
     stakedWal: name('staked_wal', 'StakedWal'),
     storage: name('storage_resource', 'Storage'),
+    storagePool: name('storage_pool', 'StoragePool'),
     blob: name('blob', 'Blob'),
     sharedBlob: name('shared_blob', 'SharedBlob'),
     metadata: name('metadata', 'Metadata'),

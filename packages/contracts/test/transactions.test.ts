@@ -2,8 +2,6 @@ import { isFloeError } from '@floe/platform';
 import { type BlobId, type Frost, parseObjectId, type SuiAddress } from '@floe/protocol';
 import { Transaction } from '@mysten/sui/transactions';
 import { describe, expect, it } from 'vitest';
-import { callParameters, functionSignature } from '../src/functions.ts';
-import type { PackageName } from '../src/move-type.ts';
 import {
   type BlobRegistration,
   burnBlobs,
@@ -23,6 +21,7 @@ import {
   transferObjects,
 } from '../src/transactions.ts';
 import { SUI_TYPE, walTypeOf } from '../src/type-names.ts';
+import { checkSignatures, type Command, commandsOf, outline, paid } from './outline.ts';
 
 const system = {
   packageId: parseObjectId('0xa1'),
@@ -38,30 +37,6 @@ const BLOB_ID = '0feD2hCliaAiHCTbLHHthOwFznSjX-pPm0GvUTq-3qo' as BlobId;
 function registration(encodedSizeBytes: number, attributes?: Record<string, string>): BlobRegistration {
   const rootHash = Uint8Array.from({ length: 32 }, (_, i) => i);
   return { blobId: BLOB_ID, rootHash, sizeBytes: 1_048_576, encodedSizeBytes, deletable: true, attributes };
-}
-
-type Command = ReturnType<Transaction['getData']>['commands'][number];
-
-/** Commands as `module::function`, or the kind of command. */
-function outline(build: (transaction: Transaction) => void): string[] {
-  return commandsOf(build).map((command) =>
-    command.MoveCall ? `${command.MoveCall.module}::${command.MoveCall.function}` : nameOf(command),
-  );
-}
-
-function nameOf(command: Command): string {
-  return command.$Intent?.name ?? command.$kind;
-}
-
-function commandsOf(build: (transaction: Transaction) => void): Command[] {
-  const transaction = new Transaction();
-  build(transaction);
-  return transaction.getData().commands;
-}
-
-/** The price that the coin intent asks for. */
-function paid(build: (transaction: Transaction) => void): unknown {
-  return commandsOf(build).find((command) => command.$Intent?.name === 'CoinWithBalance')?.$Intent?.data['balance'];
 }
 
 describe('costs', () => {
@@ -143,28 +118,27 @@ describe('builders', () => {
 
   it('passes arguments in number and order of the contracts’ signatures', () => {
     const certificate = { signers: [0], signature: new Uint8Array(96), message: new Uint8Array(40) };
-    const commands = commandsOf((transaction) => {
-      registerBlobs(transaction, system, { blobs: [registration(100, { a: '1' }), registration(1)], epochs: 1, owner });
-      certifyBlobs(transaction, system, [{ blobObjectId: blobIds[0], certificate, memberCount: 4 }]);
-      invalidateBlobId(transaction, system, { certificate, memberCount: 4 });
-      extendBlobs(transaction, system, [{ blobObjectId: blobIds[0], storageSizeBytes: 1, epochs: 1 }]);
-      changeAttributes(transaction, system, { blobObjectId: blobIds[0], set: { a: '1' }, remove: ['b'] });
-      deleteBlobs(transaction, system, { blobObjectIds: blobIds, owner });
-      burnBlobs(transaction, system, blobIds);
-      shareBlob(transaction, system, { blobObjectId: blobIds[0] });
-      shareBlob(transaction, system, { blobObjectId: blobIds[1], funds: 5n as Frost });
-      fundSharedBlob(transaction, system, { sharedBlobObjectId: blobIds[0], funds: 5n as Frost });
-      extendSharedBlob(transaction, system, { sharedBlobObjectId: blobIds[0], epochs: 2 });
-    });
-    const calls = commands.flatMap((command) => (command.MoveCall ? [command.MoveCall] : []));
-    expect(calls.length).toBeGreaterThan(18);
-    for (const call of calls) {
-      const owning: PackageName = call.package === system.packageId ? 'walrus' : 'sui';
-      const signature = functionSignature(owning, call.module, call.function);
-      expect(signature, `${call.module}::${call.function}`).toBeDefined();
-      expect(call.arguments, call.function).toHaveLength(signature ? callParameters(signature).length : -1);
-      expect(call.typeArguments, call.function).toHaveLength(signature?.typeParameters.length ?? -1);
-    }
+    const calls = checkSignatures(
+      (transaction) => {
+        registerBlobs(transaction, system, {
+          blobs: [registration(100, { a: '1' }), registration(1)],
+          epochs: 1,
+          owner,
+        });
+        certifyBlobs(transaction, system, [{ blobObjectId: blobIds[0], certificate, memberCount: 4 }]);
+        invalidateBlobId(transaction, system, { certificate, memberCount: 4 });
+        extendBlobs(transaction, system, [{ blobObjectId: blobIds[0], storageSizeBytes: 1, epochs: 1 }]);
+        changeAttributes(transaction, system, { blobObjectId: blobIds[0], set: { a: '1' }, remove: ['b'] });
+        deleteBlobs(transaction, system, { blobObjectIds: blobIds, owner });
+        burnBlobs(transaction, system, blobIds);
+        shareBlob(transaction, system, { blobObjectId: blobIds[0] });
+        shareBlob(transaction, system, { blobObjectId: blobIds[1], funds: 5n as Frost });
+        fundSharedBlob(transaction, system, { sharedBlobObjectId: blobIds[0], funds: 5n as Frost });
+        extendSharedBlob(transaction, system, { sharedBlobObjectId: blobIds[0], epochs: 2 });
+      },
+      { [system.packageId]: 'walrus' },
+    );
+    expect(calls).toBeGreaterThan(18);
   });
 
   it('removes and sets attributes without asking whether the blob has any', () => {

@@ -2,7 +2,15 @@
  * A ledger for tests: reads the transactions that the client builds, command by command, and keeps blob objects. It
  * checks what the contracts check: certificates, deletability, expiry, and that prices are paid to the unit.
  */
-import type { BlobObject, ContractEvent, ExecutedTransaction, LedgerEvent, SystemInfo } from '@floe/contracts';
+import type {
+  BlobObject,
+  ContractEvent,
+  ExecutedTransaction,
+  LedgerEvent,
+  SimulatedTransaction,
+  StorageResource,
+  SystemInfo,
+} from '@floe/contracts';
 import { assert, FloeError } from '@floe/platform';
 import {
   type BlobId,
@@ -27,12 +35,14 @@ import type { LedgerPort, Signer } from '../../src/index.ts';
 import { type MoveCall, readTransaction } from './read-transaction.ts';
 
 const PACKAGE = `0x${'ab'.repeat(32)}` as ObjectId;
-const STORAGE_PRICE = 100n;
-const WRITE_PRICE = 20n;
 
 export class FakeLedger implements LedgerPort {
   committeesNow: Committees;
   wal = 10_000_000_000_000n;
+  storagePrice = 100n;
+  writePrice = 20n;
+  /** Space that the sender owns. */
+  readonly storages = new Map<ObjectId, StorageResource>();
   /** In ledger order; nodes follow them. */
   readonly events: LedgerEvent[] = [];
   readonly objects = new Map<ObjectId, BlobObject>();
@@ -69,8 +79,8 @@ export class FakeLedger implements LedgerPort {
       systemObjectId: parseObjectId('0x51'),
       stakingObjectId: parseObjectId('0x52'),
       walType: `${PACKAGE}::wal::WAL`,
-      storagePrice: STORAGE_PRICE as Frost,
-      writePrice: WRITE_PRICE as Frost,
+      storagePrice: this.storagePrice as Frost,
+      writePrice: this.writePrice as Frost,
       totalCapacity: 1n << 50n,
       usedCapacity: 0n,
       maxEpochsAhead: 53,
@@ -89,6 +99,14 @@ export class FakeLedger implements LedgerPort {
 
   async *ownedBlobs(owner: SuiAddress): AsyncIterable<BlobObject> {
     for (const object of this.objects.values()) if (object.owner === owner) yield object;
+  }
+
+  async *ownedStorages(): AsyncIterable<StorageResource> {
+    yield* this.storages.values();
+  }
+
+  async simulate(): Promise<SimulatedTransaction> {
+    throw new Error('this ledger does not simulate');
   }
 
   async balances(): Promise<{ sui: bigint; wal: Frost }> {
@@ -126,7 +144,21 @@ export class FakeLedger implements LedgerPort {
       case 'system::reserve_space': {
         const [sizeBytes, epochs] = [BigInt(bcs.u64().parse(call.pure(1))), bcs.u32().parse(call.pure(2))];
         this.#reserved = { sizeBytes, epochs };
-        return storageUnits(sizeBytes) * STORAGE_PRICE * BigInt(epochs);
+        return storageUnits(sizeBytes) * this.storagePrice * BigInt(epochs);
+      }
+      case 'storage_resource::split_by_size': {
+        const storage = this.#storage(call.objectId(0));
+        const sizeBytes = BigInt(bcs.u64().parse(call.pure(1)));
+        this.#putStorage({ ...storage, objectId: this.#newId(call), sizeBytes: storage.sizeBytes - sizeBytes });
+        this.#putStorage({ ...storage, sizeBytes });
+        return 0n;
+      }
+      case 'storage_resource::split_by_epoch': {
+        const storage = this.#storage(call.objectId(0));
+        const endEpoch = bcs.u32().parse(call.pure(1)) as Epoch;
+        this.#putStorage({ ...storage, objectId: this.#newId(call), startEpoch: endEpoch });
+        this.#putStorage({ ...storage, endEpoch });
+        return 0n;
       }
       case 'system::register_blob':
         return this.#register(call, sender, events);
@@ -137,12 +169,14 @@ export class FakeLedger implements LedgerPort {
         const epochs = bcs.u32().parse(call.pure(2));
         if (object.certifiedEpoch === undefined) throw abort('blob', 'ENotCertified');
         this.#change(object.objectId, { endEpoch: (object.endEpoch + epochs) as Epoch });
-        return storageUnits(object.storage.sizeBytes) * STORAGE_PRICE * BigInt(epochs);
+        return storageUnits(object.storage.sizeBytes) * this.storagePrice * BigInt(epochs);
       }
       case 'system::delete_blob': {
         const object = this.#object(call.objectId(1));
         if (!object.deletable) throw abort('blob', 'EBlobNotDeletable');
         this.objects.delete(object.objectId);
+        const { storage, startEpoch, endEpoch } = object;
+        this.storages.set(storage.objectId, { ...storage, startEpoch, endEpoch });
         return 0n;
       }
       case 'blob::insert_or_update_metadata_pair': {
@@ -163,15 +197,14 @@ export class FakeLedger implements LedgerPort {
   }
 
   #register(call: MoveCall, sender: SuiAddress, events: ContractEvent[]): bigint {
-    const reserved = this.#reserved;
-    assert(reserved !== undefined, 'space is reserved before a blob is registered');
+    const reserved = this.#spaceFor(call);
     const blobId = blobIdFromBytes(call.pure(2));
     const sizeBytes = Number(bcs.u64().parse(call.pure(4)));
     if (blobIdOf({ rootHash: call.pure(3), unencodedLength: sizeBytes }) !== blobId)
       throw abort('blob', 'EInvalidBlobId');
     const needed = encodedLength(this.committeesNow.current.geometry, sizeBytes);
     assert(reserved.sizeBytes === BigInt(needed), 'the client reserves exactly what is needed', { needed });
-    const objectId = parseObjectId(`0x${(this.#transactions * 256 + call.place).toString(16)}`);
+    const objectId = this.#newId(call);
     const object: BlobObject = {
       objectId,
       version: BigInt(this.#transactions),
@@ -198,7 +231,35 @@ export class FakeLedger implements LedgerPort {
       deletable,
       objectId,
     });
-    return storageUnits(reserved.sizeBytes) * WRITE_PRICE;
+    return storageUnits(reserved.sizeBytes) * this.writePrice;
+  }
+
+  /** The space that a registration names, used up by it, else what was reserved in this transaction. */
+  #spaceFor(call: MoveCall): { sizeBytes: bigint; epochs: number } {
+    if (!call.isInput(1)) {
+      assert(this.#reserved !== undefined, 'space is reserved before a blob is registered');
+      return this.#reserved;
+    }
+    const { objectId, sizeBytes, endEpoch } = this.#storage(call.objectId(1));
+    this.storages.delete(objectId);
+    return { sizeBytes, epochs: endEpoch - this.epoch };
+  }
+
+  #storage(objectId: ObjectId): StorageResource {
+    const storage = this.storages.get(objectId);
+    if (storage === undefined) {
+      const data = { call: 'the transaction', reason: `Object ${objectId} not found` };
+      throw new FloeError({ code: 'LEDGER_REJECTED', kind: 'invalid', message: data.reason, data });
+    }
+    return storage;
+  }
+
+  #putStorage(storage: StorageResource): void {
+    this.storages.set(storage.objectId, storage);
+  }
+
+  #newId(call: MoveCall): ObjectId {
+    return parseObjectId(`0x${(this.#transactions * 256 + call.place).toString(16)}`);
   }
 
   #certify(call: MoveCall, events: ContractEvent[]): bigint {

@@ -10,6 +10,8 @@ export interface MoveCall {
   readonly function: string;
   pure(argument: number): Uint8Array;
   objectId(argument: number): ObjectId;
+  /** Whether the argument is an input, not the result of a command. */
+  isInput(argument: number): boolean;
 }
 
 export interface ReadTransaction {
@@ -44,6 +46,7 @@ export function readTransaction(transaction: Transaction): ReadTransaction {
       place,
       function: `${call.module}::${call.function}`,
       pure: (argument) => pureInput(inputOf(call.arguments[argument])),
+      isInput: (argument) => call.arguments[argument]?.$kind === 'Input',
       objectId: (argument) => objectInput(inputOf(call.arguments[argument])),
     });
   });

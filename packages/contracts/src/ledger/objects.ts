@@ -17,6 +17,8 @@ export interface RawObject {
   /** Fully normalised. */
   readonly type: string;
   readonly owner?: SuiAddress;
+  /** Of a dynamic field, or what one holds: the object that owns it. */
+  readonly parent?: ObjectId;
   /** BCS. */
   readonly contents: Uint8Array;
 }
@@ -72,6 +74,7 @@ function fromProto(calls: LedgerCalls, object: GrpcTypes.Object): RawObject {
     version,
     type: objectType.includes('::') ? normalizeStructTag(objectType) : objectType,
     ...(isAddress && owner.address !== undefined ? { owner: owner.address as SuiAddress } : {}),
+    ...(owner?.kind === GrpcTypes.Owner_OwnerKind.OBJECT ? { parent: owner.address as ObjectId } : {}),
     contents: contents.value,
   };
 }
@@ -100,21 +103,30 @@ export async function* listBlobObjects(
   owner: SuiAddress,
   signal?: AbortSignal,
 ): AsyncIterable<BlobObject> {
+  for await (const raw of listOwned(calls, { owner, type: names.blob }, signal)) {
+    yield blobObject(raw, layouts.Blob.parse(raw.contents));
+  }
+}
+
+/** The objects of one type that an address owns, page by page, in the ledger's order. */
+export async function* listOwned(
+  calls: LedgerCalls,
+  query: { readonly owner: SuiAddress; readonly type: string },
+  signal?: AbortSignal,
+): AsyncIterable<RawObject> {
+  const { owner, type: objectType } = query;
   let pageToken: Uint8Array | undefined;
   do {
     const page: GrpcTypes.ListOwnedObjectsResponse = await calls.unary(
       'ListOwnedObjects',
       (options) =>
         calls.sui.stateService.listOwnedObjects(
-          { owner, objectType: names.blob, pageSize: OWNED_PAGE_SIZE, pageToken, readMask: OBJECT_MASK },
+          { owner, objectType, pageSize: OWNED_PAGE_SIZE, pageToken, readMask: OBJECT_MASK },
           options,
         ),
       signal,
     );
-    for (const object of page.objects) {
-      const raw = fromProto(calls, object);
-      yield blobObject(raw, layouts.Blob.parse(raw.contents));
-    }
+    for (const object of page.objects) yield fromProto(calls, object);
     pageToken = page.nextPageToken;
   } while (pageToken !== undefined && pageToken.length > 0);
 }
