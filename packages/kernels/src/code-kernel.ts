@@ -100,7 +100,7 @@ export class KernelMemoryError extends RangeError {
   }
 }
 
-/** A memory that threads share, and the part of it that one kernel works in: {@link kernelAreaSize} bytes at `area`. */
+/** A memory, which threads may share, and the part of it that one kernel works in: {@link kernelAreaSize} bytes at `area`. */
 export interface SharedPlace {
   readonly memory: WebAssembly.Memory;
   readonly area: number;
@@ -108,9 +108,14 @@ export interface SharedPlace {
 
 /** A memory for threads to share, at least `sizeBytes` large. @throws KernelMemoryError */
 export function createSharedMemory(sizeBytes: number): WebAssembly.Memory {
+  return createMemory(sizeBytes, { shared: true });
+}
+
+/** A memory, at least `sizeBytes` large, whose owner knows what lies where. @throws KernelMemoryError */
+export function createMemory(sizeBytes: number, { shared }: { readonly shared: boolean }): WebAssembly.Memory {
   const initial = Math.max(FIRST_PAGES, Math.ceil(sizeBytes / PAGE_SIZE));
   try {
-    return new WebAssembly.Memory({ initial, maximum: MAX_PAGES, shared: true });
+    return new WebAssembly.Memory({ initial, maximum: MAX_PAGES, shared });
   } catch (cause) {
     throw new KernelMemoryError(sizeBytes, cause);
   }

@@ -2,6 +2,7 @@
 export { DIGEST_SIZE, blake2b256, blake2b256Batch, crc32c } from './hash.ts';
 export {
   CodeKernel,
+  createMemory,
   createSharedMemory,
   KERNEL_CONSTANTS_SIZE,
   kernelAreaSize,

@@ -17,6 +17,7 @@ import type {
 import type { FloeError } from '@floe/platform';
 import type { JobOptions } from './jobs.ts';
 import type { SliverMemory } from './sliver-memory.ts';
+import type { BlobSource, ScratchSpace, SliverSink } from './stream/ports.ts';
 
 export interface CodecOptions extends JobOptions {
   readonly signal?: AbortSignal;
@@ -42,6 +43,19 @@ export interface DecodeOptions extends CodecOptions {
   readonly into?: Uint8Array;
 }
 
+export interface StreamCodecOptions extends CodecOptions {
+  /**
+   * Most bytes of memory to work in, besides the process's own; `STREAM_MEMORY_SIZE_BYTES` by default. The smallest tasks
+   * of a blob of b bytes at n shards take about (threads + 1) * b * n / (n - 2f) / (n - f), whatever is said here.
+   */
+  readonly memorySizeBytes?: number;
+}
+
+export interface EncodeStreamOptions extends StreamCodecOptions {
+  /** Where half a blob is put aside when it does not fit memory. */
+  readonly scratch: ScratchSpace;
+}
+
 /** A blob's slivers and metadata. Systematic primary slivers are views of the blob, unless memory was given. */
 export interface EncodedBlob {
   readonly verified: VerifiedMetadata;
@@ -60,6 +74,26 @@ export interface Codec {
 
   /** Only the metadata, hence the blob id. @throws BLOB_TOO_LARGE, OUT_OF_MEMORY */
   computeMetadata(geometry: Geometry, blob: Uint8Array, options?: CodecOptions): Promise<VerifiedMetadata>;
+
+  /**
+   * All slivers and the metadata of a blob of any size, in bounded memory: slivers go to the sink as they are finished,
+   * but for the systematic primary ones, which are slices of the source. The source is read twice, small blobs once.
+   * @throws BLOB_TOO_LARGE, SOURCE_CHANGED, SOURCE_FAILED, SINK_FAILED, SCRATCH_FULL, SCRATCH_FAILED, and what the source,
+   *   the sink and the scratch throw as `FloeError`
+   */
+  encodeStream(
+    geometry: Geometry,
+    source: BlobSource,
+    sink: SliverSink,
+    options: EncodeStreamOptions,
+  ): Promise<VerifiedMetadata>;
+
+  /**
+   * Only the metadata of a blob of any size, in bounded memory and without a scratch. The source is read once, and once
+   * more for each time that memory is full of repair columns, which are half a blob.
+   * @throws BLOB_TOO_LARGE, SOURCE_CHANGED, SOURCE_FAILED
+   */
+  computeMetadataOf(geometry: Geometry, source: BlobSource, options?: StreamCodecOptions): Promise<VerifiedMetadata>;
 
   /**
    * The blob from any sufficient set of slivers of one axis, which the caller has verified. Repeated ones and those of a

@@ -42,6 +42,30 @@ export const errors = errorCatalogue({
     'exhausted',
     ({ sizeBytes, purpose }) => `no memory for ${sizeBytes} bytes of ${purpose}`,
   ),
+  SOURCE_CHANGED: spec<{ expected: string; came: string }>(
+    'conflict',
+    ({ expected, came }) => `the source changed while it was read: expected ${expected}, came ${came}`,
+  ),
+  SOURCE_FAILED: spec<{ offset: number; sizeBytes: number; reason: string }>(
+    'internal',
+    ({ offset, sizeBytes, reason }) => `reading ${sizeBytes} bytes of the source at ${offset} failed: ${reason}`,
+  ),
+  SOURCE_TOO_LARGE: spec<{ maxBytes: number }>(
+    'invalid',
+    ({ maxBytes }) => `the stream is longer than the maximum of ${maxBytes} bytes`,
+  ),
+  SINK_FAILED: spec<{ axis: string; index: number; reason: string }>(
+    'internal',
+    ({ axis, index, reason }) => `${axis} sliver ${index} could not be handed over: ${reason}`,
+  ),
+  SCRATCH_FULL: spec<{ sizeBytes: number; place: string }>(
+    'exhausted',
+    ({ sizeBytes, place }) => `no room for ${sizeBytes} bytes of temporary data in ${place}`,
+  ),
+  SCRATCH_FAILED: spec<{ operation: string; reason: string }>(
+    'internal',
+    ({ operation, reason }) => `${operation} temporary data failed: ${reason}`,
+  ),
   CODEC_CLOSED: spec<{ job: string }>('unavailable', ({ job }) => `the codec was closed before ${job} was done`),
   CODEC_WORKER_FAILED: spec<{ job: string; reason: string }>(
     'internal',

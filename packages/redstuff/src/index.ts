@@ -1,5 +1,13 @@
 /** Red Stuff: blobs to slivers and back, recovery, inconsistency proofs, quilts. Pure; runs in browsers. */
-export type { Codec, CodecOptions, DecodeOptions, EncodedBlob, EncodeOptions } from './codec.ts';
+export type {
+  Codec,
+  CodecOptions,
+  DecodeOptions,
+  EncodedBlob,
+  EncodeOptions,
+  EncodeStreamOptions,
+  StreamCodecOptions,
+} from './codec.ts';
 export { errors as redstuffErrors } from './errors.ts';
 export { createInlineCodec } from './inline-codec.ts';
 export type { InlineModules } from './inline-runner.ts';
@@ -23,3 +31,13 @@ export {
   makeInconsistencyProof,
   verifyRecoverySymbol,
 } from './recovery-symbols.ts';
+export { createMemoryScratchSpace } from './stream/memory-scratch.ts';
+export type {
+  BlobSource,
+  Scratch,
+  ScratchSpace,
+  SliverRun,
+  SliverSink,
+  StoredSliver,
+  StreamOptions,
+} from './stream/ports.ts';

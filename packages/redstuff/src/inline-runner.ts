@@ -18,6 +18,7 @@ export interface InlineModules {
 }
 
 export class InlineRunner implements JobRunner {
+  readonly parallelism = { threads: 1, sharesMemory: false };
   readonly #kernel = new CodeKernel();
   readonly #pause: () => Promise<void>;
   #active = 0;
@@ -30,7 +31,7 @@ export class InlineRunner implements JobRunner {
   async run<J extends Job>(job: J, options: JobOptions): Promise<JobResult<J>> {
     options.signal?.throwIfAborted();
     this.#checkOpen(job);
-    if (this.#active >= MAX_INLINE_JOBS) {
+    if (this.#active >= MAX_INLINE_JOBS && options.isAdmitted !== true) {
       throw concurrencyErrors.QUEUE_FULL({ queue: 'the inline codec', limit: MAX_INLINE_JOBS });
     }
     this.#active += 1;

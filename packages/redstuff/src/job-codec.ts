@@ -20,12 +20,22 @@ import {
   symbolSizeOf,
   symbolsPerSliver,
 } from '@floe/protocol';
-import type { Codec, CodecOptions, DecodeOptions, EncodedBlob, EncodeOptions } from './codec.ts';
+import type {
+  Codec,
+  CodecOptions,
+  DecodeOptions,
+  EncodedBlob,
+  EncodeOptions,
+  EncodeStreamOptions,
+  StreamCodecOptions,
+} from './codec.ts';
 import { encodedBlob, systematicPrimaries } from './encoded-blob.ts';
 import { errors } from './errors.ts';
 import type { ExpandedSliver } from './expand.ts';
 import type { JobRunner } from './jobs.ts';
 import { checkSliverMemory, deliver } from './sliver-memory.ts';
+import type { BlobSource, SliverSink } from './stream/ports.ts';
+import { StreamCodec } from './stream/stream-codec.ts';
 
 /** A codec whose computations `runner` does. Closing the codec closes the runner. */
 export function createJobCodec(runner: JobRunner): Codec {
@@ -34,9 +44,11 @@ export function createJobCodec(runner: JobRunner): Codec {
 
 class JobCodec implements Codec {
   readonly #runner: JobRunner;
+  readonly #streams: StreamCodec;
 
   constructor(runner: JobRunner) {
     this.#runner = runner;
+    this.#streams = new StreamCodec(runner, this);
   }
 
   async encode(geometry: Geometry, blob: Uint8Array, options: EncodeOptions = {}): Promise<EncodedBlob> {
@@ -58,6 +70,23 @@ class JobCodec implements Codec {
     symbolSizeOf(geometry, blob.length);
     const pairHashes = await this.#runner.run({ kind: 'pairHashes', nShards: geometry.nShards, blob }, options);
     return sealMetadata(geometry, { unencodedLength: blob.length, pairHashes });
+  }
+
+  async encodeStream(
+    geometry: Geometry,
+    source: BlobSource,
+    sink: SliverSink,
+    options: EncodeStreamOptions,
+  ): Promise<VerifiedMetadata> {
+    return await this.#streams.encode(geometry, source, sink, options);
+  }
+
+  async computeMetadataOf(
+    geometry: Geometry,
+    source: BlobSource,
+    options: StreamCodecOptions = {},
+  ): Promise<VerifiedMetadata> {
+    return await this.#streams.computeMetadata(geometry, source, options);
   }
 
   async decode(
@@ -198,6 +227,7 @@ class JobCodec implements Codec {
   }
 
   async close(): Promise<void> {
+    this.#streams.close();
     await this.#runner.close();
   }
 

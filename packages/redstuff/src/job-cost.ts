@@ -2,18 +2,19 @@
 import { type Axis, geometryOf, sourceSymbols, symbolSizeOf } from '@floe/protocol';
 import { isPlainCopy } from './decode.ts';
 import type { Job } from './jobs.ts';
+import type { StreamJob } from './stream/stream-tasks.ts';
 import type { ShareJob } from './team/share.ts';
 import { INLINE_COMPRESSIONS, INLINE_SIZE_BYTES } from './limits.ts';
 
 /** Whether running the job here takes less than handing it over. */
 export function isCheap(job: Job): boolean {
-  if (job.kind === 'share') return false;
+  if (job.kind === 'share' || job.kind === 'stream') return false;
   // Decoding from systematic slivers only copies, which handing over would do as well.
   if (job.kind === 'decode' && isPlainCopy(geometryOf(job.nShards), job)) return true;
   return inputSize(job) <= INLINE_SIZE_BYTES && compressions(job) <= INLINE_COMPRESSIONS;
 }
 
-function inputSize(job: Exclude<Job, ShareJob>): number {
+function inputSize(job: Exclude<Job, ShareJob | StreamJob>): number {
   switch (job.kind) {
     case 'encode':
     case 'pairHashes':
@@ -33,7 +34,7 @@ function totalSize(arrays: readonly Uint8Array[]): number {
 }
 
 /** Hash compressions, or transforms counted as such. */
-function compressions(job: Exclude<Job, ShareJob>): number {
+function compressions(job: Exclude<Job, ShareJob | StreamJob>): number {
   const { nShards } = job;
   switch (job.kind) {
     case 'encode':

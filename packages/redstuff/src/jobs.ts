@@ -9,6 +9,7 @@ import { type EncodedParts, encodeSteps, pairHashSteps } from './encode.ts';
 import { type ExpandedSliver, expandSliver, rootSteps } from './expand.ts';
 import type { SliverMemory } from './sliver-memory.ts';
 import type { Steps } from './steps.ts';
+import { type StreamJob, streamSteps } from './stream/stream-tasks.ts';
 import { type ShareJob, shareSteps } from './team/share.ts';
 
 export interface EncodeJob {
@@ -63,13 +64,14 @@ export interface RecoverJob {
   readonly symbols: readonly Uint8Array[];
 }
 
-export type Job = EncodeJob | PairHashesJob | ShareJob | DecodeJob | RootsJob | ExpandJob | RecoverJob;
+export type Job = EncodeJob | PairHashesJob | ShareJob | StreamJob | DecodeJob | RootsJob | ExpandJob | RecoverJob;
 
 /** What each kind of job gives. */
 export interface JobResults {
   readonly encode: EncodedParts;
   readonly pairHashes: Uint8Array<ArrayBuffer>;
   readonly share: undefined;
+  readonly stream: undefined;
   readonly decode: Uint8Array;
   readonly roots: Uint8Array<ArrayBuffer>;
   readonly expand: ExpandedSliver;
@@ -84,10 +86,14 @@ export interface JobOptions {
   readonly onProgress?: (fraction: number) => void;
   /** A worker has begun; not called for jobs in the calling thread. */
   readonly onStart?: () => void;
+  /** Part of work that was let in before: a full queue does not refuse it. */
+  readonly isAdmitted?: boolean;
 }
 
 /** Runs jobs, here or elsewhere. */
 export interface JobRunner {
+  /** Jobs that run at once, and whether they can work on memory shared with the calling thread. */
+  readonly parallelism: { readonly threads: number; readonly sharesMemory: boolean };
   /** Rejects with the signal's reason, QUEUE_FULL, CODEC_CLOSED, OUT_OF_MEMORY or CODEC_WORKER_FAILED. */
   run<J extends Job>(job: J, options: JobOptions): Promise<JobResult<J>>;
   close(): Promise<void>;
@@ -100,6 +106,7 @@ export function jobSteps<J extends Job>(kernel: CodeKernel, job: J): Steps<JobRe
 
 function steps(kernel: CodeKernel, job: Job): Steps<JobResults[keyof JobResults]> {
   if (job.kind === 'share') return shareSteps(job);
+  if (job.kind === 'stream') return streamSteps(job);
   const geometry = geometryOf(job.nShards);
   switch (job.kind) {
     case 'encode':

@@ -67,3 +67,15 @@ export const TREE_TASK_ROWS = 64;
 
 /** Bytes of slivers that are copied in one task. */
 export const COPY_TASK_SIZE_BYTES = MIB;
+
+/**
+ * Memory of one stream, bytes: three slots for the smallest tasks of the largest blob, 66 MB each (a column of 1,000
+ * symbols of 64 KiB), and 32 MB of row tree nodes.
+ */
+export const STREAM_MEMORY_SIZE_BYTES = 240 * MIB;
+
+/** Reads of one strip, and writes to a sink, that are under way at once. */
+export const STREAM_CALLS_AT_ONCE = 8;
+
+/** Times that a streaming task is done again after the worker that ran it was lost. */
+export const MAX_STREAM_RETRIES = 2;

@@ -57,6 +57,7 @@ interface Member {
 }
 
 export class WorkerPool implements JobRunner {
+  readonly parallelism: JobRunner['parallelism'];
   readonly #options: WorkerPoolOptions;
   readonly #modules: WorkerPoolModules;
   readonly #queue: Task[] = [];
@@ -65,6 +66,7 @@ export class WorkerPool implements JobRunner {
   #onlyLocal = false;
 
   constructor(options: WorkerPoolOptions, modules: WorkerPoolModules) {
+    this.parallelism = { threads: options.workers, sharesMemory: typeof SharedArrayBuffer !== 'undefined' };
     this.#options = options;
     this.#modules = modules;
   }
@@ -82,10 +84,11 @@ export class WorkerPool implements JobRunner {
   async run<J extends Job>(job: J, options: JobOptions): Promise<JobResult<J>> {
     options.signal?.throwIfAborted();
     if (this.#closed) throw errors.CODEC_CLOSED({ job: `'${job.kind}'` });
-    if (this.#onlyLocal || isCheap(job)) return await this.#modules.local.run(job, options);
+    if (this.#onlyLocal || isCheap(job) || !canBeSent(job)) return await this.#modules.local.run(job, options);
     // Jobs for workers that are free, or just being started for them, do not wait.
     const busy = [...this.#members].filter(({ task }) => task !== undefined).length;
-    if (this.#queue.length - (this.#options.workers - busy) >= this.#options.maxQueued) {
+    const waiting = this.#queue.length - (this.#options.workers - busy);
+    if (waiting >= this.#options.maxQueued && options.isAdmitted !== true) {
       throw concurrencyErrors.QUEUE_FULL({ queue: 'the codec', limit: this.#options.maxQueued });
     }
     return (await this.#enqueue(job, options)) as JobResult<J>;
@@ -234,6 +237,11 @@ function reportProgress(task: Task, fraction: number): boolean {
     task.reject(error);
     return false;
   }
+}
+
+/** Memory that threads cannot share stays where it is. */
+function canBeSent(job: Job): boolean {
+  return job.kind !== 'stream' || !(job.memory.buffer instanceof ArrayBuffer);
 }
 
 function workerFailed(task: Task, reason: unknown): Error {

@@ -58,6 +58,7 @@ export function packJob(job: Job): { job: Job; transfer: ArrayBuffer[] } {
     case 'pairHashes':
       return { job: { ...job, blob: own(job.blob) }, transfer };
     case 'share':
+    case 'stream':
       return { job, transfer };
     case 'decode':
       return { job: { ...job, slivers: joined(job.slivers, transfer), into: undefined }, transfer };

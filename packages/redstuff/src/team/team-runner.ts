@@ -43,6 +43,7 @@ export interface TeamModules {
 }
 
 export class TeamRunner implements JobRunner {
+  readonly parallelism: JobRunner['parallelism'];
   readonly #options: TeamOptions;
   readonly #pool: TeamPool;
   readonly #pause: () => Promise<void>;
@@ -51,6 +52,7 @@ export class TeamRunner implements JobRunner {
   #closed = false;
 
   constructor(options: TeamOptions, modules: TeamModules) {
+    this.parallelism = modules.pool.parallelism;
     this.#options = options;
     this.#pool = modules.pool;
     this.#pause = modules.pause;

@@ -1,0 +1,58 @@
+/** Ports of the streaming codec in memory, and what a stream gave compared with an encode in memory. */
+import { expect } from 'vitest';
+import type { Axis, Geometry, SliverIndex } from '@floe/protocol';
+import type { EncodedBlob } from '../../src/codec.ts';
+import type { BlobSource, SliverRun, SliverSink } from '../../src/stream/ports.ts';
+import { sameBytes } from '../helpers.ts';
+
+export function bytesSource(bytes: Uint8Array): BlobSource {
+  return {
+    sizeBytes: bytes.length,
+    async read(offset, into) {
+      if (offset + into.length > bytes.length) throw new Error('read beyond the end');
+      into.set(bytes.subarray(offset, offset + into.length));
+    },
+  };
+}
+
+/** Puts runs together, and holds the sink's contract: each run follows the one before of its sliver. */
+export class Collector implements SliverSink {
+  readonly slivers = new Map<string, Uint8Array>();
+  readonly wants: (axis: Axis, index: SliverIndex) => boolean;
+  readonly #underWay = new Set<string>();
+
+  constructor(wants: (axis: Axis, index: SliverIndex) => boolean = () => true) {
+    this.wants = wants;
+  }
+
+  async write({ axis, index, offset, data }: SliverRun): Promise<void> {
+    const name = `${axis} ${index}`;
+    if (!this.wants(axis, index)) throw new Error(`${name} was not wanted`);
+    if (this.#underWay.has(name)) throw new Error(`two runs of ${name} at once`);
+    this.#underWay.add(name);
+    await Promise.resolve();
+    const before = this.slivers.get(name) ?? new Uint8Array(0);
+    if (before.length !== offset) throw new Error(`a run of ${name} at ${offset} after ${before.length} bytes`);
+    const joined = new Uint8Array(offset + data.length);
+    joined.set(before);
+    joined.set(data, offset);
+    this.slivers.set(name, joined);
+    this.#underWay.delete(name);
+  }
+}
+
+/** All slivers that are wanted, and no others, are those of an encode in memory. */
+export function expectSame(collector: Collector, geometry: Geometry, encoded: EncodedBlob): void {
+  let wanted = 0;
+  for (const axis of ['primary', 'secondary'] as const) {
+    for (let i = axis === 'primary' ? geometry.rows : 0; i < geometry.nShards; i += 1) {
+      const index = i as SliverIndex;
+      if (!collector.wants(axis, index)) continue;
+      wanted += 1;
+      const came = collector.slivers.get(`${axis} ${i}`);
+      if (came === undefined) throw new Error(`${axis} sliver ${i} did not come`);
+      if (!sameBytes(came, encoded.sliver(axis, index).data)) throw new Error(`${axis} sliver ${i} differs`);
+    }
+  }
+  expect(collector.slivers.size).toBe(wanted);
+}
