@@ -3,7 +3,7 @@
  * is configuration. Reads of the system's state are shared and cached for a short time; every call is bounded in time,
  * tries and size and fails with a typed error.
  */
-import type { Committees, Frost, ObjectId, SuiAddress } from '@floe/protocol';
+import type { Committees, Frost, NodeId, ObjectId, SuiAddress } from '@floe/protocol';
 import { ledgerErrors } from './errors.ts';
 import * as layouts from './layouts.ts';
 import { LedgerCalls, type CallModules } from './ledger/calls.ts';
@@ -23,6 +23,16 @@ import {
   type StorageResource,
 } from './ledger/storage-state.ts';
 import { inspect, simulate, type SimulatedTransaction } from './ledger/simulation.ts';
+import {
+  type EpochSchedule,
+  epochSchedule,
+  listNodeCaps,
+  listStakes,
+  type PriceState,
+  readPools,
+  readPrices,
+  readTreasuryId,
+} from './ledger/staking-state.ts';
 import { readCommittees, readWalType, type SystemState, SystemStateReader, systemInfo } from './ledger/system-state.ts';
 import { TimedCache } from './ledger/timed-cache.ts';
 import type {
@@ -47,6 +57,7 @@ export class LedgerClient {
   readonly #committees: TimedCache<Committees>;
   readonly #executor: TransactionExecutor;
   #walType: string | undefined;
+  #treasuryId: ObjectId | undefined;
 
   constructor(config: LedgerConfig, modules: CallModules) {
     this.config = config;
@@ -84,6 +95,43 @@ export class LedgerClient {
   /** Who stores what, now, before and next. @throws INVALID_COMMITTEE, LEDGER_* */
   committees(options: ReadOptions = {}): Promise<Committees> {
     return this.#committees.get(options);
+  }
+
+  /** Where the epoch stands, and when voting end and change are due. @throws OBJECT_NOT_FOUND, LEDGER_* */
+  async epochSchedule(options: ReadOptions = {}): Promise<EpochSchedule> {
+    return epochSchedule(await this.#state.get(options));
+  }
+
+  /** Prices in force and those the committee votes for; reads the pool of every member. @throws LEDGER_* */
+  async prices(options: CallOptions = {}): Promise<PriceState> {
+    return readPrices(this.#calls, await this.#state.get({ ...options, fresh: true }), options.signal);
+  }
+
+  /** Staking pools of these nodes; those that do not exist are left out. @throws LEDGER_* */
+  async stakingPools(
+    nodeIds: readonly NodeId[],
+    options: CallOptions = {},
+  ): Promise<ReadonlyMap<NodeId, layouts.StakingPool>> {
+    return readPools(this.#calls, nodeIds, options.signal);
+  }
+
+  /** The caps that `owner` holds; each makes it the operator of a storage node. */
+  async *nodeCaps(owner: SuiAddress, options: CallOptions = {}): AsyncIterable<layouts.StorageNodeCap> {
+    yield* listNodeCaps(this.#calls, await this.#names(options.signal), owner, options.signal);
+  }
+
+  /** The stakes that `owner` holds, in the ledger's order. */
+  async *ownedStakes(owner: SuiAddress, options: CallOptions = {}): AsyncIterable<layouts.StakedWal> {
+    yield* listStakes(this.#calls, await this.#names(options.signal), owner, options.signal);
+  }
+
+  /** The shared treasury that WAL is burned through. @throws OBJECT_NOT_FOUND, LEDGER_* */
+  async treasuryObjectId(options: CallOptions = {}): Promise<ObjectId> {
+    if (this.#treasuryId === undefined) {
+      const { walType } = await this.systemState({ signal: options.signal });
+      this.#treasuryId = await readTreasuryId(this.#calls, walType, options.signal);
+    }
+    return this.#treasuryId;
   }
 
   /** The blob object, owned or shared, of that id; undefined when there is none. @throws WRONG_OBJECT_TYPE, LEDGER_* */

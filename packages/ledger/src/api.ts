@@ -290,6 +290,8 @@ export interface CoinInfo {
   readonly description: string;
   /** Smallest units; undefined when the ledger does not keep count (SUI, which gas burns). */
   readonly totalSupply: bigint | undefined;
+  /** The coin's `TreasuryCap`; undefined when it has none. */
+  readonly treasuryCapId: ObjectId | undefined;
 }
 
 /** What identifies a chain and where its contracts stand; fixed at genesis. */

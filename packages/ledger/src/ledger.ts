@@ -166,6 +166,7 @@ export class Ledger implements LedgerApi {
         name: 'Sui',
         description: 'Pays for gas',
         totalSupply: undefined,
+        treasuryCapId: undefined,
       };
     }
     if (type !== `${this.chain.addresses.wal}::wal::WAL`) return undefined;
@@ -175,7 +176,7 @@ export class Ledger implements LedgerApi {
       symbol: 'WAL',
       name: 'WAL Token',
       description: 'Pays for storage',
-      totalSupply: this.#walSupply(),
+      ...this.#walTreasury(),
     };
   }
 
@@ -261,15 +262,16 @@ export class Ledger implements LedgerApi {
     if (bytes.length > MAX_TRANSACTION_BYTES) {
       throw errors.LIMIT_EXCEEDED({ what: 'bytes of a transaction', limit: MAX_TRANSACTION_BYTES, came: bytes.length });
     }
+    const timestampMs = Math.max(this.#machine.head.timestampMs, Math.floor(this.#modules.clock.nowMs()));
     const { result, writes, commandResults } = executeTransaction(
       {
         digest: transactionDigest(bytes),
         transaction: decodeTransactionData(bytes),
         sizeBytes: bytes.length,
-        timestampMs: Math.max(this.#machine.head.timestampMs, Math.floor(this.#modules.clock.nowMs())),
+        timestampMs,
         mode: options.checks === 'disabled' ? 'unchecked' : 'simulate',
       },
-      this.#machine.objects,
+      this.#machine.stateAt(timestampMs),
       this.#machine.execution,
     );
     const outputObjects = [...writes.values()].filter((object) => object !== undefined);
@@ -329,14 +331,15 @@ export class Ledger implements LedgerApi {
     return prepared.outcomes.map((outcome) => (isOld(outcome, checkpoint) ? outcome : { error: failure }));
   }
 
-  #walSupply(): bigint {
+  #walTreasury(): Pick<CoinInfo, 'totalSupply' | 'treasuryCapId'> {
     const { items } = this.#machine.objects.listChildren({ parent: this.chain.treasuryObjectId, limit: 10 });
     const entry = items
       .filter(({ type }) => type.includes(OBJECT_FIELD_WRAPPER_PREFIX))
       .flatMap((object) => dynamicFieldEntry(object) ?? [])[0];
     const cap = entry?.childId === undefined ? undefined : this.getObject(entry.childId);
     if (cap === undefined) throw errors.LEDGER_CORRUPT({ what: 'WAL treasury', reason: 'its cap is missing' });
-    return objectValue<layouts.TreasuryCap>(cap, layouts.TreasuryCap as never).totalSupply;
+    const { totalSupply } = objectValue<layouts.TreasuryCap>(cap, layouts.TreasuryCap as never);
+    return { totalSupply, treasuryCapId: cap.id };
   }
 }
 

@@ -172,6 +172,13 @@ export class StateMachine {
     return { outcomes, ...this.#finish([...executed.values()], batch.timestampMs, overlay) };
   }
 
+  /** The durable state as a transaction at that time would find it: every checkpoint begins with setting the clock. */
+  stateAt(timestampMs: number): ObjectReader {
+    const overlay = new Overlay(this.objects);
+    setClock(overlay, timestampMs);
+    return overlay;
+  }
+
   /** Asks the store only when more was executed since somebody looked than the window holds. */
   #executedBefore(name: string, { digest, unknownAt }: SignedTransaction): TransactionRecord | undefined {
     const isCovered =

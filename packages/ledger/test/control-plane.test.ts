@@ -34,6 +34,7 @@ import {
   send,
   succeed,
   systemState,
+  transactionOf,
   WAL,
   type World,
 } from './support/world.ts';
@@ -98,6 +99,19 @@ async function registerNewcomer(world: World): Promise<{ nodeId: ObjectId; capId
   const { id, nodeId } = layouts.StorageNodeCap.parse(cap!.contents);
   return { nodeId, capId: id };
 }
+
+test('a simulation is at the time of day, also when nothing was executed for long', async () => {
+  const world = await openControlPlane();
+  const ending = () =>
+    transactionOf(world, alice, (p) => void p.call('walrus::staking::voting_end', [stakingArg(p), clockArg(p)]));
+  await world.time.advance(EPOCH_MS / 2 - 1);
+  expect(world.ledger.simulate(ending()).effects.status.success).toBe(false);
+  await world.time.advance(1);
+  const simulated = world.ledger.simulate(ending());
+  expect(simulated.effects.status).toEqual({ success: true });
+  expect((await votingEnd(world, alice)).effects).toEqual(simulated.effects);
+  await world.ledger.close();
+});
 
 describe('epochs', () => {
   test('turn with real keys: a node joins by stake, stores are certified by it, rewards add up and are paid out', async () => {

@@ -105,6 +105,22 @@ export class CommitteeTracker {
     return state === 'active' ? 'ready' : 'readOnly';
   }
 
+  /**
+   * Resolves when every shard that `epoch` assigns to this node is in place: at once when the committee before assigned
+   * them too. Shards that came from other nodes are waited for until the signal aborts.
+   */
+  async shardsInPlace(epoch: Epoch, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const { previous } = this.#committees;
+    const before = previous === undefined ? undefined : memberOfNode(previous, this.#nodeId)?.shards;
+    const gained = previous === undefined ? [] : this.ownShards.filter((shard) => !(before ?? []).includes(shard));
+    if (this.epoch === epoch && gained.length === 0) return;
+    this.#logger.warn('shards gained in this epoch are not in place', { epoch, shards: gained.length });
+    await new Promise<never>((_resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+    });
+  }
+
   /** Asks the ledger until it is in `epoch` or later. */
   async advanceTo(epoch: Epoch, signal: AbortSignal): Promise<void> {
     for (;;) {

@@ -10,6 +10,7 @@
 import type { CheckpointRecord, ContractEvent } from '@floe/contracts';
 import { isFloeError, type KeyValueStore, type Logger, type Scheduler, utf8 } from '@floe/platform';
 import type { CommitteeTracker } from './committee-tracker.ts';
+import type { EpochChanges } from './epochs/epoch-changes.ts';
 import { errors } from './errors.ts';
 import type { GarbageCollector } from './garbage-collector.ts';
 import { elementCount } from './health.ts';
@@ -34,6 +35,7 @@ export interface FollowerModules {
   readonly uploads: Uploads;
   readonly registrations: Registrations;
   readonly collector: GarbageCollector;
+  readonly changes: EpochChanges;
   readonly scheduler: Scheduler;
   readonly metrics: NodeMetrics;
   readonly logger: Logger;
@@ -76,6 +78,7 @@ export async function followEvents(
       await registry.apply(checkpoint);
       for (const { event } of checkpoint.events) await takeEffect(event, signal, modules);
       registry.finish();
+      modules.changes.followed(checkpoint);
       report(checkpoint, modules);
       const behind = registry.finished.nextCheckpoint - registry.completed.nextCheckpoint;
       if (behind >= BigInt(limits.lazyCursorCheckpoints)) await registry.complete();

@@ -1,6 +1,7 @@
 /** The storage node. */
 export { errors as nodeFailures } from './errors.ts';
-export type { NodeLedger } from './ledger-port.ts';
+export type { NodeParameters } from './epochs/upkeep.ts';
+export type { NodeLedger, Operator, OperatorLedger } from './ledger-port.ts';
 export { defaultLimits as NODE_LIMITS, type NodeLimits } from './limits.ts';
 export { type DirectoryIdentity, NODE_FORMAT_VERSION } from './node-directory.ts';
 export type { DenyList } from './reads.ts';

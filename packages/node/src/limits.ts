@@ -145,3 +145,24 @@ export const defaultLimits: NodeLimits = {
   collectIntervalMs: 60 * 60 * 1000,
   shutdownMs: 60_000,
 };
+
+/** Longest pause by chance before a call that anyone may make, and its largest share of an epoch. */
+export const JITTER_LONGEST_MS = 180_000;
+export const JITTER_EPOCH_SHARE = 0.1;
+/** The state of the epoch is read at least this often; events of the ledger make it sooner. */
+export const SCHEDULE_RECHECK_MS = 60_000;
+/** Pauses between tries of voting end and epoch change; never longer than `JITTER_EPOCH_SHARE` of an epoch. */
+export const CALL_BACKOFF_FIRST_MS = 5_000;
+export const CALL_BACKOFF_LONGEST_MS = 300_000;
+/** Pauses between tries of an attestation; never longer than `JITTER_EPOCH_SHARE` of an epoch. */
+export const ATTEST_BACKOFF_FIRST_MS = 1_000;
+export const ATTEST_BACKOFF_LONGEST_MS = 3_600_000;
+/** Pauses between tries of reading the state of the epoch. */
+export const READ_BACKOFF_FIRST_MS = 250;
+export const READ_BACKOFF_LONGEST_MS = 10_000;
+/** How often votes, prices and the operator's balance are looked at: a share of an epoch within bounds. */
+export const UPKEEP_EPOCH_SHARE = 0.1;
+export const UPKEEP_SHORTEST_MS = 5_000;
+export const UPKEEP_LONGEST_MS = 900_000;
+/** Below this the operator's account is reported as running out of gas: 5 SUI. */
+export const LOW_GAS_MIST = 5_000_000_000n;

@@ -5,6 +5,7 @@ export type NodeMetrics = ReturnType<typeof createNodeMetrics>;
 
 export function createNodeMetrics(metrics: Metrics) {
   return {
+    ...createEpochMetrics(metrics),
     metadataStored: metrics.counter({ name: 'walrus_metadata_stored_total', help: 'Blob metadata stored.' }),
     metadataRetrieved: metrics.counter({ name: 'walrus_metadata_retrieved_total', help: 'Blob metadata served.' }),
     sliversStored: metrics.counter({
@@ -59,6 +60,30 @@ export function createNodeMetrics(metrics: Metrics) {
       name: 'floe_node_requests_refused_total',
       help: 'Requests refused because a limit was reached, by limit.',
       labels: ['limit'],
+    }),
+  };
+}
+
+/** Of what the node does on the ledger. */
+function createEpochMetrics(metrics: Metrics) {
+  return {
+    epochState: metrics.gauge({
+      name: 'walrus_current_epoch_state',
+      help: 'Where the epoch stands: 0 members attest, 1 voting is open, 2 the next committee is chosen.',
+    }),
+    attestedEpoch: metrics.gauge({
+      name: 'floe_node_attested_epoch',
+      help: 'The last epoch that this node attested to hold its shards of.',
+    }),
+    epochCalls: metrics.counter({
+      name: 'floe_node_epoch_calls_total',
+      help: "Calls on the ledger in the operator's name, by function and outcome.",
+      labels: ['call', 'outcome'],
+    }),
+    suiBalance: metrics.gauge({
+      name: 'walrus_sui_balance_mist',
+      help: "What the operator's account has for gas.",
+      labels: ['sui_address'],
     }),
   };
 }

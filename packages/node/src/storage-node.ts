@@ -17,15 +17,19 @@ import {
 import type { Codec } from '@floe/redstuff';
 import { CommitteeTracker } from './committee-tracker.ts';
 import { Confirmations } from './confirmations.ts';
+import { EpochChanges } from './epochs/epoch-changes.ts';
+import { workAsOperator } from './epochs/operator-work.ts';
+import type { ShardsInPlace } from './epochs/sync-attestation.ts';
+import type { NodeParameters } from './epochs/upkeep.ts';
 import { checkLedger, followEvents } from './event-follower.ts';
 import { type CollectionReport, GarbageCollector } from './garbage-collector.ts';
 import { nodeHealth } from './health.ts';
 import { NodeService } from './http/node-handler.ts';
-import type { NodeLedger } from './ledger-port.ts';
+import type { NodeLedger, Operator } from './ledger-port.ts';
 import { defaultLimits, type NodeLimits } from './limits.ts';
 import { MetadataStore } from './metadata-store.ts';
 import { openNodeDirectory } from './node-directory.ts';
-import { createNodeMetrics } from './node-metrics.ts';
+import { createNodeMetrics, type NodeMetrics } from './node-metrics.ts';
 import { PendingUploads } from './pending-uploads.ts';
 import { type DenyList, Reads } from './reads.ts';
 import { Registrations } from './registrations.ts';
@@ -44,6 +48,8 @@ export interface StorageNodeConfig {
   /** The network: its system object names it. */
   readonly ledger: { readonly systemObjectId: ObjectId };
   readonly limits?: Partial<NodeLimits>;
+  /** What the node, if it has an operator, votes for and takes; what is left out stays as it is on the ledger. */
+  readonly parameters?: NodeParameters;
   /** Stops an `open` that waits for its ledger. */
   readonly signal?: AbortSignal;
 }
@@ -53,6 +59,8 @@ export interface StorageNodeModules {
   readonly store: KeyValueStore;
   readonly fileSystem: FileSystem;
   readonly ledgerClient: NodeLedger;
+  /** Without one the node stores and serves, but neither turns epochs nor attests its shards. */
+  readonly operator?: Operator;
   /** May be shared between nodes; it stays open when the node closes. */
   readonly codec: Codec;
   readonly bls: Bls;
@@ -139,20 +147,13 @@ export class StorageNode {
       { limits },
       { committees, uploads, reads, confirmations, symbols, health, clock, scheduler, rng, metrics, logger },
     );
-    const collector = new GarbageCollector(
-      { limits, caughtUpAt: latestCheckpoint },
-      { ...held, clock, scheduler, metrics: modules.metrics },
+    const work = startWork(
+      { config, limits, latestCheckpoint, signal },
+      { ...modules, ...held, uploads, registrations, registerMetrics: modules.metrics },
     );
-    const following = followEvents(
-      { limits, signal },
-      { ledger, store, registry, committees, pending, uploads, registrations, collector, scheduler, metrics, logger },
-    );
-    // Seen by whoever awaits `finished`; logged in any case.
-    following.catch((error: unknown) => logger.error('the node cannot follow its ledger any more', { error }));
-    const background = [collector.run(signal)];
     config.signal?.removeEventListener('abort', giveUp);
     logger.info('storage node is open', { nodeId, epoch: committees.epoch, shards: committees.ownShards.length });
-    const parts = { committees, registry, slivers, uploads, service, collector, following, background, stop, health };
+    const parts = { committees, registry, slivers, uploads, service, ...work, stop, health };
     return new StorageNode(nodeId, parts);
   }
 
@@ -202,4 +203,46 @@ export class StorageNode {
     await uploads.settle();
     await slivers.close();
   }
+}
+
+interface WorkModules extends Omit<StorageNodeModules, 'metrics'> {
+  readonly registry: BlobRegistry;
+  readonly committees: CommitteeTracker;
+  readonly metadata: MetadataStore;
+  readonly slivers: SliverStore;
+  readonly pending: PendingUploads;
+  readonly uploads: Uploads;
+  readonly registrations: Registrations;
+  readonly metrics: NodeMetrics;
+  /** For parts that make metrics of their own. */
+  readonly registerMetrics: Metrics;
+}
+
+/** Starts what the node does unasked: following its ledger, acting on it, collecting garbage. */
+function startWork(
+  options: {
+    readonly config: StorageNodeConfig;
+    readonly limits: NodeLimits;
+    readonly latestCheckpoint: bigint;
+    readonly signal: AbortSignal;
+  },
+  modules: WorkModules,
+): Pick<Parts, 'collector' | 'following' | 'background'> {
+  const { config, limits, latestCheckpoint, signal } = options;
+  const { ledgerClient: ledger, committees, registry, logger } = modules;
+  const collector = new GarbageCollector(
+    { limits, caughtUpAt: latestCheckpoint },
+    { ...modules, metrics: modules.registerMetrics },
+  );
+  const next = registry.completed.nextCheckpoint;
+  const changes = new EpochChanges({ epoch: committees.epoch, tip: latestCheckpoint, next });
+  const following = followEvents({ limits, signal }, { ...modules, ledger, collector, changes });
+  // Seen by whoever awaits `finished`; logged in any case.
+  following.catch((error: unknown) => logger.error('the node cannot follow its ledger any more', { error }));
+  const shardsInPlace: ShardsInPlace = (epoch, waiting) => committees.shardsInPlace(epoch, waiting);
+  const operating = workAsOperator(
+    { nodeId: config.nodeId, parameters: config.parameters ?? {}, signal },
+    { ...modules, operator: modules.operator, changes, shardsInPlace },
+  );
+  return { collector, following, background: [collector.run(signal), operating] };
 }

@@ -18,6 +18,15 @@ import type { CallOptions, ChangedObject, ExecutedTransaction, TransactionSigner
 /** A transaction, or how to make it; it is made anew when an object it used has changed meanwhile. */
 export type TransactionSource = Transaction | (() => Transaction | Promise<Transaction>);
 
+/** Makes a transaction of these commands, anew for each try. */
+export function transactionOf(build: (transaction: Transaction) => void): () => Transaction {
+  return () => {
+    const transaction = new Transaction();
+    build(transaction);
+    return transaction;
+  };
+}
+
 const EXECUTED_MASK = { paths: ['digest', 'checkpoint', 'timestamp', 'effects', 'events'] };
 
 export class TransactionExecutor {

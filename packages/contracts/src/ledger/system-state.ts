@@ -135,7 +135,8 @@ export function systemInfo(state: SystemState, config: LedgerConfig, walType: st
   };
 }
 
-function phaseOf({ epochState }: layouts.StakingInnerV1): CommitteePhase {
+/** How far the change to the current epoch, or from it, has come. */
+export function phaseOf({ epochState }: layouts.StakingInnerV1): CommitteePhase {
   switch (epochState.$kind) {
     case 'EpochChangeSync':
       return 'sync';

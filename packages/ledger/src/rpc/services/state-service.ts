@@ -125,7 +125,7 @@ function getCoinInfo(ledger: LedgerApi, request: GrpcTypes.GetCoinInfoRequest): 
       symbol: info.symbol,
       description: info.description,
     },
-    treasury: { totalSupply: info.totalSupply },
+    treasury: { id: info.treasuryCapId, totalSupply: info.totalSupply },
   };
 }
 
