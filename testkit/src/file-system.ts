@@ -73,6 +73,21 @@ export function fileSystemCompliance(name: string, make: () => Promise<FileSyste
       await file.close();
     });
 
+    it('tells that a file was written to or cut', async () => {
+      const file = await fs.open(`${root}/file`, 'create');
+      await file.write([utf8('abc')], 0);
+      const first = await file.lastChange();
+      await file.read(new Uint8Array(3), 0);
+      expect(await file.lastChange()).toBe(first);
+      const other = await fs.open(`${root}/file`, 'write');
+      await other.write([utf8('d')], 3);
+      const second = await file.lastChange();
+      expect(second).not.toBe(first);
+      await other.truncate(2);
+      expect(await file.lastChange()).not.toBe(second);
+      await Promise.all([file.close(), other.close()]);
+    });
+
     it('opens by mode', async () => {
       const path = `${root}/file`;
       await expect(fs.open(path, 'read')).rejects.toMatchObject({ code: 'FILE_NOT_FOUND', data: { path } });

@@ -106,6 +106,7 @@ export function mortal(disk: FileSystem): { fileSystem: FileSystem; kill: () => 
     sync: () => alive(() => handle.sync()),
     truncate: (size) => alive(() => handle.truncate(size)),
     size: () => alive(() => handle.size()),
+    lastChange: () => alive(() => handle.lastChange()),
     close: () => alive(() => handle.close()),
   });
   const fileSystem: FileSystem = {

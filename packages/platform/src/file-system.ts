@@ -27,6 +27,8 @@ export interface FileHandle {
   truncate(size: number): Promise<void>;
   /** Size in bytes. */
   size(): Promise<number>;
+  /** A text that is another one after anyone has written to the file or cut it. */
+  lastChange(): Promise<string>;
   close(): Promise<void>;
 }
 

@@ -31,6 +31,8 @@ export {
   makeInconsistencyProof,
   verifyRecoverySymbol,
 } from './recovery-symbols.ts';
+export { type FileScratchModules, openFileScratchSpace, type ProcessTable } from './stream/file-scratch.ts';
+export { type OpenSource, openFileSourceOn } from './stream/file-source.ts';
 export { createMemoryScratchSpace } from './stream/memory-scratch.ts';
 export type {
   BlobSource,
@@ -41,3 +43,4 @@ export type {
   StoredSliver,
   StreamOptions,
 } from './stream/ports.ts';
+export { spool, type SpoolOptions } from './stream/spool.ts';

@@ -79,3 +79,6 @@ export const STREAM_CALLS_AT_ONCE = 8;
 
 /** Times that a streaming task is done again after the worker that ran it was lost. */
 export const MAX_STREAM_RETRIES = 2;
+
+/** Bytes of a spooled stream that are kept in memory before any goes to a scratch. */
+export const SPOOL_MEMORY_SIZE_BYTES = 8 * MIB;

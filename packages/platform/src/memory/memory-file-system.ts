@@ -231,6 +231,10 @@ class SimulatedDisk implements MemoryFileSystem {
         await enter('read');
         return file.size;
       },
+      lastChange: async () => {
+        await enter('read');
+        return `${file.changes}`;
+      },
       close: async () => {
         isOpen = false;
       },

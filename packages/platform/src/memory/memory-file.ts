@@ -18,6 +18,12 @@ export class MemoryFile {
   readonly #seen = new GrowingBytes();
   readonly #durable = new GrowingBytes();
   #unsynced: Change[] = [];
+  #changes = 0;
+
+  /** Writes and truncations so far. */
+  get changes(): number {
+    return this.#changes;
+  }
 
   get size(): number {
     return this.#seen.size;
@@ -30,11 +36,13 @@ export class MemoryFile {
   }
 
   write(bytes: Uint8Array, offset: number): void {
+    this.#changes += 1;
     this.#seen.write(bytes, offset);
     this.#unsynced.push({ kind: 'write', offset, bytes: bytes.slice() });
   }
 
   truncate(size: number): void {
+    this.#changes += 1;
     this.#seen.resize(size);
     this.#unsynced.push({ kind: 'truncate', size });
   }

@@ -81,6 +81,13 @@ class NodeFile implements FileHandle {
     return named(this.#path, 'measure', async () => (await this.#file.stat()).size);
   }
 
+  lastChange(): Promise<string> {
+    return named(this.#path, 'measure', async () => {
+      const { mtimeNs, size } = await this.#file.stat({ bigint: true });
+      return `${mtimeNs} ${size}`;
+    });
+  }
+
   close(): Promise<void> {
     this.#closing ??= named(this.#path, 'close', () => this.#file.close());
     return this.#closing;

@@ -1,2 +1,3 @@
-/** Red Stuff on Node.js: worker threads. */
+/** Red Stuff on Node.js: worker threads, sources and scratches in files. */
+export { openFileSource, openScratchSpace } from './scratch.ts';
 export { createWorkerCodec, type WorkerCodecOptions, yieldToEventLoop } from './worker-codec.ts';

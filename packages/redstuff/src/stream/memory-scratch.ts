@@ -6,33 +6,42 @@ import type { Scratch, ScratchSpace } from './ports.ts';
 /** @param options - `maxBytes`: of all scratches that are open together */
 export function createMemoryScratchSpace({ maxBytes }: { readonly maxBytes: number }): ScratchSpace {
   let used = 0;
-  const isOpen = new Set<Scratch>();
+  const scratches = new Set<Scratch>();
   const reserve = (sizeBytes: number) => {
     if (used + sizeBytes > maxBytes) throw errors.SCRATCH_FULL({ sizeBytes, place: 'memory' });
     used += sizeBytes;
   };
+  const grown = (bytes: Uint8Array, size: number): Uint8Array => {
+    const larger = Math.max(size, Math.min(2 * bytes.length, maxBytes - used));
+    reserve(larger - bytes.length);
+    const copy = allocate(larger, 'temporary data');
+    copy.set(bytes);
+    return copy;
+  };
   return {
     async open(sizeBytes) {
       reserve(sizeBytes);
-      const bytes = allocate(sizeBytes, 'temporary data');
+      let bytes: Uint8Array = allocate(sizeBytes, 'temporary data');
       const scratch: Scratch = {
         async write(offset, data) {
-          if (offset + data.length > sizeBytes) throw errors.SCRATCH_FULL({ sizeBytes: data.length, place: 'memory' });
+          if (offset + data.length > bytes.length) bytes = grown(bytes, offset + data.length);
           bytes.set(data, offset);
         },
         async read(offset, into) {
-          into.fill(0);
-          into.set(bytes.subarray(offset, offset + into.length));
+          const there = bytes.subarray(offset, offset + into.length);
+          into.set(there);
+          into.fill(0, there.length);
         },
         async close() {
-          if (isOpen.delete(scratch)) used -= sizeBytes;
+          if (scratches.delete(scratch)) used -= bytes.length;
+          bytes = new Uint8Array(0);
         },
       };
-      isOpen.add(scratch);
+      scratches.add(scratch);
       return scratch;
     },
     async close() {
-      for (const scratch of isOpen) await scratch.close();
+      for (const scratch of scratches) await scratch.close();
     },
   };
 }
