@@ -9,7 +9,7 @@ import { SCRATCH_SIZE, beginLeaves, fillLeafTable, hashLeafRow, useScratch } fro
 import { LIFT, PRODUCTS, addTo, finishTables, scale } from './field';
 import { innerPair } from './generated/blake2b';
 import { TAIL_ROWS_SIZE, loadBlocks, loadTails, storeBlocks, storeTails, useTailRows } from './symbols';
-import { forward, inverse } from './transform';
+import { ROUND_LANES, forward, forwardRound, inverse, inverseRound, layOut } from './transform';
 export { copySymbols } from './symbols';
 export { finishTables };
 
@@ -58,11 +58,11 @@ let fromSlot: usize;
 let to: usize;
 let toLane: usize;
 let toSlot: usize;
-let stripWidth: usize;
 // The current strip.
 let inTails: bool;
 let stripFirst: u32;
 let stripCount: u32;
+let lanePitch: usize;
 
 // @ts-ignore: decorator
 @inline
@@ -82,41 +82,51 @@ function storeLane(lane: usize, index: u32): void {
   else storeBlocks(lane, target, toSlot, blocks, stripFirst, stripCount);
 }
 
-function loadLanes(work: usize, width: usize, first: u32, count: u32, size: u32): void {
-  for (let i: u32 = 0; i < count; i += 1) loadLane(work + i * width, first + i);
-  memory.fill(work + count * width, 0, (size - count) * width);
+/** Loads lanes and takes them through an inverse transform, the first four layers of 16 lanes as soon as those are there. */
+function loadInverse(work: usize, first: u32, count: u32, size: u32, delta: u32): void {
+  const inRounds = size >= ROUND_LANES;
+  const step = inRounds ? ROUND_LANES : size;
+  for (let q: u32 = 0; q < size; q += step) {
+    const here = q < count ? min(step, count - q) : 0;
+    for (let i = q; i < q + here; i += 1) loadLane(work + i * lanePitch, first + i);
+    memory.fill(work + (q + here) * lanePitch, 0, (step - here) * lanePitch);
+    if (inRounds && here > 0) inverseRound(work, q, 1, 0, delta, count);
+  }
+  inverse(work, size, delta, count, inRounds ? 4 : 0);
 }
 
-function storeLanes(work: usize, width: usize, first: u32, count: u32): void {
-  for (let i: u32 = 0; i < count; i += 1) storeLane(work + i * width, first + i);
+/** Takes lanes through a forward transform and stores the first `count` of them. */
+function forwardStore(work: usize, size: u32, delta: u32, first: u32, count: u32): void {
+  const inRounds = size >= ROUND_LANES;
+  const step = inRounds ? ROUND_LANES : size;
+  forward(work, size, delta, 0, count, inRounds ? 4 : 0);
+  for (let q: u32 = 0; q < count; q += step) {
+    if (inRounds) forwardRound(work, q, 1, 0, delta, 0, count);
+    const end = min(q + step, count);
+    for (let i = q; i < end; i += 1) storeLane(work + i * lanePitch, first + i);
+  }
 }
 
-function encodeStripHigh(k: u32, r: u32, work: usize, width: usize): void {
+function encodeStripHigh(k: u32, r: u32, work: usize): void {
   const size = pow2(r);
   const sum = work;
-  const chunk = work + size * width;
-  loadLanes(sum, width, 0, min(size, k), size);
-  inverse(sum, width, size, size, min(size, k));
+  const chunk = work + size * lanePitch;
+  loadInverse(sum, 0, min(size, k), size, size);
   for (let first = size; first < k; first += size) {
-    const count = min(size, k - first);
-    loadLanes(chunk, width, first, count, size);
-    inverse(chunk, width, size, first + size, count);
-    addTo(sum, chunk, size * width);
+    loadInverse(chunk, first, min(size, k - first), size, first + size);
+    addTo(sum, chunk, size * lanePitch);
   }
-  forward(sum, width, size, 0, 0, r);
-  storeLanes(sum, width, 0, r);
+  forwardStore(sum, size, 0, 0, r);
 }
 
-function encodeStripLow(k: u32, size: u32, r: u32, work: usize, width: usize): void {
-  loadLanes(work, width, 0, k, size);
-  inverse(work, width, size, 0, k);
+function encodeStripLow(k: u32, size: u32, r: u32, work: usize): void {
+  loadInverse(work, 0, k, size, 0);
   for (let first: u32 = 0; first < r; first += size) {
     const count = min(size, r - first);
     // The last one needs no copy: nothing comes after it.
-    const chunk = count < r - first ? work + size * width : work;
-    if (chunk != work) memory.copy(chunk, work, size * width);
-    forward(chunk, width, size, first + size, 0, count);
-    storeLanes(chunk, width, first, count);
+    const chunk = count < r - first ? work + size * lanePitch : work;
+    if (chunk != work) memory.copy(chunk, work, size * lanePitch);
+    forwardStore(chunk, size, first + size, first, count);
   }
 }
 
@@ -142,7 +152,7 @@ export function setTarget(base: usize, laneStep: usize, slotStep: usize): void {
 }
 
 /** Moves to the first or next strip of at most `width` bytes per lane; false when there is none. */
-function nextStrip(isFirst: bool, width: usize): bool {
+function nextStrip(isFirst: bool, width: usize, lanes: u32): bool {
   const half = (symbolSize & 63) >> 1;
   const groups = (symbolSize >> 6) * slotCount;
   if (isFirst) {
@@ -157,21 +167,28 @@ function nextStrip(isFirst: bool, width: usize): bool {
   }
   const total = inTails ? half * slotCount : groups;
   if (stripFirst >= total) return false;
-  stripCount = min(<u32>(inTails ? width >> 1 : width >> 6), total - stripFirst);
-  stripWidth = inTails ? (<usize>((stripCount + 31) >> 5)) << 6 : (<usize>stripCount) << 6;
+  // What is left in equal strips, rather than full ones and a short last one.
+  const left = total - stripFirst;
+  const most = <u32>(inTails ? width >> 1 : width >> 6);
+  const strips = (left + most - 1) / most;
+  stripCount = (left + strips - 1) / strips;
+  if (inTails) stripCount = min((stripCount + 31) & ~31, left);
+  const stripWidth = inTails ? (<usize>((stripCount + 31) >> 5)) << 6 : (<usize>stripCount) << 6;
+  lanePitch = layOut(stripWidth, lanes);
   return true;
 }
 
 /**
  * Recovery symbols (all r lanes of the target) of the source symbols; those from `nonZero` on are taken as zero and not
- * read. `work` has room for encodeLanes(k, r) lanes of `width` bytes, `width` a multiple of 64.
+ * read. `work` has room for encodeLanes(k, r) lanes of `width` + 64 bytes, `width` a multiple of 64.
  */
 export function encode(k: u32, r: u32, nonZero: u32, work: usize, width: usize): void {
   const high = isHighRate(k, r);
   const size = pow2(k);
-  for (let more = nextStrip(true, width); more; more = nextStrip(false, width)) {
-    if (high) encodeStripHigh(nonZero, r, work, stripWidth);
-    else encodeStripLow(nonZero, size, r, work, stripWidth);
+  const lanes = high ? pow2(r) : size;
+  for (let more = nextStrip(true, width, lanes); more; more = nextStrip(false, width, lanes)) {
+    if (high) encodeStripHigh(nonZero, r, work);
+    else encodeStripLow(nonZero, size, r, work);
   }
 }
 
@@ -179,7 +196,7 @@ export function encode(k: u32, r: u32, nonZero: u32, work: usize, width: usize):
  * Source symbols that are missing, from k others. `plan` is an array of u32 pairs (point, factor): first `received`
  * pairs, for the source lanes in order, then `missing` pairs, for the target lanes in order. A lane is multiplied by its
  * factor before respectively after the transforms. `size` is a power of two beyond every point; `limit` is beyond every
- * received point; missing points lie in [start, end). `work` has room for `size` lanes of `width` bytes.
+ * received point; missing points lie in [start, end). `work` has room for `size` lanes of `width` + 64 bytes.
  */
 export function decode(
   plan: usize, received: u32, missing: u32,
@@ -187,21 +204,21 @@ export function decode(
   work: usize, width: usize,
 ): void {
   const wanted = plan + (received << 3);
-  for (let more = nextStrip(true, width); more; more = nextStrip(false, width)) {
-    const strip = stripWidth;
+  for (let more = nextStrip(true, width, size); more; more = nextStrip(false, width, size)) {
+    const strip = lanePitch;
     memory.fill(work, 0, size * strip);
     for (let i: u32 = 0; i < received; i += 1) {
       const lane = work + load<u32>(plan + (i << 3), 0) * strip;
       loadLane(lane, i);
       scale(lane, strip, load<u32>(plan + (i << 3), 4));
     }
-    inverse(work, strip, size, 0, limit);
+    inverse(work, size, 0, limit, 0);
     // Formal derivative.
     for (let i: u32 = 1; i < size; i += 1) {
       const span = i & (0 - i);
       addTo(work + (i - span) * strip, work + i * strip, span * strip);
     }
-    forward(work, strip, size, 0, start, end);
+    forward(work, size, 0, start, end, 0);
     for (let i: u32 = 0; i < missing; i += 1) {
       const lane = work + load<u32>(wanted + (i << 3), 0) * strip;
       scale(lane, strip, load<u32>(wanted + (i << 3), 4));

@@ -48,6 +48,13 @@ export function times(low: v128, high: v128, mask: v128, x: v128): v128 {
   );
 }
 
+/** As {@link times}, of bytes whose low and high nibbles have been taken apart. */
+// @ts-ignore: decorator
+@inline
+export function product(low: v128, high: v128, lowNibble: v128, highNibble: v128): v128 {
+  return v128.xor(lookUp(low, lowNibble), lookUp(high, highNibble));
+}
+
 /** Where the tables of a subfield constant begin: 16 bytes for low nibbles, 16 for high. */
 // @ts-ignore: decorator
 @inline

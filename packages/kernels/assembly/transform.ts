@@ -2,14 +2,16 @@
  * The additive FFT over GF(2^16) in the Cantor basis, on arrays of lanes.
  *
  * A lane is the same strip of one symbol for many independent codewords: `width` bytes (a multiple of 64) in tower form;
- * lane i is at `base + i * width`. In the layer of distance 2^m, the butterfly of the block at position q multiplies by
- * the element (q + delta) >> m: no table of twiddles is needed. Two layers are done in one pass (radix 4), which
- * halves the memory traffic; blocks whose twiddles leave the subfield GF(2^8) are short (the last few layers) and use
- * single layers.
+ * lane i is at `base + i * pitch`. In the layer of distance 2^m, the butterfly of the block at position q multiplies by
+ * the element (q + delta) >> m: no table of twiddles is needed.
  *
- * `limit` skips blocks that hold only zeros (inverse) or only unwanted results (forward).
+ * Layers go in rounds of four. A round takes 16 lanes, which fit the first-level cache, through all its layers, two in
+ * one pass (radix 4), before it goes on to the next 16: the second-level cache is read and written once in four layers. In
+ * the round of distance D those 16 lanes are D apart, and the pitch keeps them from falling on the same few cache sets.
+ *
+ * `limit` skips blocks that hold only zeros (inverse), `start` and `end` those with only unwanted results (forward).
  */
-import { lowNibbles, tablesOf, times, timesSquare, towerHigh, towerLow } from './field';
+import { lowNibbles, product, tablesOf, times, timesSquare, towerHigh, towerLow } from './field';
 
 /** Forward butterfly of two regions: a += t b; b += a. */
 function forward2(a: usize, b: usize, bytes: usize, twiddle: u32): void {
@@ -79,9 +81,14 @@ function full2(a: usize, b: usize, bytes: usize, twiddle: u32, isInverse: bool):
         wLo = v128.xor(wLo, uLo);
         wHi = v128.xor(wHi, uHi);
       }
-      const lows = times(pLow, pHigh, mask, wLo);
-      uLo = v128.xor(uLo, v128.xor(lows, times(qLow, qHigh, mask, wHi)));
-      uHi = v128.xor(uHi, v128.xor(lows, times(rLow, rHigh, mask, v128.xor(wLo, wHi))));
+      // The nibbles of a sum are the sums of nibbles.
+      const lo0 = v128.and(wLo, mask);
+      const lo1 = v128.and(i16x8.shr_u(wLo, 4), mask);
+      const hi0 = v128.and(wHi, mask);
+      const hi1 = v128.and(i16x8.shr_u(wHi, 4), mask);
+      const lows = product(pLow, pHigh, lo0, lo1);
+      uLo = v128.xor(v128.xor(uLo, lows), product(qLow, qHigh, hi0, hi1));
+      uHi = v128.xor(v128.xor(uHi, lows), product(rLow, rHigh, v128.xor(lo0, hi0), v128.xor(lo1, hi1)));
       if (!isInverse) {
         wLo = v128.xor(wLo, uLo);
         wHi = v128.xor(wHi, uHi);
@@ -95,13 +102,13 @@ function full2(a: usize, b: usize, bytes: usize, twiddle: u32, isInverse: bool):
 }
 
 /**
- * Two inverse layers over four regions of `bytes`, one after another at `a`. Twiddles: `outer` for the second layer,
+ * Two inverse layers over four regions of `bytes`, `stride` apart from `a` on. Twiddles: `outer` for the second layer,
  * 2 * outer and 2 * outer + 2 for the two blocks of the first.
  */
-function inverse4(a: usize, bytes: usize, outer: u32): void {
-  const b = a + bytes;
-  const c = b + bytes;
-  const d = c + bytes;
+function inverse4(a: usize, stride: usize, bytes: usize, outer: u32): void {
+  const b = a + stride;
+  const c = b + stride;
+  const d = c + stride;
   const first = outer << 1;
   const second = first | 2;
   if (second >= 256) {
@@ -153,10 +160,10 @@ function inverse4(a: usize, bytes: usize, outer: u32): void {
 }
 
 /** Two forward layers over four regions; twiddles as in {@link inverse4}. */
-function forward4(a: usize, bytes: usize, outer: u32): void {
-  const b = a + bytes;
-  const c = b + bytes;
-  const d = c + bytes;
+function forward4(a: usize, stride: usize, bytes: usize, outer: u32): void {
+  const b = a + stride;
+  const c = b + stride;
+  const d = c + stride;
   const first = outer << 1;
   const second = first | 2;
   if (second >= 256) {
@@ -210,33 +217,120 @@ function forward4(a: usize, bytes: usize, outer: u32): void {
   }
 }
 
-/** Inverse transform of `size` lanes (a power of two) on the coset `delta`; lanes from `limit` on must be zero. */
-export function inverse(base: usize, width: usize, size: u32, delta: u32, limit: u32): void {
-  let layer: u32 = 0;
-  let distance: u32 = 1;
-  for (; distance * 2 < size; distance <<= 2, layer += 2) {
-    for (let q: u32 = 0; q < limit; q += distance << 2) {
-      inverse4(base + q * width, distance * width, (q + delta) >> (layer + 1));
-    }
-  }
-  if (distance < size) inverse2(base, base + distance * width, distance * width, delta >> layer);
+// How the lanes of the next transforms lie; set once per strip.
+let pitch: usize;
+let width: usize;
+
+/** Lanes that go through four layers together. */
+export const ROUND_LANES: u32 = 16;
+const ROUND_LAYERS: u32 = 4;
+/** Below this, all lanes fit the first-level cache, and adjacent ones are taken as one region. */
+const SMALL_SIZE: usize = 16 * 1024;
+
+/** Lays out `lanes` lanes of `bytes` each: returns the pitch, at most `bytes` + 64. */
+export function layOut(bytes: usize, lanes: u32): usize {
+  width = bytes;
+  pitch = bytes * lanes <= SMALL_SIZE ? bytes : bytes + 64;
+  return pitch;
 }
 
-/** Forward transform of `size` lanes on the coset `delta`; only lanes of [start, end) are wanted, others end undefined. */
-export function forward(base: usize, width: usize, size: u32, delta: u32, start: u32, end: u32): void {
+/** Four inverse layers, from the one of `distance` = 2^`layer` up, over the 16 * distance lanes at position `q`. */
+export function inverseRound(base: usize, q: u32, distance: u32, layer: u32, delta: u32, limit: u32): void {
+  const stride = distance * pitch;
+  const adjacent = pitch == width;
+  const runs: u32 = adjacent ? 1 : distance;
+  const bytes = adjacent ? stride : width;
+  const span = distance << 2;
+  let lane = base + q * pitch;
+  for (let run: u32 = 0; run < runs; run += 1, lane += pitch) {
+    for (let i: u32 = 0; i < 4 && q + i * span < limit; i += 1) {
+      inverse4(lane + (i * stride << 2), stride, bytes, (q + i * span + delta) >> (layer + 1));
+    }
+    for (let i: u32 = 0; i < 4; i += 1) inverse4(lane + i * stride, stride << 2, bytes, (q + delta) >> (layer + 3));
+  }
+}
+
+/** The inverse of {@link inverseRound}; only lanes of [start, end) are wanted. */
+export function forwardRound(
+  base: usize, q: u32, distance: u32, layer: u32,
+  delta: u32, start: u32, end: u32,
+): void {
+  const stride = distance * pitch;
+  const adjacent = pitch == width;
+  const runs: u32 = adjacent ? 1 : distance;
+  const bytes = adjacent ? stride : width;
+  const span = distance << 2;
+  let lane = base + q * pitch;
+  for (let run: u32 = 0; run < runs; run += 1, lane += pitch) {
+    for (let i: u32 = 0; i < 4; i += 1) forward4(lane + i * stride, stride << 2, bytes, (q + delta) >> (layer + 3));
+    for (let i: u32 = 0; i < 4; i += 1) {
+      const at = q + i * span;
+      if (at >= end || at + span <= start) continue;
+      forward4(lane + (i * stride << 2), stride, bytes, (at + delta) >> (layer + 1));
+    }
+  }
+}
+
+/** The two inverse layers from `distance` on, over all blocks. */
+function inverseLayers2(base: usize, size: u32, distance: u32, layer: u32, delta: u32, limit: u32): void {
+  const stride = distance * pitch;
+  for (let q: u32 = 0; q < size && q < limit; q += distance << 2) {
+    const at = base + q * pitch;
+    inverse4(at, stride, stride, (q + delta) >> (layer + 1));
+  }
+}
+
+function forwardLayers2(
+  base: usize, size: u32, distance: u32, layer: u32,
+  delta: u32, start: u32, end: u32,
+): void {
+  const stride = distance * pitch;
+  const span = distance << 2;
+  for (let q: u32 = start & ~(span - 1); q < size && q < end; q += span) {
+    forward4(base + q * pitch, stride, stride, (q + delta) >> (layer + 1));
+  }
+}
+
+/**
+ * Inverse transform of `size` lanes (a power of two) on the coset `delta`, from layer `layer` (a multiple of four) on;
+ * lanes from `limit` on must be zero.
+ */
+export function inverse(base: usize, size: u32, delta: u32, limit: u32, layer: u32): void {
+  let distance: u32 = 1 << layer;
+  for (; distance * ROUND_LANES <= size; distance <<= ROUND_LAYERS, layer += ROUND_LAYERS) {
+    for (let q: u32 = 0; q < size && q < limit; q += distance * ROUND_LANES) {
+      inverseRound(base, q, distance, layer, delta, limit);
+    }
+  }
+  if (distance << 2 <= size) {
+    inverseLayers2(base, size, distance, layer, delta, limit);
+    distance <<= 2;
+    layer += 2;
+  }
+  if (distance < size) inverse2(base, base + distance * pitch, distance * pitch, delta >> layer);
+}
+
+/**
+ * Forward transform of `size` lanes on the coset `delta`, down to layer `last` (a multiple of four); only lanes of
+ * [start, end) are wanted, others end undefined.
+ */
+export function forward(base: usize, size: u32, delta: u32, start: u32, end: u32, last: u32): void {
   let layer: u32 = 31 - <u32>clz<u32>(size);
-  let distance = size;
   if (layer & 1) {
     layer -= 1;
-    distance >>= 1;
-    forward2(base, base + distance * width, distance * width, delta >> layer);
+    const distance: u32 = 1 << layer;
+    forward2(base, base + distance * pitch, distance * pitch, delta >> layer);
   }
-  while (distance > 1) {
-    distance >>= 2;
+  if (layer & 2) {
     layer -= 2;
-    const span = distance << 2;
-    for (let q: u32 = start & ~(span - 1); q < end; q += span) {
-      forward4(base + q * width, distance * width, (q + delta) >> (layer + 1));
+    forwardLayers2(base, size, 1 << layer, layer, delta, start, end);
+  }
+  while (layer > last) {
+    layer -= ROUND_LAYERS;
+    const distance: u32 = 1 << layer;
+    const span = distance * ROUND_LANES;
+    for (let q: u32 = start & ~(span - 1); q < size && q < end; q += span) {
+      forwardRound(base, q, distance, layer, delta, start, end);
     }
   }
 }

@@ -79,6 +79,8 @@ export interface SymbolShape {
 const PAGE_SIZE = 65_536;
 /** Areas keep this far apart: kernels may read a byte before an area, and cache lines are not shared. */
 const AREA_GAP = 64;
+/** Lanes may lie this much further apart than they are wide. */
+const LANE_GAP = 64;
 /** What kernels keep in memory while they run: padded blocks and states of hashes, tails of symbols. */
 const OWN_SIZE = 8 * 1024;
 
@@ -305,7 +307,8 @@ export class CodeKernel {
   /** Widest strip for which `lanes` fit the work area. */
   #width(lanes: number): number {
     const width = stripSize(lanes);
-    if (width * lanes > this.#workSize) throw new RangeError(`layout() was not told of a code of ${lanes} lanes`);
+    if ((width + LANE_GAP) * lanes > this.#workSize)
+      throw new RangeError(`layout() was not told of a code of ${lanes} lanes`);
     return width;
   }
 
@@ -367,7 +370,7 @@ function workSize(code: LineCode): number {
   const size = powerOfTwoFrom(isHighRate(code) ? recoveryCount : sourceCount);
   const points = isHighRate(code) ? size + sourceCount : size + recoveryCount;
   const [encoding, decoding] = [2 * size, powerOfTwoFrom(points)];
-  return Math.max(encoding * stripSize(encoding), decoding * stripSize(decoding));
+  return Math.max(encoding * (stripSize(encoding) + LANE_GAP), decoding * (stripSize(decoding) + LANE_GAP));
 }
 
 /** Bytes of the largest decoding plan of a code: a pair of u32 for each received and each missing symbol. */

@@ -25,7 +25,7 @@ import {
 } from './column-block.ts';
 import { MAX_STEP_COLUMNS, STEP_SIZE_BYTES } from './limits.ts';
 import { type PaddingHashes, paddingHashes } from './padding.ts';
-import { copySystematicRows, repairPrimaryOf, type SliverMemory } from './sliver-memory.ts';
+import { repairPrimaryOf, type SliverMemory } from './sliver-memory.ts';
 import { allocate, perStep, type Steps } from './steps.ts';
 
 /** What encoding adds to the blob itself, which holds the systematic primary slivers. */
@@ -48,6 +48,8 @@ interface Plan {
   /** Secondary slivers `firstColumn`..n-1: all of them, or when only hashes are wanted those of the row phase. */
   readonly secondary: Uint8Array;
   readonly firstColumn: number;
+  /** Where rows of the blob are copied to, if anywhere. */
+  readonly systematicPrimary?: Uint8Array | undefined;
   /** Empty when only hashes are wanted. */
   readonly repairPrimary: Uint8Array;
   /** One node per row for each block of columns. */
@@ -73,9 +75,14 @@ export function* encodeSteps(
   const repairPrimary =
     into === undefined ? allocate((nShards - rows) * layout.rowSize, 'primary slivers') : repairPrimaryOf(layout, into);
   const secondary = into?.secondary ?? allocate(nShards * layout.columnSize, 'secondary slivers');
-  const plan = makePlan(kernel, layout, blob, { repairPrimary, secondary, firstColumn: 0 });
+  const plan = makePlan(kernel, layout, blob, {
+    repairPrimary,
+    secondary,
+    firstColumn: 0,
+    systematicPrimary: into?.primary.subarray(0, rows * layout.rowSize),
+  });
   if (into !== undefined) {
-    copySystematicRows(layout, blob, into);
+    into.primary.fill(0, layout.usedRows * layout.rowSize, rows * layout.rowSize);
     secondary.fill(0, layout.usedColumns * layout.columnSize, geometry.columns * layout.columnSize);
   }
   yield* phases(plan);
@@ -100,7 +107,7 @@ function makePlan(
   kernel: CodeKernel,
   layout: BlobLayout,
   blob: Uint8Array,
-  slivers: Pick<Plan, 'repairPrimary' | 'secondary' | 'firstColumn'>,
+  slivers: Pick<Plan, 'repairPrimary' | 'secondary' | 'firstColumn' | 'systematicPrimary'>,
 ): Plan {
   const { nShards: n } = layout.geometry;
   return {
@@ -148,6 +155,7 @@ function encodeRows(plan: Plan, firstRow: number, rows: number): void {
   const present = blob.subarray(firstRow * rowSize, (firstRow + rows) * rowSize);
   bytes.set(present, source);
   bytes.fill(0, source + present.length, source + rows * rowSize);
+  plan.systematicPrimary?.set(bytes.subarray(source, source + rows * rowSize), firstRow * rowSize);
   kernel.encode(
     rowCode,
     { symbolSize, slots: rows },
