@@ -26,3 +26,9 @@ export const FAUCET_TIMEOUT_MS = 30_000;
 
 /** Nodes of one process that open at once: they wait for disk and ledger, so more than there are cores helps. */
 export const NODES_STARTING_AT_ONCE = 8;
+
+/** Shortest epoch of a development network: members need to attest within a fraction of it. */
+export const SHORTEST_EPOCH_MS = 1_000;
+
+/** Longest epoch of a development network: a year. */
+export const LONGEST_EPOCH_MS = 31_536_000_000;

@@ -6,9 +6,10 @@ import { chmod, readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { fromBase64, toBase64 } from '@floe/platform';
 import { parseObjectId, type ObjectId } from '@floe/protocol';
+import type { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
 import { z } from 'zod';
 import { cliErrors, systemErrorCode } from './errors.ts';
-import { writeSecretFile } from './wallet.ts';
+import { readWallet, writeSecretFile } from './wallet.ts';
 
 const FORMAT = 'floe-node';
 const FORMAT_VERSION = 1;
@@ -17,6 +18,9 @@ const objectId = z
   .string()
   .regex(/^0x[0-9a-f]{64}$/, 'not an object id (0x and 64 lower-case hex digits)')
   .transform((text): ObjectId => parseObjectId(text));
+
+/** FROST or bytes: more than a JSON number holds exactly. */
+const amount = z.string().regex(/^\d{1,20}$/, 'not a whole number in quotes');
 
 const nodeConfigSchema = z.strictObject({
   format: z.literal(FORMAT),
@@ -27,7 +31,18 @@ const nodeConfigSchema = z.strictObject({
   listen: z.strictObject({ host: z.string().min(1), port: z.int().min(0).max(65_535) }),
   ledger: z.strictObject({ url: z.url(), systemObjectId: objectId, stakingObjectId: objectId }),
   blsKeyFile: z.string().min(1),
+  /** The wallet of the account that holds the node's cap; without it the node does nothing on the ledger. */
+  operatorKeyFile: z.string().min(1).optional(),
   dataDirectory: z.string().min(1),
+  /** What the node votes for and takes; what is left out stays as it is on the ledger. */
+  parameters: z
+    .strictObject({
+      storagePrice: amount.optional(),
+      writePrice: amount.optional(),
+      capacity: amount.optional(),
+      commissionBasisPoints: z.int().min(0).max(10_000).optional(),
+    })
+    .optional(),
   /** Stores stop when the volume has fewer free bytes; what is left pays for deletes and compaction. */
   reserveBytes: z.int().min(0).optional(),
 });
@@ -35,11 +50,15 @@ const nodeConfigSchema = z.strictObject({
 type NodeConfigFile = z.infer<typeof nodeConfigSchema>;
 
 /** The checked configuration, with absolute paths and the key read. */
-export interface NodeConfig extends Omit<NodeConfigFile, 'format' | 'version' | 'blsKeyFile' | 'dataDirectory'> {
+export interface NodeConfig extends Omit<
+  NodeConfigFile,
+  'format' | 'version' | 'blsKeyFile' | 'operatorKeyFile' | 'dataDirectory'
+> {
   readonly path: string;
   readonly dataDirectory: string;
   /** 32 bytes, big-endian. */
   readonly blsSecretKey: Uint8Array;
+  readonly operator: Ed25519Keypair | undefined;
 }
 
 /** Reads and checks a node's configuration. @throws DIRECTORY_FOREIGN, FILE_UNREADABLE */
@@ -58,14 +77,21 @@ export async function readNodeConfig(path: string): Promise<NodeConfig> {
       .join('; ');
     throw cliErrors.DIRECTORY_FOREIGN({ directory: path, detail });
   }
-  const { format: _format, version: _version, blsKeyFile, dataDirectory, ...rest } = parsed.data;
+  const { format: _format, version: _version, blsKeyFile, operatorKeyFile, dataDirectory, ...rest } = parsed.data;
   const base = dirname(path);
   return {
     ...rest,
     path,
     dataDirectory: resolve(base, dataDirectory),
     blsSecretKey: await readBlsKey(resolve(base, blsKeyFile)),
+    operator: operatorKeyFile === undefined ? undefined : await readOperator(resolve(base, operatorKeyFile)),
   };
+}
+
+async function readOperator(path: string): Promise<Ed25519Keypair> {
+  const wallet = await readWallet(path);
+  if (wallet === undefined) throw cliErrors.FILE_UNREADABLE({ path, detail: 'ENOENT' });
+  return wallet.keypair;
 }
 
 /** The configuration at `path`; undefined when there is none. @throws DIRECTORY_FOREIGN, FILE_UNREADABLE */

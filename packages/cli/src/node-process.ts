@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { LedgerClient } from '@floe/contracts';
-import { StorageNode } from '@floe/node';
+import { type NodeParameters, StorageNode } from '@floe/node';
 import type { Logger } from '@floe/platform';
 import {
   createMetrics,
@@ -47,6 +47,7 @@ export async function startNode(
     undo.push(await lockDirectory(dirname(config.path), { ofNetwork: options.ofNetwork }));
     const store = await openLmdbStore({ directory: join(config.dataDirectory, 'db') });
     undo.push(() => store.close());
+    const ledgerClient = new LedgerClient(config.ledger, { clock: systemClock, scheduler: systemScheduler });
     const node = await StorageNode.open(
       {
         directory: config.dataDirectory,
@@ -54,6 +55,7 @@ export async function startNode(
         blsSecretKey: config.blsSecretKey,
         ledger: config.ledger,
         signal: options.signal,
+        parameters: parametersOf(config),
         ...(config.reserveBytes === undefined ? {} : { limits: { reserveBytes: config.reserveBytes } }),
       },
       {
@@ -62,7 +64,8 @@ export async function startNode(
         metrics: createMetrics(),
         store,
         fileSystem: nodeFileSystem,
-        ledgerClient: new LedgerClient(config.ledger, { clock: systemClock, scheduler: systemScheduler }),
+        ledgerClient,
+        ...(config.operator === undefined ? {} : { operator: { signer: config.operator, ledger: ledgerClient } }),
         clock: systemClock,
         scheduler: systemScheduler,
         rng: systemRng,
@@ -76,4 +79,15 @@ export async function startNode(
     await undo.unwind();
     throw error;
   }
+}
+
+function parametersOf({ parameters = {} }: NodeConfig): NodeParameters {
+  const { storagePrice, writePrice, capacity, commissionBasisPoints } = parameters;
+  const amountOf = (text: string | undefined) => (text === undefined ? undefined : BigInt(text));
+  return {
+    storagePrice: amountOf(storagePrice),
+    writePrice: amountOf(writePrice),
+    capacity: amountOf(capacity),
+    commissionBasisPoints,
+  };
 }

@@ -25,6 +25,7 @@ describe('the state of a development network', () => {
       seed: 'ab'.repeat(32),
       nShards: 10,
       regions: 2,
+      epochDurationMs: 30_000,
       ports,
     });
     expect(await readState(directory)).toEqual(written);

@@ -3,7 +3,8 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { createOutput } from '../output.ts';
 import { DEFAULT_BASE_PORT, DEFAULT_DIRECTORY } from '../defaults.ts';
 import { NODE_ACTIONS } from '../dev/node-actions.ts';
-import { MAX_DEV_NODES } from '../limits.ts';
+import { parseDuration } from '../durations.ts';
+import { LONGEST_EPOCH_MS, MAX_DEV_NODES, SHORTEST_EPOCH_MS } from '../limits.ts';
 import { examples } from './examples.ts';
 
 export interface DevOptions {
@@ -12,6 +13,8 @@ export interface DevOptions {
   readonly shards?: number;
   readonly regions?: number;
   readonly port?: number;
+  /** Milliseconds. */
+  readonly epochDuration?: number;
   readonly isolate?: boolean;
   readonly once?: boolean;
   readonly demo?: boolean;
@@ -30,6 +33,14 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
   };
 }
 
+function epochDuration(text: string): number {
+  const durationMs = parseDuration(text);
+  if (durationMs === undefined || durationMs < SHORTEST_EPOCH_MS || durationMs > LONGEST_EPOCH_MS) {
+    throw new InvalidArgumentError(`expected a length of time such as 30s, 10min or 14d, from 1s on, got "${text}".`);
+  }
+  return durationMs;
+}
+
 export function addDevCommands(program: Command, signal: AbortSignal): void {
   const dev = program
     .command('dev')
@@ -39,6 +50,7 @@ export function addDevCommands(program: Command, signal: AbortSignal): void {
     .option('--shards <count>', 'shards, dealt out over the nodes (default 100)', wholeNumber(4, 1000))
     .option('--regions <count>', 'regions to label the nodes with (default 4)', wholeNumber(1, 26))
     .option('--port <base>', `first port; 0 takes free ones (default ${DEFAULT_BASE_PORT})`, wholeNumber(0, 65_000))
+    .option('--epoch-duration <time>', 'how long an epoch lasts, such as 30s or 1h (default 14d)', epochDuration)
     .option('--isolate', 'run each storage node as a process of its own')
     .option('--demo', 'store a sample file, read it back and compare, then go on serving')
     .option('--once', 'the same, then exit: 0 only if the bytes were equal')
@@ -53,6 +65,7 @@ export function addDevCommands(program: Command, signal: AbortSignal): void {
     examples(
       'floe dev                                  13 nodes, 100 shards, state in ./.floe',
       'floe dev --dir /tmp/net --port 0 --once   a throw-away check that everything works',
+      'floe dev --dir net --epoch-duration 30s   a network whose epochs turn while you watch',
       'floe dev --isolate                        then: floe dev kill node-03',
     ),
   );

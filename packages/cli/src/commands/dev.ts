@@ -20,6 +20,7 @@ export async function runDev(options: DevOptions, output: Output, signal: AbortS
       shards: options.shards,
       regions: options.regions,
       basePort: options.port,
+      epochDurationMs: options.epochDuration,
       isolate: options.isolate === true,
       logLevel: options.logLevel,
     },

@@ -18,15 +18,15 @@ const NETWORK_KEY_FILE = 'network.key';
 const NETWORK_PUBLIC_KEY_FILE = 'network.pub';
 const OPERATOR_WALLET_FILE = 'operator.json';
 
-/** Two weeks. */
-const EPOCH_DURATION_MS = 14 * 24 * 60 * 60 * 1000;
-
 /** Prices in FROST per encoded MiB: those that Walrus documents as samples. */
 const STORAGE_PRICE = 100_000n;
 const WRITE_PRICE = 20_000n;
 
 /** Encoded bytes for the whole network: 1 TiB, more than a development machine's disk, so that the disk decides. */
 const CAPACITY = 1n << 40n;
+
+/** What each operator has for gas: 1,000 SUI, some hundred thousand calls. */
+const OPERATOR_MIST = 1_000_000_000_000n;
 
 export interface PreparedNode {
   readonly name: string;
@@ -87,7 +87,7 @@ export function genesisConfig(
   const remainder = state.nShards % nodes.length;
   return {
     nShards: state.nShards,
-    epochDurationMs: EPOCH_DURATION_MS,
+    epochDurationMs: state.epochDurationMs,
     maxEpochsAhead: 53,
     storagePrice: STORAGE_PRICE,
     writePrice: WRITE_PRICE,
@@ -95,6 +95,7 @@ export function genesisConfig(
     startTimestampMs: state.createdMs,
     seed: fromHex(state.seed) ?? new Uint8Array(),
     faucet: { address: parseObjectId(keys.faucet.toSuiAddress()) },
+    allocations: nodes.map(({ operator }) => ({ address: operator, sui: OPERATOR_MIST })),
     ledgerPublicKey: keys.ledger.getPublicKey().toRawBytes(),
     nodes: nodes.map(({ name, port, operator, blsPublicKey, networkPublicKey }, index) => ({
       name,
@@ -107,7 +108,7 @@ export function genesisConfig(
   };
 }
 
-/** `node.json` for each node; a reserve that was configured there is kept. */
+/** `node.json` for each node; a reserve and parameters that were configured there are kept. */
 export async function writeNodeConfigs(
   directory: string,
   state: DevState,
@@ -119,12 +120,14 @@ export async function writeNodeConfigs(
     const kept = await readNodeConfigIfAny(path);
     await writeNodeConfig(path, {
       ...(kept?.reserveBytes === undefined ? {} : { reserveBytes: kept.reserveBytes }),
+      ...(kept?.parameters === undefined ? {} : { parameters: kept.parameters }),
       name,
       region: regionOf(index, state.regions),
       nodeId,
       listen: { host: DEV_HOST, port: state.ports.nodes[index] as number },
       ledger: { url, systemObjectId, stakingObjectId },
       blsKeyFile: BLS_KEY_FILE,
+      operatorKeyFile: OPERATOR_WALLET_FILE,
       dataDirectory: 'data',
     });
   }

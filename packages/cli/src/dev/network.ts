@@ -7,13 +7,13 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { connectFloe } from '@floe/client/node';
-import { LedgerClient } from '@floe/contracts';
+import { compressG1, LedgerClient } from '@floe/contracts';
 import { createGateway } from '@floe/gateway';
 import { createFaucetHandler, createGenesis, Ledger } from '@floe/ledger';
 import { createCheckpointSigner, createSignatureVerifier, serveLedger } from '@floe/ledger/node';
 import { equalBytes, isFloeError, mapConcurrent, toHex, type HttpHandler, type Logger } from '@floe/platform';
 import { openLmdbStore, serveHttp, systemClock, systemRng, systemScheduler } from '@floe/platform/node';
-import { parseObjectId, type Bls, type SuiAddress } from '@floe/protocol';
+import { parseObjectId, type Bls, type NodeId, type SuiAddress } from '@floe/protocol';
 import { createMclBls } from '@floe/protocol/bls-mcl';
 import { createWorkerCodec } from '@floe/redstuff/node';
 import { decodeSuiPrivateKey } from '@mysten/sui/cryptography';
@@ -34,7 +34,15 @@ import { genesisConfig, prepareNodes, writeNodeConfigs, type PreparedNode } from
 import { endLeftOver, lockDirectory } from './lock.ts';
 import { NodeChildren } from './node-children.ts';
 import { checkPorts, choosePorts, DEV_HOST } from './ports.ts';
-import { devPaths, nodeName, readState, regionOf, writeState, type DevState } from './state.ts';
+import {
+  DEFAULT_EPOCH_DURATION_MS,
+  devPaths,
+  nodeName,
+  readState,
+  regionOf,
+  writeState,
+  type DevState,
+} from './state.ts';
 
 export interface DevNetworkOptions {
   readonly directory: string;
@@ -43,6 +51,7 @@ export interface DevNetworkOptions {
   readonly shards: number | undefined;
   readonly regions: number | undefined;
   readonly basePort: number | undefined;
+  readonly epochDurationMs: number | undefined;
   readonly isolate: boolean;
   readonly logLevel: string;
 }
@@ -84,6 +93,7 @@ export async function startDevNetwork(
     const prepared = await prepareNodes(directory, state, bls);
     const ledger = await openLedger(directory, state, prepared, { bls, faucetKey, logger, undo });
     const description = await describe(directory, state, prepared, ledger);
+    await fillOperators(description, prepared);
     onProgress(`starting ${state.ports.nodes.length} storage nodes`);
     const nodes = await startNodes(options, state, description, { bls, logger, undo, signal });
     onProgress('starting the gateway');
@@ -113,6 +123,7 @@ async function newState(options: DevNetworkOptions): Promise<DevState> {
     seed: toHex(systemRng.bytes(32)),
     nShards,
     regions: options.regions ?? DEFAULT_REGIONS,
+    epochDurationMs: options.epochDurationMs ?? DEFAULT_EPOCH_DURATION_MS,
     ports,
   });
 }
@@ -125,6 +136,7 @@ function checkShape(options: DevNetworkOptions, kept: DevState): void {
     ['shards', options.shards, kept.nShards],
     ['regions', options.regions, kept.regions],
     // The ledger records where its nodes are, so ports stay too; 0 leaves the choice, and it was made.
+    ['ms to an epoch', options.epochDurationMs, kept.epochDurationMs],
     ['as its first port', options.basePort === 0 ? undefined : options.basePort, kept.ports.ledger],
   ];
   for (const [what, asked, there] of shape) {
@@ -206,23 +218,37 @@ async function describe(
     { clock: systemClock, scheduler: systemScheduler },
   );
   const { packageId, walType } = await client.systemState();
-  const { current } = await client.committees();
   const gateway = `http://${DEV_HOST}:${state.ports.gateway}`;
   return {
     ledger: { url, systemObjectId, stakingObjectId, packageId, walType },
     faucet: { url: `http://${DEV_HOST}:${state.ports.faucet}` },
     gateway: { aggregatorUrl: gateway, publisherUrl: gateway },
     nShards: state.nShards,
-    nodes: prepared.map(({ name, port, blsPublicKey }, index) => {
-      const member = current.members.find((candidate) => candidate.name === name);
-      if (member === undefined || !equalBytes(member.publicKey, blsPublicKey)) {
-        const detail = `its ledger knows ${name} by another key, so it belongs to another network`;
-        throw cliErrors.DIRECTORY_FOREIGN({ directory, detail });
-      }
-      const { nodeId } = member;
-      return { name, nodeId, url: `http://${DEV_HOST}:${port}`, region: regionOf(index, state.regions) };
-    }),
+    nodes: await Promise.all(
+      prepared.map(async (node, index) => {
+        const nodeId = await nodeIdOf(node, client);
+        if (nodeId === undefined) {
+          const detail = `its ledger knows ${node.name} by another key, so it belongs to another network`;
+          throw cliErrors.DIRECTORY_FOREIGN({ directory, detail });
+        }
+        return {
+          name: node.name,
+          nodeId,
+          url: `http://${DEV_HOST}:${node.port}`,
+          region: regionOf(index, state.regions),
+        };
+      }),
+    ),
   };
+}
+
+/** The id under which the ledger knows a node, in a committee or not: its operator holds its cap, its pool has its key. */
+async function nodeIdOf({ operator, blsPublicKey }: PreparedNode, client: LedgerClient): Promise<NodeId | undefined> {
+  for await (const { nodeId } of client.nodeCaps(operator)) {
+    const nodeInfo = (await client.stakingPools([nodeId])).get(nodeId)?.nodeInfo;
+    if (nodeInfo !== undefined && equalBytes(compressG1(nodeInfo.publicKey), blsPublicKey)) return nodeId;
+  }
+  return undefined;
 }
 
 interface Nodes {
@@ -284,6 +310,15 @@ async function fundWallet(directory: string, description: NetworkDescription): P
   const wallet = await ensureWallet(devPaths(directory).wallet);
   const modules = { clock: systemClock, scheduler: systemScheduler };
   await fillUp(new LedgerClient(description.ledger, modules), description, wallet.address);
+}
+
+/** Operators begin with SUI for gas; those of a network from before, or that used it up, get more. */
+async function fillOperators(description: NetworkDescription, nodes: readonly PreparedNode[]): Promise<void> {
+  const ledger = new LedgerClient(description.ledger, { clock: systemClock, scheduler: systemScheduler });
+  await mapConcurrent(nodes, NODES_STARTING_AT_ONCE, async ({ operator }) => {
+    const { sui } = await ledger.balances(operator);
+    if (sui < LOW_BALANCE) await requestFunds(description, operator);
+  });
 }
 
 async function fillUp(ledger: LedgerClient, description: NetworkDescription, address: SuiAddress): Promise<void> {

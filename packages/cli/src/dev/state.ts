@@ -19,6 +19,9 @@ import { writeSecretFile } from '../wallet.ts';
 const FORMAT = 'floe-dev';
 const FORMAT_VERSION = 1;
 
+/** Two weeks. */
+export const DEFAULT_EPOCH_DURATION_MS = 14 * 24 * 60 * 60 * 1000;
+
 const port = z.int().min(1).max(65_535);
 
 const stateSchema = z.object({
@@ -29,6 +32,8 @@ const stateSchema = z.object({
   seed: z.string().regex(/^[0-9a-f]{64}$/),
   nShards: z.int(),
   regions: z.int(),
+  /** Directories from before it could be chosen do not have it. */
+  epochDurationMs: z.int().min(1).default(DEFAULT_EPOCH_DURATION_MS),
   ports: z.object({ ledger: port, faucet: port, gateway: port, nodes: z.array(port).min(1) }),
 });
 
