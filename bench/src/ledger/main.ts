@@ -6,7 +6,7 @@ import { temporaryDirectory } from '@floe/testkit';
 import { machine, median, table, writeReadme, writeResults } from '../report.ts';
 import { benchGenesis, CLIENT_COUNT, clients, NODE_COUNT, openBenchLedger, SHARD_COUNT } from './chain.ts';
 import { type LoadResult, runLoad } from './load.ts';
-import { createCaller, executionRequest, startRemoteLedger } from './remote.ts';
+import { type Caller, createCaller, executionRequest, startRemoteLedger } from './remote.ts';
 import { BLOBS_AT_ONCE, execute, fund, registration, type SignedBytes } from './transactions.ts';
 
 const IS_QUICK = process.argv.includes('--quick');
@@ -102,13 +102,15 @@ async function measureInProcess(directory: string, blobs: number, seed: () => nu
 
 async function measureSockets(directory: string, blobs: number, seed: () => number): Promise<Measured> {
   const ledger = await openBenchLedger(directory);
-  const queues = (await presigned(ledger, seed)).map((queue) => queue.map(executionRequest));
+  const signed = await presigned(ledger, seed);
   await ledger.close();
   const remote = await startRemoteLedger(directory, PROFILES);
-  const callers = clients.map(() => createCaller(remote.started.url));
+  const { url } = remote.started;
+  const queues = signed.map((queue) => queue.map((each) => executionRequest(each, url)));
+  const callers = await Promise.all(clients.map(() => createCaller(url)));
   try {
     const before = await remote.usage();
-    const load = await runLoad(queues, (frame, client) => (callers[client] as (typeof callers)[number]).execute(frame));
+    const load = await runLoad(queues, (request, client) => (callers[client] as Caller).execute(request));
     const after = await remote.usage();
     return report({
       label: 'gRPC-Web',

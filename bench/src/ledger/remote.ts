@@ -1,12 +1,14 @@
 /** Starts the ledger's process and calls it over gRPC-Web, a connection per client. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { Agent, request } from 'node:http';
+import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { assert } from '@floe/platform';
 import { GrpcTypes } from '@mysten/sui/grpc';
 import type { Started, Usage } from './server.ts';
 import type { SignedBytes } from './transactions.ts';
+
+const METHOD = '/sui.rpc.v2.TransactionExecutionService/ExecuteTransaction';
 
 export interface RemoteLedger {
   readonly started: Started;
@@ -43,45 +45,74 @@ async function answer(child: ChildProcess): Promise<unknown> {
   return message;
 }
 
-/** The frame that asks for execution. */
-export function executionRequest({ bytes, signature }: SignedBytes): Uint8Array {
+/** The whole HTTP request that asks for execution; `url` is the ledger's. */
+export function executionRequest({ bytes, signature }: SignedBytes, url: string): Uint8Array {
   const message = GrpcTypes.ExecuteTransactionRequest.toBinary(
     GrpcTypes.ExecuteTransactionRequest.create({
       transaction: { bcs: { value: bytes } },
       signatures: [{ bcs: { value: signature } }],
     }),
   );
-  const frame = new Uint8Array(5 + message.length);
-  new DataView(frame.buffer).setUint32(1, message.length);
-  frame.set(message, 5);
-  return frame;
+  const head = [
+    `POST ${METHOD} HTTP/1.1`,
+    `host: ${new URL(url).host}`,
+    'content-type: application/grpc-web+proto',
+    'x-grpc-web: 1',
+    `content-length: ${message.length + 5}`,
+  ];
+  const prefix = Buffer.alloc(5);
+  prefix.writeUInt32BE(message.length, 1);
+  return Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), prefix, message]);
 }
 
-/** A client with one connection; `execute` resolves when the ledger says that the transaction succeeded. */
-export function createCaller(url: string): { execute(frame: Uint8Array): Promise<void>; close(): void } {
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  const target = new URL('/sui.rpc.v2.TransactionExecutionService/ExecuteTransaction', url);
-  const headers = { 'content-type': 'application/grpc-web+proto', 'x-grpc-web': '1' };
-  return {
-    async execute(frame) {
-      const body = await new Promise<Buffer>((resolve, reject) => {
-        const outgoing = request(
-          target,
-          { method: 'POST', agent, headers: { ...headers, 'content-length': frame.length } },
-          (response) => {
-            const parts: Buffer[] = [];
-            response.on('data', (part: Buffer) => parts.push(part));
-            response.on('end', () => resolve(Buffer.concat(parts)));
-            response.on('error', reject);
-          },
-        );
-        outgoing.on('error', reject);
-        outgoing.end(frame);
-      });
+/** The call of `executionRequest`, answered when the ledger says that the transaction succeeded. */
+export interface Caller {
+  execute(request: Uint8Array): Promise<void>;
+  close(): void;
+}
+
+/**
+ * A client with one connection. It writes requests made before and looks at no more of an answer than its size and that
+ * it says what a success says, so that the load leaves the processor to the ledger.
+ */
+export async function createCaller(url: string): Promise<Caller> {
+  const socket = connect(Number(new URL(url).port), '127.0.0.1').setNoDelay();
+  await once(socket, 'connect');
+  let received: Buffer = Buffer.alloc(0);
+  let waiting: { resolve(): void; reject(error: unknown): void } | undefined;
+  socket.on('data', (chunk: Buffer) => {
+    received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
+    const body = wholeBody(received);
+    if (body === undefined) return;
+    received = Buffer.alloc(0);
+    try {
       checkSuccess(body);
-    },
-    close: () => agent.destroy(),
+      waiting?.resolve();
+    } catch (error) {
+      waiting?.reject(error);
+    }
+  });
+  socket.on('error', (error) => waiting?.reject(error));
+  socket.on('close', () => waiting?.reject(new Error('the ledger closed a connection')));
+  return {
+    execute: (request) =>
+      new Promise((resolve, reject) => {
+        waiting = { resolve, reject };
+        socket.write(request);
+      }),
+    close: () => void socket.destroy(),
   };
+}
+
+/** Undefined while some of the response is to come. */
+function wholeBody(response: Buffer): Buffer | undefined {
+  const headEnd = response.indexOf('\r\n\r\n');
+  if (headEnd < 0) return undefined;
+  const head = response.toString('latin1', 0, headEnd);
+  assert(head.startsWith('HTTP/1.1 200'), 'a call of a benchmark is answered', { head });
+  const size = Number(/content-length: (\d+)/i.exec(head)?.[1]);
+  const body = response.subarray(headEnd + 4);
+  return body.length >= size ? body : undefined;
 }
 
 function checkSuccess(body: Buffer): void {

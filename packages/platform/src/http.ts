@@ -129,6 +129,43 @@ export function setBodyReader(request: Request, read: (maxBytes: number) => Prom
   bodyReaders.set(request, read);
 }
 
+/** A request as plain data, for a {@link DirectHandler}. */
+export interface DirectRequest {
+  readonly method: string;
+  /** Path and query. */
+  readonly target: string;
+  /** A header's value by its lower-case name. */
+  header(name: string): string | undefined;
+  /** As the function {@link readBody}. */
+  readBody(maxBytes: number): Promise<Uint8Array>;
+  /** As that of a `Request`; made when it is first looked at. */
+  readonly signal: AbortSignal;
+}
+
+export interface DirectResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+}
+
+/**
+ * Answers small requests that come often without a `Request` and a `Response`, which cost more than such an answer itself.
+ * Undefined, at once and with the body not read: the handler answers. Must not reject.
+ */
+export type DirectHandler = (request: DirectRequest) => Promise<DirectResponse> | undefined;
+
+const directHandlers = new WeakMap<HttpHandler, DirectHandler>();
+
+/** For handlers: a server may ask `direct` first. What that answers, `handler` must answer the same. */
+export function setDirectHandler(handler: HttpHandler, direct: DirectHandler): void {
+  directHandlers.set(handler, direct);
+}
+
+/** For servers: see {@link setDirectHandler}. */
+export function directHandler(handler: HttpHandler): DirectHandler | undefined {
+  return directHandlers.get(handler);
+}
+
 /** `BODY_TOO_LARGE`, kind `invalid`. */
 export function bodyTooLarge(sizeBytes: number, maxBytes: number): FloeError {
   return httpErrors.BODY_TOO_LARGE({ sizeBytes, maxBytes });

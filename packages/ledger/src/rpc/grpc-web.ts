@@ -7,15 +7,29 @@
  * goes, the call's signal aborts and its iterator is closed.
  *
  * `grpc-timeout` is not read: a client that gave up closes its connection, which aborts the call.
+ *
+ * Unary calls are answered alike on plain data (`DirectHandler`) and on web-standard requests.
  */
-import { type HttpHandler, type Logger, isFloeError, readBody, streamResponse } from '@floe/platform';
+import {
+  assert,
+  type DirectHandler,
+  type DirectResponse,
+  type HttpHandler,
+  type Logger,
+  isFloeError,
+  joinBytes,
+  readBody,
+  setDirectHandler,
+  streamResponse,
+} from '@floe/platform';
 import { decodeBase64Text, encodeBase64Text } from './base64-text.ts';
 import { corsHeaders, jsonResponse, preflightResponse } from './cors.ts';
 import { type CallStatus, grpcStatus, statusOfError } from './errors.ts';
 import { dataFrame, requestMessage, trailerFrame } from './frames.ts';
 import { rpcLimits } from './limits.ts';
-import type { CallReply, Dispatcher } from './service.ts';
+import type { CallContext, CallReply, Dispatcher } from './service.ts';
 
+const OK: CallStatus = { code: grpcStatus.OK, message: '' };
 const METHODS = 'GET, HEAD, POST, OPTIONS';
 
 /** One of the two formats; the response has the request's. */
@@ -35,13 +49,26 @@ export interface GrpcWebModules {
 
 /** A handler that serves a dispatcher's methods under any path prefix. Never throws. */
 export function createGrpcWebHandler(modules: GrpcWebModules): HttpHandler {
-  return async (request) => {
+  const handler: HttpHandler = async (request) => {
     try {
       return await answer(request, modules);
     } catch (error) {
       modules.logger.error('answering an RPC request failed', { error: String(error) });
       return jsonResponse(500, { error: { code: 'INTERNAL', message: 'internal error of the ledger service' } });
     }
+  };
+  setDirectHandler(handler, directUnaryCalls(modules));
+  return handler;
+}
+
+/** Takes unary calls of a declared, permitted size. */
+function directUnaryCalls(modules: GrpcWebModules): DirectHandler {
+  return (request) => {
+    const format = request.method === 'POST' ? formatOf(request.header('content-type')) : undefined;
+    const path = callPath(request.target.split('?', 1)[0] as string);
+    if (format === undefined || !modules.dispatcher.isUnary(path)) return undefined;
+    if (!(Number(request.header('content-length')) <= MAX_BODY_BYTES)) return undefined;
+    return unaryAnswer({ path, format, request }, modules);
   };
 }
 
@@ -71,28 +98,65 @@ function status(request: Request, pathname: string, modules: GrpcWebModules): Re
   return request.method === 'HEAD' ? new Response(null, response) : response;
 }
 
+/** Text is four characters for three bytes; the frame's header and a group of padding ride on top. */
+const MAX_BODY_BYTES = Math.ceil((rpcLimits.requestBytes * 4) / 3) + 16;
+
+/** `package.Service/Method`, whatever stands before it. */
+function callPath(pathname: string): string {
+  return pathname.split('/').slice(-2).join('/');
+}
+
 async function call(request: Request, pathname: string, format: Format, modules: GrpcWebModules): Promise<Response> {
-  const path = pathname.split('/').slice(-2).join('/');
+  const path = callPath(pathname);
+  if (modules.dispatcher.isUnary(path)) {
+    const source = {
+      readBody: (maxBytes: number) => readBody(request, maxBytes),
+      get signal() {
+        return request.signal;
+      },
+    };
+    const { status: code, headers, body } = await unaryAnswer({ path, format, request: source }, modules);
+    return new Response(body, { status: code, headers });
+  }
   const caller = new AbortController();
   const signal = AbortSignal.any([request.signal, caller.signal]);
   try {
-    // Text is four characters for three bytes; the frame's header and a group of padding ride on top.
-    const body = await readBody(request, Math.ceil((rpcLimits.requestBytes * 4) / 3) + 16);
-    const message = requestMessage(format.decode(body));
+    const message = requestMessage(format.decode(await readBody(request, MAX_BODY_BYTES)));
     const reply = await modules.dispatcher.call(path, message, { signal });
-    return reply.kind === 'unary' ? unaryResponse(reply, format) : callResponse(reply, format, caller, path, modules);
+    assert(reply.kind === 'stream', 'a method that is not unary streams', { path });
+    return callResponse(reply, format, caller, path, modules);
   } catch (error) {
-    return grpcResponse(format, format.encode(trailerFrame(failure(error, path, modules))));
+    return new Response(unaryBody(format, failure(error, path, modules)), { status: 200, headers: headersOf(format) });
   }
 }
 
-function unaryResponse(reply: Extract<CallReply, { kind: 'unary' }>, format: Format): Response {
-  const data = format.encode(dataFrame(reply.message));
-  const trailer = format.encode(trailerFrame({ code: grpcStatus.OK, message: '' }));
-  const body = new Uint8Array(data.length + trailer.length);
-  body.set(data);
-  body.set(trailer, data.length);
-  return grpcResponse(format, body);
+interface UnaryCall {
+  readonly path: string;
+  readonly format: Format;
+  /** The request is its context: the signal of most is never looked at, and so never made. */
+  readonly request: CallContext & { readBody(maxBytes: number): Promise<Uint8Array> };
+}
+
+async function unaryAnswer(
+  { path, format, request }: UnaryCall,
+  modules: GrpcWebModules,
+): Promise<DirectResponse & { body: Uint8Array<ArrayBuffer> }> {
+  let body: Uint8Array<ArrayBuffer>;
+  try {
+    const message = requestMessage(format.decode(await request.readBody(MAX_BODY_BYTES)));
+    const reply = await modules.dispatcher.call(path, message, request);
+    assert(reply.kind === 'unary', 'a unary method answers one message', { path });
+    body = unaryBody(format, OK, reply.message);
+  } catch (error) {
+    body = unaryBody(format, failure(error, path, modules));
+  }
+  return { status: 200, headers: headersOf(format), body };
+}
+
+/** A data frame, if there is a message, and the trailer. */
+function unaryBody(format: Format, callStatus: CallStatus, message?: Uint8Array): Uint8Array<ArrayBuffer> {
+  const trailer = format.encode(trailerFrame(callStatus));
+  return message === undefined ? trailer : joinBytes([format.encode(dataFrame(message)), trailer]);
 }
 
 function callResponse(
@@ -106,7 +170,7 @@ function callResponse(
     [Symbol.asyncIterator]: () =>
       frameIterator(reply.messages, caller, (error) => failure(error, path, modules), format),
   };
-  return streamResponse(frames, responseInit(format));
+  return streamResponse(frames, { status: 200, headers: headersOf(format) });
 }
 
 /**
@@ -128,7 +192,7 @@ function frameIterator(
   return {
     async next() {
       if (ended) return finish();
-      let status: CallStatus = { code: grpcStatus.OK, message: '' };
+      let status = OK;
       try {
         const next = await messages.next();
         if (next.done !== true) return { done: false, value: format.encode(dataFrame(next.value)) };
@@ -156,32 +220,34 @@ function failure(error: unknown, path: string, modules: GrpcWebModules): CallSta
   return callStatus;
 }
 
-function grpcResponse(format: Format, body: Uint8Array<ArrayBuffer>): Response {
-  return new Response(body, responseInit(format));
-}
-
-function responseInit(format: Format): ResponseInit {
-  return { status: 200, headers: { ...corsHeaders, 'content-type': format.contentType } };
-}
-
 function refuse(code: number, name: string, message: string, headers?: Record<string, string>): Response {
   return jsonResponse(code, { error: { code: name, message } }, headers);
 }
 
-function formatOf(contentType: string | null): Format | undefined {
-  const mediaType = (contentType ?? '').split(';', 1)[0]?.trim().toLowerCase();
-  switch (mediaType) {
+function same<Bytes extends Uint8Array>(bytes: Bytes): Bytes {
+  return bytes;
+}
+
+const BINARY: Format = { contentType: 'application/grpc-web+proto', decode: same, encode: same };
+const TEXT: Format = {
+  contentType: 'application/grpc-web-text+proto',
+  decode: decodeBase64Text,
+  encode: encodeBase64Text,
+};
+
+function formatOf(contentType: string | null | undefined): Format | undefined {
+  switch ((contentType ?? '').split(';', 1)[0]?.trim().toLowerCase()) {
     case 'application/grpc-web':
     case 'application/grpc-web+proto':
-      return { contentType: 'application/grpc-web+proto', decode: same, encode: same };
+      return BINARY;
     case 'application/grpc-web-text':
     case 'application/grpc-web-text+proto':
-      return { contentType: 'application/grpc-web-text+proto', decode: decodeBase64Text, encode: encodeBase64Text };
+      return TEXT;
     default:
       return undefined;
   }
 }
 
-function same<Bytes extends Uint8Array>(bytes: Bytes): Bytes {
-  return bytes;
+function headersOf(format: Format): Readonly<Record<string, string>> {
+  return { ...corsHeaders, 'content-type': format.contentType };
 }

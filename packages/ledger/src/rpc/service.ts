@@ -49,6 +49,8 @@ export type CallReply =
 export interface Dispatcher {
   /** Paths of the methods offered, `package.Service/Method`. */
   readonly methods: readonly string[];
+  /** Whether the method at `path` answers with one message; true also of a path that names no method. */
+  isUnary(path: string): boolean;
   /**
    * Calls the method at `path` with the bytes of its request message.
    * @throws RPC_UNKNOWN_METHOD, RPC_MALFORMED, and what the method's handler throws
@@ -68,6 +70,7 @@ export function createDispatcher(services: readonly RpcService[]): Dispatcher {
   const routes = new Map<string, Route>(services.flatMap(routesOf));
   return {
     methods: [...routes.keys()],
+    isUnary: (path) => routes.get(path)?.stream === undefined,
     async call(path, message, context) {
       const route = routes.get(path);
       if (route === undefined) throw rpcErrors.RPC_UNKNOWN_METHOD({ method: path });

@@ -1,4 +1,5 @@
 import { type HttpHandler, deferred, silentLogger } from '@floe/platform';
+import { serveHttp } from '@floe/platform/node';
 import { seededBytes, seededRandom } from './support/random.ts';
 import { GrpcTypes, type RpcError, SuiGrpcClient } from '@mysten/sui/grpc';
 import { describe, expect, it } from 'vitest';
@@ -55,6 +56,32 @@ async function trailerOf(response: Response): Promise<{ status: number; message:
     bytes = bytes.subarray(5 + length);
   }
 }
+
+describe('over a socket', () => {
+  it.each([
+    ['a unary call', 'application/grpc-web+proto', METHOD, dataFrame(new Uint8Array(0))],
+    ['a unary call in text', 'application/grpc-web-text', METHOD, encodeBase64Text(dataFrame(new Uint8Array(0)))],
+    ['a malformed frame', 'application/grpc-web', METHOD, Uint8Array.of(1, 2, 3)],
+    ['an unknown method', 'application/grpc-web', `${ORIGIN}/no.Service/Method`, dataFrame(new Uint8Array(0))],
+    ['another content type', 'text/plain', METHOD, new Uint8Array(0)],
+    ['a body that is too large', 'application/grpc-web', METHOD, new Uint8Array(2 * rpcLimits.requestBytes)],
+  ])('answers %s as the web-standard handler does', async (_what, contentType, url, body) => {
+    const handler = handlerOf({ unary: info });
+    const server = await serveHttp(handler, { host: '127.0.0.1', port: 0 });
+    try {
+      const request = { method: 'POST', headers: { 'content-type': contentType }, body };
+      const [direct, web] = [
+        await fetch(url.replace(ORIGIN, server.url), request),
+        await handler(new Request(url, request)),
+      ];
+      expect(direct.status).toBe(web.status);
+      for (const [name, value] of web.headers) expect(direct.headers.get(name)).toBe(value);
+      expect(new Uint8Array(await direct.arrayBuffer())).toEqual(new Uint8Array(await web.arrayBuffer()));
+    } finally {
+      await server.close(0);
+    }
+  });
+});
 
 describe.each(['text', 'binary'] as const)('gRPC-Web, %s', (format) => {
   it('answers a unary call of the official client', async () => {

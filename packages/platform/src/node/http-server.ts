@@ -2,7 +2,8 @@
  * Serves a {@link HttpHandler} on a socket through Node's http.
  *
  * Requests and responses pass through @hono/node-server's light adapters; two paths bypass web streams: `readBody`
- * copies the raw request into one buffer, and a `streamResponse` is written from its source with back-pressure.
+ * copies the raw request into one buffer, and a `streamResponse` is written from its source with back-pressure. What a
+ * `DirectHandler` takes passes by the adapters.
  * Bounded: head, connections, requests under way, silence of a client, slowness of a body and of taking an answer. A client that goes away aborts
  * `request.signal` with `CLIENT_GONE`.
  */
@@ -10,11 +11,20 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
-import { type HttpHandler, httpErrors, type HttpServer, responseSource, setBodyReader } from '../http.ts';
+import {
+  directHandler,
+  type DirectResponse,
+  type HttpHandler,
+  httpErrors,
+  type HttpServer,
+  responseSource,
+  setBodyReader,
+} from '../http.ts';
 import { LIMITS } from '../limits.ts';
 import { type Logger, silentLogger } from '../observe.ts';
 import { watchAnswerPace } from './answer-pace.ts';
 import { owesBody, watchBodyPace } from './body-pace.ts';
+import { callerSignal, directRequest } from './direct-request.ts';
 import { divertHttp2, type Http2Connections } from './protocol-sniffer.ts';
 import { readIncoming } from './request-body.ts';
 
@@ -85,16 +95,23 @@ export async function serveHttp(handler: HttpHandler, options: ServeOptions): Pr
   };
 }
 
+interface Exchange {
+  readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
+}
+
 function requestListener(
   handler: HttpHandler,
   options: ServeOptions,
 ): (incoming: IncomingMessage, outgoing: ServerResponse) => Promise<void> {
   const maxRequests = options.maxRequests ?? LIMITS.serverRequests;
   const logger = options.logger ?? silentLogger;
+  const direct = directHandler(handler);
   let underWay = 0;
-  const answer = async (request: Request, raw: { incoming: IncomingMessage; outgoing: ServerResponse }) => {
+  const answer = async (request: Request, raw: Exchange) => {
     setBodyReader(request, (maxBytes) => readIncoming(raw.incoming, maxBytes));
-    abortWhenClientLeaves(request, raw.outgoing);
+    const signal = callerSignal(raw.incoming, raw.outgoing);
+    Object.defineProperty(request, 'signal', { get: signal });
     const response = await handler(request);
     const source = responseSource(response);
     if (source === undefined) return response;
@@ -117,31 +134,19 @@ function requestListener(
     outgoing.once('close', () => {
       underWay -= 1;
     });
-    await listener(incoming, outgoing);
+    const answered = direct?.(directRequest(incoming, outgoing));
+    if (answered === undefined) await listener(incoming, outgoing);
+    else writeDirect(await answered, { incoming, outgoing });
   };
 }
 
-function abortWhenClientLeaves(request: Request, outgoing: ServerResponse): void {
-  let controller: AbortController | undefined;
-  let gone = false;
-  const leave = (): void => {
-    const path = new URL(request.url).pathname;
-    controller?.abort(httpErrors.CLIENT_GONE({ method: request.method, path }));
-  };
-  outgoing.once('close', () => {
-    gone = !outgoing.writableFinished;
-    if (gone) leave();
-  });
-  // Made on demand: most handlers of small requests never look at it.
-  Object.defineProperty(request, 'signal', {
-    get() {
-      if (controller === undefined) {
-        controller = new AbortController();
-        if (gone) leave();
-      }
-      return controller.signal;
-    },
-  });
+function writeDirect(response: DirectResponse, { incoming, outgoing }: Exchange): void {
+  if (outgoing.destroyed) return;
+  const { status, headers, body } = response;
+  // What is left of a body that was refused is not waited for.
+  const rest = incoming.complete ? undefined : { connection: 'close' };
+  outgoing.writeHead(status, { ...headers, 'content-length': body.length, ...rest });
+  outgoing.end(body);
 }
 
 /** Handed to the socket at once, so that it shows how fast a client takes a long part. */
@@ -204,7 +209,7 @@ function drained(outgoing: ServerResponse): Promise<void> {
 
 /** Cuts a client that is silent although it is its turn; a slow handler is never cut. */
 function watchIdleSockets(server: Server, idleTimeoutMs: number): void {
-  const exchanges = new WeakMap<Socket, { incoming: IncomingMessage; outgoing: ServerResponse }>();
+  const exchanges = new WeakMap<Socket, Exchange>();
   server.on('request', (incoming, outgoing) => {
     exchanges.set(incoming.socket, { incoming, outgoing });
     incoming.socket.setTimeout(idleTimeoutMs);

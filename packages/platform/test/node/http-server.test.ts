@@ -3,7 +3,14 @@ import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { utf8 } from '../../src/bytes.ts';
 import { deferred } from '../../src/concurrency.ts';
-import { type HttpHandler, type HttpServer, readBody, streamResponse } from '../../src/http.ts';
+import {
+  type DirectHandler,
+  type HttpHandler,
+  type HttpServer,
+  readBody,
+  setDirectHandler,
+  streamResponse,
+} from '../../src/http.ts';
 import { serveHttp, type ServeOptions } from '../../src/node/http-server.ts';
 
 describe('the HTTP server', () => {
@@ -40,6 +47,62 @@ describe('the HTTP server', () => {
 
   it('says why it cannot listen', async () => {
     await expect(serve(() => new Response(), { host: '203.0.113.1' })).rejects.toMatchObject({ code: 'LISTEN_FAILED' });
+  });
+
+  describe('with a direct handler', () => {
+    const withDirect = (direct: DirectHandler): HttpHandler => {
+      const handler: HttpHandler = () => new Response('the long way');
+      setDirectHandler(handler, direct);
+      return handler;
+    };
+
+    it('answers what it takes without a web request, and the rest the long way', async () => {
+      const server = await serve(
+        withDirect((request) => {
+          if (request.method !== 'POST') return undefined;
+          const type = request.header('content-type') ?? '';
+          return request.readBody(100).then((body) => ({
+            status: 201,
+            headers: { 'content-type': type },
+            body: Uint8Array.of(...utf8(request.target), ...body),
+          }));
+        }),
+      );
+      const response = await fetch(`${server.url}/a?b`, {
+        method: 'POST',
+        headers: { 'content-type': 'text/x' },
+        body: ' body',
+      });
+      expect([response.status, response.headers.get('content-type'), response.headers.get('content-length')]).toEqual([
+        201,
+        'text/x',
+        '9',
+      ]);
+      expect(await response.text()).toBe('/a?b body');
+      expect(await (await fetch(server.url)).text()).toBe('the long way');
+    });
+
+    it('aborts its signal when the client leaves', async () => {
+      const started = deferred<void>();
+      const aborted = deferred<unknown>();
+      const server = await serve(
+        withDirect((request) => {
+          request.signal.addEventListener('abort', () => aborted.resolve(request.signal.reason));
+          started.resolve();
+          return new Promise(() => undefined);
+        }),
+      );
+      const socket = await raw(server, 'GET /wait?long HTTP/1.1\r\nhost: x\r\n\r\n');
+      await started.promise;
+      socket.destroy();
+      expect(await aborted.promise).toMatchObject({ code: 'CLIENT_GONE', data: { method: 'GET', path: '/wait' } });
+    });
+
+    it('closes the connection when it answers before the whole body came', async () => {
+      const server = await serve(withDirect(() => Promise.resolve({ status: 413, headers: {}, body: utf8('enough') })));
+      const answer = everything(await raw(server, 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\npart'));
+      expect(await answer).toMatch(/^HTTP\/1.1 413 [^]*connection: close[^]*enough$/i);
+    });
   });
 
   it('aborts the request of a client that leaves', async () => {

@@ -1,39 +1,48 @@
 /** Effects, events and balance changes as protobuf messages. */
 import { GrpcTypes } from '@mysten/sui/grpc';
 import type { ExecutionResult, GasUsed, LedgerEvent, ObjectChange, TransactionEffects, TypeName } from '../../api.ts';
+import { type FieldMask, fullMask, selects } from '../field-mask.ts';
 import { renderStatus } from './execution-errors.ts';
 import { digestText, renderOwner } from './values.ts';
 
 /** Version of Sui's `TransactionEffects` that the ledger writes. */
 const EFFECTS_VERSION = 2;
 
-/** The effects of an execution, its changed objects with their types. */
-export function renderEffects(result: ExecutionResult): GrpcTypes.TransactionEffects {
+/**
+ * The effects of an execution, its changed objects with their types. Only what the mask (of effects) selects is made: the
+ * base58 of all their digests costs more than all else in the answer to an execution.
+ */
+export function renderEffects(result: ExecutionResult, mask: FieldMask = fullMask): GrpcTypes.TransactionEffects {
   const { effects } = result;
-  const changedObjects = effects.changedObjects.map((change, index) =>
-    renderChange(change, effects, result.objectTypes[index]),
-  );
+  const when = <T>(field: string, make: () => T): T | undefined => (selects(mask, field) ? make() : undefined);
+  const change = (index: number): GrpcTypes.ChangedObject =>
+    renderChange(effects.changedObjects[index] as ObjectChange, effects, result.objectTypes[index]);
+  const { gasObjectIndex, eventsDigest } = effects;
   return {
     bcs: { name: 'TransactionEffects', value: result.effectsBytes },
-    digest: digestText(result.effectsDigest),
+    digest: when('digest', () => digestText(result.effectsDigest)),
     version: EFFECTS_VERSION,
     status: renderStatus(effects.status),
     epoch: effects.executedEpoch,
     gasUsed: renderGasUsed(effects.gasUsed),
-    transactionDigest: digestText(effects.transactionDigest),
-    gasObject: effects.gasObjectIndex === undefined ? undefined : changedObjects[effects.gasObjectIndex],
-    eventsDigest: effects.eventsDigest === undefined ? undefined : digestText(effects.eventsDigest),
-    dependencies: effects.dependencies.map(digestText),
+    transactionDigest: when('transaction_digest', () => digestText(effects.transactionDigest)),
+    gasObject: gasObjectIndex === undefined ? undefined : when('gas_object', () => change(gasObjectIndex)),
+    eventsDigest: eventsDigest === undefined ? undefined : when('events_digest', () => digestText(eventsDigest)),
+    dependencies: when('dependencies', () => effects.dependencies.map(digestText)) ?? [],
     lamportVersion: effects.lamportVersion,
-    changedObjects,
-    unchangedConsensusObjects: effects.unchangedShared.map((shared) => ({
-      kind: GrpcTypes.UnchangedConsensusObject_UnchangedConsensusObjectKind.READ_ONLY_ROOT,
-      objectId: shared.id,
-      version: shared.version,
-      digest: digestText(shared.digest),
-    })),
+    changedObjects: when('changed_objects', () => effects.changedObjects.map((_, index) => change(index))) ?? [],
+    unchangedConsensusObjects: when('unchanged_consensus_objects', () => renderUnchanged(effects)) ?? [],
     unchangedLoadedRuntimeObjects: [],
   };
+}
+
+function renderUnchanged(effects: TransactionEffects): GrpcTypes.UnchangedConsensusObject[] {
+  return effects.unchangedShared.map((shared) => ({
+    kind: GrpcTypes.UnchangedConsensusObject_UnchangedConsensusObjectKind.READ_ONLY_ROOT,
+    objectId: shared.id,
+    version: shared.version,
+    digest: digestText(shared.digest),
+  }));
 }
 
 /** Costs and rebate in MIST. */

@@ -29,12 +29,12 @@ export function renderExecuted(
 ): GrpcTypes.ExecutedTransaction {
   const { position, timestampMs } = context;
   return {
-    digest: digestText(result.digest),
+    digest: selects(mask, 'digest') ? digestText(result.digest) : undefined,
     transaction: selects(mask, 'transaction')
       ? renderTransaction(result.transaction, context.transactionBytes, digestText(result.digest))
       : undefined,
     signatures: selects(mask, 'signatures') ? context.signatures.map(renderSignature) : [],
-    effects: selects(mask, 'effects') ? renderEffects(result) : undefined,
+    effects: selects(mask, 'effects') ? renderEffects(result, maskOf(mask, 'effects')) : undefined,
     events: selects(mask, 'events') ? renderEvents(result, position) : undefined,
     checkpoint: position?.checkpoint,
     timestamp: timestampMs === undefined ? undefined : renderTimestamp(timestampMs),

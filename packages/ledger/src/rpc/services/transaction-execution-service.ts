@@ -12,7 +12,7 @@ import { applyFieldMask, maskOf, parseFieldMask, selects } from '../field-mask.t
 import { renderLookedUp } from '../rendering/checkpoints.ts';
 import { renderExecuted } from '../rendering/transactions.ts';
 import { resolveTransaction, selectGas } from '../resolve-transaction.ts';
-import type { CallContext, RpcService } from '../service.ts';
+import type { RpcService } from '../service.ts';
 import { parseTransactionDraft } from '../transaction-draft.ts';
 
 const EXECUTE_DEFAULTS = ['effects.status', 'checkpoint'];
@@ -22,25 +22,24 @@ export function createTransactionExecutionService(ledger: LedgerApi): RpcService
   return {
     descriptor: GrpcTypes.TransactionExecutionService,
     unary: {
-      ExecuteTransaction: (request: GrpcTypes.ExecuteTransactionRequest, context) =>
-        executeTransaction(ledger, request, context),
+      ExecuteTransaction: (request: GrpcTypes.ExecuteTransactionRequest) => executeTransaction(ledger, request),
       SimulateTransaction: (request: GrpcTypes.SimulateTransactionRequest) => simulateTransaction(ledger, request),
     },
     streams: {},
   };
 }
 
+/** A transaction that came is executed whether or not its sender still waits: it has been sent. */
 async function executeTransaction(
   ledger: LedgerApi,
   request: GrpcTypes.ExecuteTransactionRequest,
-  context: CallContext,
 ): Promise<GrpcTypes.ExecuteTransactionResponse> {
   const mask = parseFieldMask(GrpcTypes.ExecutedTransaction, request.readMask, EXECUTE_DEFAULTS);
   const transaction = required('transaction', request.transaction);
   const bytes =
     transaction.bcs?.value ??
     encodeTransactionData(resolveTransaction(ledger, parseTransactionDraft(transaction), { selectGas: false }));
-  const record = await ledger.execute(bytes, parseSignatures(request.signatures), { signal: context.signal });
+  const record = await ledger.execute(bytes, parseSignatures(request.signatures));
   return { transaction: renderLookedUp(ledger, record, mask) };
 }
 
