@@ -5,7 +5,15 @@
  * are. It holds no state that outlives it, but uploads may go on after a store has returned: `close` waits for them.
  */
 import type { Balances, BlobObject, ExecutedTransaction, SystemInfo } from '@floe/contracts';
-import { type Clock, type HttpTransport, type Logger, type Rng, type Scheduler, silentLogger } from '@floe/platform';
+import {
+  type Clock,
+  type HttpTransport,
+  isFloeError,
+  type Logger,
+  type Rng,
+  type Scheduler,
+  silentLogger,
+} from '@floe/platform';
 import {
   type BlobId,
   type BlobStatus,
@@ -42,6 +50,7 @@ import {
   storeQuilt,
   type StoreQuiltResult,
 } from './quilts.ts';
+import { type QuoteOptions, quoteStores, type StoreQuote } from './quote.ts';
 import { StorageClaims } from './resources.ts';
 import { storeBlob, type StoreModules, type StoreOptions, type StoreResult } from './store.ts';
 import { TailKeeper } from './upload-tails.ts';
@@ -79,7 +88,15 @@ export interface FloeClient {
   store(blob: Uint8Array, options: StoreOptions): Promise<StoreResult>;
   /** Stores many files as one blob, each readable alone. */
   storeQuilt(patches: readonly QuiltPatchInput[], options: StoreOptions): Promise<StoreQuiltResult>;
-  /** What storing that many bytes costs, without gas. */
+  /**
+   * What storing these blobs, one after another, will charge the payer: WAL to the FROST, and gas.
+   *
+   * @throws INVALID_EPOCHS, BLOB_MARKED_INVALID, and what simulating the first registration throws
+   */
+  quoteStores(blobs: readonly VerifiedMetadata[], options: QuoteOptions): Promise<StoreQuote>;
+  /** What a blob of these bytes would be known by here; nothing is stored. @throws BLOB_TOO_LARGE */
+  metadataOf(blob: Uint8Array, options?: CallOptions): Promise<VerifiedMetadata>;
+  /** What storing that many bytes costs in space that is bought, without gas. */
   quote(sizeBytes: number, epochs: number, options?: CallOptions): Promise<StoreCost & { encodedLength: number }>;
   /** @throws BLOB_NOT_FOUND, BLOB_FORBIDDEN, BLOB_MARKED_INVALID, SLIVERS_UNAVAILABLE, READ_TIMEOUT, INVALID_RANGE */
   read(blobId: BlobId, options?: ReadOptions): Promise<Uint8Array>;
@@ -184,6 +201,23 @@ class Client implements FloeClient {
     const length = encodedLength(geometryOf(system.nShards), sizeBytes);
     const { storagePrice, writePrice } = system;
     return { encodedLength: length, ...storeCost({ encodedLength: length, epochs, storagePrice, writePrice }) };
+  }
+
+  async quoteStores(blobs: readonly VerifiedMetadata[], options: QuoteOptions): Promise<StoreQuote> {
+    const { ledger, limits } = this.#modules;
+    const { signal } = options;
+    const status = (blobId: BlobId) =>
+      this.status(blobId, { signal }).catch((error: unknown) => {
+        // A store takes it for one that is not stored, or is refused for want of nodes.
+        if (isFloeError(error, 'NO_STATUS_AGREEMENT')) return undefined;
+        throw error;
+      });
+    return await quoteStores(blobs, options, { ledger, limits, status });
+  }
+
+  async metadataOf(blob: Uint8Array, options: CallOptions = {}): Promise<VerifiedMetadata> {
+    const { current } = await this.#modules.ledger.committees(options);
+    return await this.#modules.codec.computeMetadata(current.geometry, blob, options);
   }
 
   async read(blobId: BlobId, options: ReadOptions = {}): Promise<Uint8Array> {

@@ -150,7 +150,7 @@ export interface NewRegistration {
 }
 
 /** The transaction that registers a blob; the same for a quote and for the store that follows it. */
-function registrationTransaction(system: SystemInfo, order: NewRegistration): Transaction {
+export function registrationTransaction(system: SystemInfo, order: NewRegistration): Transaction {
   const { blob, epochs, owner, storage } = order;
   const transaction = new Transaction();
   if (storage === undefined) registerBlobs(transaction, system, { blobs: [blob], epochs, owner });

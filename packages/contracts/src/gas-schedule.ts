@@ -9,6 +9,8 @@
  *
  * The sender pays computation + storage - rebate, which can be negative.
  */
+import { bcs, TypeTagSerializer } from '@mysten/sui/bcs';
+import { coinTypeOf, SUI_TYPE } from './type-names.ts';
 
 const BASE_UNITS = 100n;
 const COMMAND_UNITS = 50n;
@@ -52,4 +54,29 @@ export function computationCost(units: bigint, price: bigint): bigint {
 /** What is paid back of the MIST that the objects overwritten or deleted had kept. */
 export function storageRebateOf(freed: bigint): bigint {
   return (freed * REBATE_BASIS_POINTS) / 10_000n;
+}
+
+/** Beside type and contents: tags, transferability, version, owner address, previous transaction, rebate. */
+const OWNED_ENVELOPE_BYTES = 1 + 9 + 33 + 33 + 8;
+const GAS_COIN_TYPE = coinTypeOf(SUI_TYPE);
+const COIN_PREFIX = GAS_COIN_TYPE.slice(0, GAS_COIN_TYPE.indexOf('<') + 1);
+
+/**
+ * MIST kept in an object that an address owns.
+ *
+ * @param type canonical
+ * @param contentsBytes size of its contents in BCS
+ */
+export function ownedObjectCharge(type: string, contentsBytes: number): bigint {
+  const contents = contentsBytes + (contentsBytes < 128 ? 1 : contentsBytes < 16_384 ? 2 : 3);
+  return BigInt(OWNED_ENVELOPE_BYTES + typeBytes(type) + contents) * STORAGE_MIST_PER_BYTE;
+}
+
+/** Types of SUI coins take a byte, of other coins one more than that of what they hold. */
+function typeBytes(type: string): number {
+  if (type === GAS_COIN_TYPE) return 1;
+  const isCoin = type.startsWith(COIN_PREFIX);
+  const named = isCoin ? type.slice(COIN_PREFIX.length, -1) : type;
+  const tag = bcs.TypeTag.serialize(TypeTagSerializer.parseFromStr(named)).toBytes().length;
+  return isCoin ? 1 + tag : tag;
 }

@@ -24,6 +24,8 @@ export interface SimulatedTransaction {
   /** Its BCS. */
   readonly bytes: Uint8Array;
   readonly shape: TransactionShape;
+  /** Inputs that an address owns, coins among them. */
+  readonly ownedInputs: number;
   /** Coins that pay for gas, merged into one. */
   readonly gasPayments: number;
   readonly gasPrice: bigint;
@@ -92,6 +94,7 @@ export async function simulate(
   return {
     bytes,
     shape: { commands: commands.length, inputs: inputs.length, sizeBytes: bytes.length },
+    ownedInputs: inputs.filter(({ kind }) => kind === GrpcTypes.Input_InputKind.IMMUTABLE_OR_OWNED).length,
     gasPayments: gasPayment?.objects.length ?? 0,
     gasPrice: gasPayment?.price ?? 0n,
     gas: {
