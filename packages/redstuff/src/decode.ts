@@ -10,7 +10,10 @@ import { lineCode } from './line-code.ts';
 import { MAX_STEP_COLUMNS, STEP_SIZE_BYTES } from './limits.ts';
 import { allocate, perStep, type Steps } from './steps.ts';
 
-/** Slivers of one axis: as many as decode the blob, distinct, of the right size, in ascending order. */
+/**
+ * Slivers of one axis: as many as decode the blob, distinct, of the right size, in ascending order; or of the systematic
+ * primary ones only those that the blob reaches into.
+ */
 export interface DecodeInput {
   readonly axis: Axis;
   readonly unencodedLength: number;
@@ -34,7 +37,7 @@ export function* decodeSteps(kernel: CodeKernel, geometry: Geometry, input: Deco
   return blob;
 }
 
-/** Whether the slivers are the blob as it is: all its rows, in order. */
+/** Whether the slivers are the blob as it is: its rows, in order. */
 export function isPlainCopy({ rows }: Geometry, { axis, indices }: Pick<DecodeInput, 'axis' | 'indices'>): boolean {
   return axis === 'primary' && (indices.at(-1) ?? 0) < rows;
 }

@@ -99,7 +99,9 @@ class JobCodec implements Codec {
     assert(into === undefined || into.length === unencodedLength, 'memory of the size of the blob', {
       unencodedLength,
     });
-    const chosen = chooseSlivers(geometry, symbolSizeOf(geometry, unencodedLength), slivers);
+    const symbolSize = symbolSizeOf(geometry, unencodedLength);
+    const chosen =
+      systematicSlivers(geometry, symbolSize, unencodedLength, slivers) ?? chooseSlivers(geometry, symbolSize, slivers);
     const blob = await this.#runner.run(
       {
         kind: 'decode',
@@ -265,6 +267,38 @@ class JobCodec implements Codec {
 }
 
 /**
+ * The systematic primary slivers that the blob reaches into, if all systematic ones are there: what is left to do is to
+ * copy them. For a small blob this one pass over the slivers is most of the work.
+ */
+function systematicSlivers(
+  geometry: Geometry,
+  symbolSize: number,
+  unencodedLength: number,
+  slivers: readonly Sliver[],
+): ChosenSlivers | undefined {
+  const { rows } = geometry;
+  if (slivers.length < rows) return undefined;
+  const size = sliverSize(geometry, 'primary', symbolSize);
+  const found = new Array<Sliver | undefined>(rows).fill(undefined);
+  let missing = rows;
+  for (const sliver of slivers) {
+    const { index } = sliver;
+    if (sliver.axis !== 'primary' || sliver.symbolSize !== symbolSize || sliver.data.length !== size) continue;
+    if (!(index >= 0 && index < rows) || !Number.isInteger(index) || found[index] !== undefined) continue;
+    found[index] = sliver;
+    missing -= 1;
+    if (missing === 0) return { axis: 'primary', slivers: found.slice(0, Math.ceil(unencodedLength / size)) as Sliver[] };
+  }
+  return undefined;
+}
+
+/** Slivers of one axis in ascending order. */
+interface ChosenSlivers {
+  readonly axis: Axis;
+  readonly slivers: readonly Sliver[];
+}
+
+/**
  * As many slivers as decode the blob, of one axis and in ascending order: systematic ones come first and need no
  * arithmetic. Takes the axis of which there are enough.
  */
@@ -272,7 +306,7 @@ function chooseSlivers(
   geometry: Geometry,
   symbolSize: number,
   slivers: readonly Sliver[],
-): { axis: Axis; slivers: readonly Sliver[] } {
+): ChosenSlivers {
   const usable = (axis: Axis) =>
     distinct(slivers.filter((s) => s.axis === axis && shapeError(geometry, symbolSize, s) === undefined));
   const counts = { primary: 0, secondary: 0 };

@@ -203,6 +203,33 @@ describe('decode', () => {
     expect(sameBytes(await codec.decode(geometry, blob.length, [...more, ...good]), blob)).toBe(true);
   });
 
+  it('takes systematic slivers in any order, the good ones among bad and repeated ones', async () => {
+    const good = sliversOf(await encoded, 'primary', [3, 1, 0, 2]);
+    const [first, ...rest] = good as [Sliver, ...Sliver[]];
+    const others = sliversOf(await encoded, 'primary', [9, 4]);
+    const bad: Sliver[] = [
+      { ...first, data: first.data.subarray(2) },
+      { ...first, axis: 'secondary' },
+      { ...first, symbolSize: first.symbolSize + 2 },
+      { ...first, index: 0.5 as SliverIndex },
+      { ...first, index: -1 as SliverIndex },
+      first,
+      { ...first, data: new Uint8Array(first.data.length) },
+    ];
+    const into = new Uint8Array(blob.length).fill(1);
+    const decoded = await codec.decode(geometry, blob.length, [...others, ...bad, ...rest], { into });
+    expect(decoded).toBe(into);
+    expect(sameBytes(decoded, blob)).toBe(true);
+    await refusal([first, first, ...rest.slice(1), { ...first, index: 1 as SliverIndex, data: first.data.subarray(2) }]);
+  });
+
+  it('needs all slivers of a blob that reaches only into the first', async () => {
+    const small = blob.subarray(0, 9);
+    const slivers = sliversOf(await codec.encode(geometry, small), 'primary', [0, 1, 2, 3]);
+    expect(sameBytes(await codec.decode(geometry, 9, slivers), small)).toBe(true);
+    await expect(codec.decode(geometry, 9, slivers.slice(0, 3))).rejects.toMatchObject({ code: 'NOT_ENOUGH_SLIVERS' });
+  });
+
   it('takes the axis of which there are enough', async () => {
     const primary = sliversOf(await encoded, 'primary', [4, 5, 6]);
     const secondary = sliversOf(await encoded, 'secondary', [9, 8, 7, 6, 5, 4, 3]);
