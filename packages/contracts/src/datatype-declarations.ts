@@ -118,7 +118,7 @@ module walrus::auth
 module walrus::committee
   struct Committee has copy, drop, store { pos0: VecMap<ID, vector<u16>> }
 
-module walrus::exchange_rate
+module walrus::pool_exchange_rate
   enum PoolExchangeRate has copy, drop, store { Flat, Variable { wal_amount: u128, share_amount: u128 } }
 
 module walrus::node_metadata

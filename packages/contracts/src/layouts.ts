@@ -2,7 +2,7 @@
  * The exact BCS layouts of every object on the ledger, under their Move names: `layouts.Blob.parse(bytes)`,
  * `layouts.Blob.serialize(value).toBytes()`. Field names are Move's in camelCase, in Move's order.
  */
-import { bytes, type coin, empty, epoch, field, id, type treasuryCap, u256, u64 } from './move-values.ts';
+import { bytes, type coin, empty, epoch, field, id, string, type treasuryCap, u256, u64 } from './move-values.ts';
 import * as companions from './layouts/companions.ts';
 import * as governance from './layouts/governance.ts';
 import * as pools from './layouts/pools.ts';
@@ -10,6 +10,7 @@ import * as staking from './layouts/staking.ts';
 import * as system from './layouts/system.ts';
 
 export * from './layouts/companions.ts';
+export * from './layouts/display.ts';
 export * from './layouts/governance.ts';
 export * from './layouts/pools.ts';
 export * from './layouts/staking.ts';
@@ -44,5 +45,8 @@ export const BlockedCommissionField = field(empty, u64);
 export const StoragePoolInnerField = field(u64, pools.StoragePoolInnerV1);
 /** The dynamic object field of a pooled blob in `StoragePoolInnerV1.blobs`: its value is the id of the child. */
 export const PooledBlobField = field(u256, id);
+/** The dynamic object fields of the bag of `ObjectDisplay`: by the name of a type, and of the publisher. */
+export const DisplayField = field(string, id);
+export const PublisherField = field(empty, id);
 export const WalrusSubsidiesInnerField = field(empty, companions.WalrusSubsidiesInnerV1);
 export const BlobBucketInnerField = field(u64, companions.BlobBucketInnerV1);

@@ -18,6 +18,7 @@ import type { Genesis } from './chain-codec.ts';
 import { assignShards, type PlacedNode, shardCounts } from './genesis/committee.ts';
 import { type CheckedConfig, checkConfig, type GenesisConfig } from './genesis/config.ts';
 import { GenesisObjects } from './genesis/object-builder.ts';
+import { addDisplay } from './genesis/display.ts';
 import { addPackages } from './genesis/packages.ts';
 import { addNode, addStaking, FIRST_EPOCH, type PoolIds } from './genesis/staking-objects.ts';
 import { addGovernance, addSystem, addTreasury } from './genesis/system-objects.ts';
@@ -81,6 +82,7 @@ export function createGenesis(
   addGovernance(context, governance);
   for (const node of placed) addNode(context, staking.pools, node.ids, node);
   addCoins(context, addresses);
+  addDisplay(objects, addresses);
   return {
     walrusPackageId: addresses.walrus,
     walPackageId: addresses.wal,

@@ -41,7 +41,7 @@ it('describes a struct by its fields in order, with their types in full', async 
 });
 
 it('describes an enum by its variants, with and without fields', async () => {
-  const rate = await datatype('exchange_rate', 'PoolExchangeRate');
+  const rate = await datatype('pool_exchange_rate', 'PoolExchangeRate');
   expect(rate).toMatchObject({ kind: Kind.ENUM, fields: [] });
   expect(rate?.variants.map(({ name, position, fields }) => [position, name, fields.map((f) => f.name)])).toEqual([
     [0, 'Flat', []],
