@@ -2,6 +2,8 @@
  * The exact BCS layouts of every object on the ledger, under their Move names: `layouts.Blob.parse(bytes)`,
  * `layouts.Blob.serialize(value).toBytes()`. Field names are Move's in camelCase, in Move's order.
  */
+import { utf8 } from '@floe/platform';
+import { bcs } from '@mysten/sui/bcs';
 import { bytes, type coin, empty, epoch, field, id, string, type treasuryCap, u256, u64 } from './move-values.ts';
 import * as companions from './layouts/companions.ts';
 import * as governance from './layouts/governance.ts';
@@ -48,5 +50,12 @@ export const PooledBlobField = field(u256, id);
 /** The dynamic object fields of the bag of `ObjectDisplay`: by the name of a type, and of the publisher. */
 export const DisplayField = field(string, id);
 export const PublisherField = field(empty, id);
+/** Name of the field of `Staking` in which a chain remembers what it does better than the original contracts. */
+export const AMENDMENTS_NAME: Uint8Array = utf8('amendments');
+export const AMENDMENTS_NAME_BYTES: Uint8Array = bytes.serialize(AMENDMENTS_NAME).toBytes();
+/** Deadline of the committee's attestations (ms), what rounding left of the last rewards (FROST). */
+export const AmendmentsField = field(bytes, bcs.vector(u64));
+/** Field of `Staking` under the name of an epoch: the public randomness of that epoch. */
+export const RandomnessField = field(epoch, bytes);
 export const WalrusSubsidiesInnerField = field(empty, companions.WalrusSubsidiesInnerV1);
 export const BlobBucketInnerField = field(u64, companions.BlobBucketInnerV1);

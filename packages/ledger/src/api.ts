@@ -325,6 +325,8 @@ export interface LedgerApi {
   packageFunction(packageId: ObjectId, module: string, name: string): FunctionSignature | undefined;
   /** The struct or enum of that name. */
   packageDatatype(packageId: ObjectId, module: string, name: string): DatatypeDeclaration | undefined;
+  /** Coins of a type (`0x2::sui::SUI`, …) of `owner`, largest first, without those in `except`. */
+  largestCoins(owner: SuiAddress, coinType: string, except: ReadonlySet<ObjectId>, limit: number): LedgerObject[];
   /** Coins that can pay for gas: SUI coins of `owner`, largest first, without those in `except`. */
   gasCoins(owner: SuiAddress, except: ReadonlySet<ObjectId>, limit: number): LedgerObject[];
   getTransaction(digest: Digest): TransactionRecord | undefined;

@@ -50,7 +50,7 @@ import {
   transactionDigest,
   type TransactionData,
 } from './transaction-data.ts';
-import { OBJECT_FIELD_WRAPPER_PREFIX, SUI_COIN_TYPE } from './type-constants.ts';
+import { coinOf, GAS_COIN_TYPE, OBJECT_FIELD_WRAPPER_PREFIX, SUI_COIN_TYPE } from './type-constants.ts';
 import { canonicalType } from './type-tag.ts';
 
 /** Signs checkpoints with the chain's key. */
@@ -190,8 +190,12 @@ export class Ledger implements LedgerApi {
     return packageName === undefined ? undefined : datatypeDeclaration(packageName, module, name);
   }
 
+  largestCoins(owner: SuiAddress, coinType: string, except: ReadonlySet<ObjectId>, limit: number): LedgerObject[] {
+    return this.#machine.objects.largestCoins(owner, coinOf(canonicalType(coinType)), except, limit);
+  }
+
   gasCoins(owner: SuiAddress, except: ReadonlySet<ObjectId>, limit: number): LedgerObject[] {
-    return this.#machine.objects.gasCoins(owner, except, limit);
+    return this.#machine.objects.largestCoins(owner, GAS_COIN_TYPE, except, limit);
   }
 
   getTransaction(digest: Digest): TransactionRecord | undefined {

@@ -15,7 +15,7 @@ import { blake2b256 } from './hash.ts';
 import { MAX_PAGE_SIZE, MAX_SCANNED_ENTRIES, OBJECT_CACHE_BYTES, TYPE_CACHE_ENTRIES } from './limits.ts';
 import { decodeStoredObject, encodeStoredObject } from './object-codec.ts';
 import { TABLES } from './tables.ts';
-import { coinTypeName, GAS_COIN_TYPE } from './type-constants.ts';
+import { coinTypeName } from './type-constants.ts';
 import { canonicalType, formatTypeTag, parseTypeTag } from './type-tag.ts';
 
 /** What became of objects: the new version, or undefined when it left the store. */
@@ -92,12 +92,12 @@ export class ObjectStore implements ObjectReader {
     return { items, nextCursor: undefined };
   }
 
-  /** SUI coins of `owner`, largest first. */
-  gasCoins(owner: SuiAddress, except: ReadonlySet<ObjectId>, limit: number): LedgerObject[] {
+  /** Coins of `owner`, largest first; `type` is that of the coin objects. */
+  largestCoins(owner: SuiAddress, type: TypeName, except: ReadonlySet<ObjectId>, limit: number): LedgerObject[] {
     const coins: LedgerObject[] = [];
     let cursor: Uint8Array | undefined;
     do {
-      const page = this.listOwned({ owner, type: GAS_COIN_TYPE, cursor, limit: MAX_PAGE_SIZE });
+      const page = this.listOwned({ owner, type, cursor, limit: MAX_PAGE_SIZE });
       coins.push(...page.items.filter(({ id }) => !except.has(id)));
       cursor = page.nextCursor;
     } while (cursor !== undefined && coins.length < MAX_SCANNED_ENTRIES);

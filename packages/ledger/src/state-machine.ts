@@ -14,6 +14,7 @@ import type { Genesis } from './chain-codec.ts';
 import { STORE_FORMAT, encodeGenesis } from './chain-codec.ts';
 import { decodeStoredCheckpoint, encodeStoredCheckpoint, makeCheckpoint } from './checkpoint-codec.ts';
 import type { OrderedBatch, Outcome, SignedTransaction } from './engine.ts';
+import { epochStartedIn, randomnessField, type StartedEpoch } from './epoch-randomness.ts';
 import { Datatypes } from './execution/datatypes.ts';
 import type { BlsPort } from './execution/call.ts';
 import { type ExecutionModules, executeTransaction } from './execution/executor.ts';
@@ -74,6 +75,8 @@ export class StateMachine {
   /** Names of the transactions executed last, in order. */
   readonly #window = new Set<string>();
   #head: CheckpointRecord;
+  /** Began in the newest checkpoint: the next one records its randomness. */
+  #started: StartedEpoch | undefined;
 
   private constructor(chain: ChainInfo, head: CheckpointRecord, modules: StateMachineModules) {
     const types = new Datatypes(chain.addresses);
@@ -96,7 +99,12 @@ export class StateMachine {
     chainIdentifier: Digest,
     modules: StateMachineModules,
   ): StateMachine {
-    return new StateMachine(chainInfo(genesis, chainIdentifier), head, modules);
+    const machine = new StateMachine(chainInfo(genesis, chainIdentifier), head, modules);
+    machine.#started = epochStartedIn(
+      head,
+      head.transactions.flatMap(({ digest }) => machine.transaction(digest) ?? []),
+    );
+    return machine;
   }
 
   /** The first checkpoint, and what to write for it into an empty store. */
@@ -159,6 +167,7 @@ export class StateMachine {
     const sequence = this.#head.sequence + 1n;
     const overlay = new Overlay(this.objects);
     setClock(overlay, batch.timestampMs);
+    if (this.#started !== undefined) recordRandomness(overlay, this.chain.stakingObjectId, this.#started);
     const executed = new Map<string, TransactionRecord>();
     const outcomes = batch.transactions.map((signed): Outcome => {
       const name = toHex(signed.digest);
@@ -246,6 +255,7 @@ export class StateMachine {
       tree.commit();
       for (const record of records) this.#remember(record);
       this.#head = checkpoint;
+      this.#started = epochStartedIn(checkpoint, records);
     };
     return { checkpoint, operations, commit };
   }
@@ -295,6 +305,12 @@ function setClock(overlay: Overlay, timestampMs: number): void {
   const contents = clock.contents.slice();
   new DataView(contents.buffer).setBigUint64(32, BigInt(timestampMs), true);
   overlay.writes.set(CLOCK_ID, sealObject({ ...clock, contents, version: clock.version + 1n }));
+}
+
+/** The field is new: nothing else has its name. */
+function recordRandomness(overlay: Overlay, staking: ObjectId, started: StartedEpoch): void {
+  const field = randomnessField(staking, started);
+  overlay.writes.set(field.id, field);
 }
 
 function addGas(total: GasUsed, used: GasUsed): GasUsed {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { fundsOf } from '../src/rpc/faucet/payout.ts';
 import { registerBlob } from './support/blobs.ts';
-import { addressOf, coinIdOf, keypair, openWorld, SUI_COIN_TYPE, succeed } from './support/world.ts';
+import { addressOf, balanceOf, coinIdOf, keypair, openWorld, SUI_COIN_TYPE, succeed } from './support/world.ts';
 
 const alice = keypair(2);
 const owner = addressOf(alice);
@@ -110,4 +111,23 @@ describe('look-ups', () => {
     expect(record.events.map(({ type }) => type.split('::').at(-1))).toContain('EpochChangeDone');
     await world.ledger.close();
   });
+});
+
+test('the largest coins come first however many small ones there are, and the faucet pays with them', async () => {
+  const world = await openWorld();
+  const account = addressOf(keypair(2));
+  const { walType } = world;
+  await succeed(world, keypair(2), (p) => {
+    const coin = p.owned(coinIdOf(world, account, walType));
+    p.transfer(account, ...p.split(coin, ...Array.from({ length: 300 }, (_, i) => BigInt(i))));
+  });
+  const balances = world.ledger.largestCoins(account, walType, new Set(), 256).map(balanceOf);
+  expect(balances).toHaveLength(256);
+  expect(balances).toEqual(balances.toSorted((a, b) => (a < b ? 1 : -1)));
+  const all = world.ledger.balance(account, walType);
+  expect(all.coinCount).toBe(301);
+  const { wal, walCoins } = fundsOf(world.ledger, account);
+  expect(wal).toBe(all.balance - (44n * 45n) / 2n);
+  expect(walCoins).toHaveLength(256);
+  await world.ledger.close();
 });

@@ -118,6 +118,9 @@ function runCommands(
     certificates: modules.certificates,
     work: (more) => {
       units += more;
+      if (isReserved && computationCost(units, transaction.gas.price) > transaction.gas.budget) {
+        fail({ kind: 'InsufficientGas' });
+      }
     },
   };
   const commandResults: CommandResult[] = [];
@@ -129,6 +132,8 @@ function runCommands(
 function runAll(transaction: TransactionData, context: CommandContext, results?: CommandResult[]): ExecutionStatus {
   let command: number | undefined;
   try {
+    // What is known of the cost before the first command may be more than the budget already.
+    context.work(0n);
     for (const [index, next] of transaction.commands.entries()) {
       command = index;
       runCommand(next, context);

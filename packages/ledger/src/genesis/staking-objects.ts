@@ -6,6 +6,7 @@ import { extendedFieldId, layouts, moveValues, type PackageAddresses, typeNames 
 import type { Epoch, ObjectId } from '@floe/protocol';
 import { bcs } from '@mysten/sui/bcs';
 import { FRAMEWORK_ID } from '../type-constants.ts';
+import { AMENDMENTS_NAME_TYPE, AMENDMENTS_VALUE_TYPE } from '../natives/staking/amendments.ts';
 import type { CheckedConfig } from './config.ts';
 import type { PlacedNode } from './committee.ts';
 import type { GenesisObjects } from './object-builder.ts';
@@ -13,7 +14,6 @@ import type { GenesisObjects } from './object-builder.ts';
 export const FIRST_EPOCH = 1 as Epoch;
 const VERSION = 4n;
 const ACTIVE_SET_MAX_SIZE = 150;
-const MAX_U64 = (1n << 64n) - 1n;
 
 const EMPTY_NAME = { dummyField: false } as const;
 const EMPTY_NAME_BYTES = Uint8Array.of(0);
@@ -74,12 +74,7 @@ export function addStaking(
       .filter(({ shards }) => shards.length > 0)
       .map(({ nodeId, shards }) => ({ key: nodeId, value: [...shards] })),
     previousCommittee: [],
-    // Voting end leaves its parameters behind; prices in them are placeholders.
-    nextEpochParams: {
-      totalCapacitySize: config.capacity,
-      storagePricePerUnitSize: MAX_U64,
-      writePricePerUnitSize: MAX_U64,
-    },
+    nextEpochParams: null,
     epochState: { $kind: 'EpochChangeDone', EpochChangeDone: BigInt(config.startTimestampMs) },
     nextEpochPublicKeys: ids.nextKeys,
   };
@@ -91,6 +86,16 @@ export function addStaking(
     layout: layouts.StakingInnerField,
     name: VERSION,
     value: inner,
+  });
+  objects.field({
+    parent: ids.staking,
+    nameType: AMENDMENTS_NAME_TYPE,
+    nameBytes: layouts.AMENDMENTS_NAME_BYTES,
+    valueType: AMENDMENTS_VALUE_TYPE,
+    layout: layouts.AmendmentsField,
+    name: layouts.AMENDMENTS_NAME,
+    // The first committee has attested already, and nobody was paid yet.
+    value: [0n, 0n],
   });
   addExtendedField(context, ids.activeSet, `${addresses.walrus}::active_set::ActiveSet`, layouts.ActiveSetField, {
     maxSize: ACTIVE_SET_MAX_SIZE,

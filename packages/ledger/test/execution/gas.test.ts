@@ -5,7 +5,7 @@ import { netCost } from '../../src/execution/gas.ts';
 import type { GasUsed, LedgerObject, TransactionRecord } from '../../src/api.ts';
 import { TABLES } from '../../src/tables.ts';
 import { decodeStoredObject } from '../../src/object-codec.ts';
-import { objectIdFromBytes } from '@floe/protocol';
+import { blobIdFromBytes, encodeInvalidBlobId, objectIdFromBytes } from '@floe/protocol';
 import { coinValue } from '../../src/coin-value.ts';
 import { GAS_COIN_TYPE } from '../../src/type-constants.ts';
 import {
@@ -19,6 +19,8 @@ import {
   send,
   SUI_COIN_TYPE,
   succeed,
+  systemState,
+  trustingBls,
   type World,
 } from '../support/world.ts';
 
@@ -94,6 +96,39 @@ test('a transaction that costs more than its budget fails and costs no more than
   expect(cost).toBe(netCost(record.effects.gasUsed));
   expect(cost).toBeLessThanOrEqual(4_000_000n);
   expect(world.ledger.balance(addressOf(bob), SUI_COIN_TYPE).coinCount).toBe(1);
+  await world.ledger.close();
+});
+
+test('a transaction stops where its budget ends, not after all was done', async () => {
+  let checks = 0;
+  const counting = {
+    ...trustingBls,
+    verifyAggregate: () => {
+      checks += 1;
+      return true;
+    },
+  };
+  const world = await openWorld({ bls: counting });
+  const { epoch, members } = systemState(world).committee;
+  // Each message is another one: what was verified once is not verified again.
+  const invalidate = (p: Program, first: number, count: number) => {
+    const system = p.system(false);
+    for (let i = first; i < first + count; i += 1) {
+      const message = encodeInvalidBlobId({ epoch, blobId: blobIdFromBytes(new Uint8Array(32).fill(i)) });
+      const bitmap = p.bytes(Uint8Array.of((1 << members.length) - 1));
+      p.call('walrus::system::invalidate_blob_id', [system, p.bytes(new Uint8Array(96)), bitmap, p.bytes(message)]);
+    }
+  };
+  const one = await succeed(world, alice, (p) => invalidate(p, 250, 1));
+  const budget = 20n * one.effects.gasUsed.computationCost;
+  checks = 0;
+  const record = await send(world, alice, (p) => invalidate(p, 0, 200), { budget });
+  const { status, gasUsed } = record.effects;
+  expect(status).toMatchObject({ success: false, error: { kind: 'InsufficientGas' } });
+  expect(status.success ? undefined : status.command).toBe(checks);
+  expect(checks).toBeLessThan(60);
+  expect(netCost(gasUsed)).toBeLessThanOrEqual(budget);
+  expect(record.events).toEqual([]);
   await world.ledger.close();
 });
 

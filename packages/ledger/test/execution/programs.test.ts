@@ -12,6 +12,7 @@ import {
   send,
   SUI_COIN_TYPE,
   succeed,
+  transactionOf,
   type World,
 } from '../support/world.ts';
 
@@ -200,6 +201,99 @@ describe('commands', () => {
     expect(failureText(written)).toBe('InvalidObjectByMutRef@0');
     const taken = await send(world, other, (p) => p.transfer(bob, p.owned(frozen)));
     expect(failureText(taken)).toBe('InvalidObjectByValue@0');
+    await world.ledger.close();
+  });
+});
+
+describe('options and vectors', () => {
+  const STD = `0x${'1'.padStart(64, '0')}`;
+  const SUI = `0x${'2'.padStart(64, '0')}`;
+  const optionOf = (type: string) => `${STD}::option::Option<${type}>`;
+  const returned = (world: World, build: (program: Program) => void) => {
+    const { effects, commandResults } = world.ledger.simulate(transactionOf(world, alice, build));
+    expect(effects.status).toEqual({ success: true });
+    return commandResults.map(({ returnValues }) => returnValues.map(({ bytes }) => [...bytes]));
+  };
+
+  test('an option of none is not none', async () => {
+    const world = await openWorld();
+    const inner = optionOf('u8');
+    const values = returned(world, (p) => {
+      const none = p.call('0x1::option::none', [], ['u8']);
+      const some = p.call('0x1::option::some', [none], [inner]);
+      p.call('0x1::option::is_some', [some], [inner]);
+      const deep = p.call('0x1::option::some', [some], [optionOf(inner)]);
+      p.call('0x1::option::is_none', [p.call('0x1::option::destroy_some', [deep], [optionOf(inner)])], [inner]);
+      p.call('0x1::option::is_none', [p.call('0x1::option::destroy_some', [some], [inner])], ['u8']);
+    });
+    expect(values).toEqual([[[0]], [[1, 0]], [[1]], [[1, 1, 0]], [[1, 0]], [[0]], [[0]], [[1]]]);
+    await world.ledger.close();
+  });
+
+  test.each<[bytes: number[], isSome: number, innerIsSome: number | undefined]>([
+    [[0], 0, undefined],
+    [[1, 0], 1, 0],
+    [[1, 1, 7], 1, 1],
+  ])('a pure input %j is read as an option of an option', async (bytes, isSome, innerIsSome) => {
+    const world = await openWorld();
+    const values = returned(world, (p) => {
+      const input = p.pure(Uint8Array.from(bytes));
+      p.call('0x1::option::is_some', [input], [optionOf('u8')]);
+      if (innerIsSome === undefined) return;
+      const inner = p.call('0x1::option::destroy_some', [input], [optionOf('u8')]);
+      p.call('0x1::option::is_some', [inner], ['u8']);
+    });
+    expect(values[0]).toEqual([[isSome]]);
+    expect(values[2]?.[0]?.[0]).toBe(innerIsSome);
+    await world.ledger.close();
+  });
+
+  test('an option of two values is refused', async () => {
+    const build = (p: Program) => void p.call('0x1::option::is_some', [p.pure(Uint8Array.of(2, 1, 1))], ['u8']);
+    expect(await resultOf(build)).toBe('InvalidBCSBytes@0');
+  });
+
+  test.each<[string, number[]]>([
+    [`${SUI}::object::ID`, [2, ...new Uint8Array(64)]],
+    ['u64', [1, ...new Uint8Array(8)]],
+    [`${STD}::string::String`, [2, 1, 97, 0]],
+    ['vector<u8>', [2, 1, 97, 0]],
+    [optionOf('u16'), [2, 0, 1, 5, 0]],
+  ])('a vector of %s comes as pure bytes', async (type, bytes) => {
+    const world = await openWorld();
+    const values = returned(world, (p) => {
+      p.call('0x1::option::some', [p.pure(Uint8Array.from(bytes))], [`vector<${type}>`]);
+    });
+    expect(values).toEqual([[[1, ...bytes]]]);
+    await world.ledger.close();
+  });
+});
+
+describe('sharing', () => {
+  const type = (world: World) => `0x${'2'.padStart(64, '0')}::coin::Coin<${world.walType}>`;
+
+  test('a new object is shared and anybody uses it', async () => {
+    const world = await openWorld();
+    const record = await succeed(world, alice, (p) => {
+      p.call('0x2::transfer::public_share_object', [p.split(coinOf(p, world), 5n)[0]!], [type(world)]);
+    });
+    const shared = created(world, record, 'WAL>')[0]!;
+    expect(shared.owner).toEqual({ kind: 'shared', initialVersion: record.effects.lamportVersion });
+    const used = await send(world, keypair(3), (p) => {
+      p.transfer(bob, p.split(p.shared(shared.id, true), 2n)[0]!);
+    });
+    expect(failureText(used)).toBe('success');
+    await world.ledger.close();
+  });
+
+  test('an object that was there before stays what it is, as on Sui', async () => {
+    const world = await openWorld();
+    const before = coinIdOf(world, addressOf(alice), world.walType);
+    const record = await send(world, alice, (p) => {
+      p.call('0x2::transfer::public_share_object', [coinOf(p, world)], [type(world)]);
+    });
+    expect(failureText(record)).toBe('transfer::0');
+    expect(world.ledger.getObject(before)?.owner).toEqual({ kind: 'address', address: addressOf(alice) });
     await world.ledger.close();
   });
 });

@@ -1,5 +1,5 @@
 /** Turning epochs on a test chain, as its nodes do. */
-import { layouts } from '@floe/contracts';
+import { innerStateFieldId, layouts } from '@floe/contracts';
 import type { ObjectId } from '@floe/protocol';
 import type { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
 import type { TransactionRecord } from '../../src/api.ts';
@@ -19,9 +19,8 @@ export const allocations = [keypair(2), keypair(3), keypair(4), keypair(5), ...o
 }));
 
 export function stakingState(world: World): layouts.StakingInnerV1 {
-  const { items } = world.ledger.listDynamicFields({ parent: world.genesis.stakingObjectId, limit: 10 });
-  const field = items.find(({ valueType }) => valueType.endsWith('StakingInnerV1'));
-  return layouts.StakingInnerV1.parse((field as NonNullable<typeof field>).valueBytes);
+  const field = world.ledger.getObject(innerStateFieldId(world.genesis.stakingObjectId, 4n));
+  return layouts.StakingInnerField.parse((field as NonNullable<typeof field>).contents).value;
 }
 
 export function poolOf(world: World, nodeId: ObjectId): layouts.StakingPool {

@@ -10,6 +10,7 @@ import { type Call, type FieldRef, type Native, native, type Ref } from '../../e
 import type { Codec } from '../../execution/datatypes.ts';
 import { asU32, asU64 } from '../../execution/integers.ts';
 import { type Coin, coinIntoBalance } from '../framework.ts';
+import { amendmentsOf } from '../staking/amendments.ts';
 import { addCommissions } from '../staking/nodes.ts';
 import { type Staking, type StakingState, stakingState } from '../staking/state.ts';
 import { maxEpochsAhead, ringEntry } from '../storage-accounting.ts';
@@ -99,9 +100,22 @@ function advanceTo(ring: Ring, epoch: number): Ring {
   return { currentIndex, ringBuffer };
 }
 
+/** What rounding left of the epoch before counts as subsidised: it was when it was paid. */
+function withLeftover(ring: Ring, leftover: bigint): Ring {
+  const first = ring.ringBuffer[ring.currentIndex];
+  if (first === undefined || leftover === 0n) return ring;
+  const ringBuffer = [...ring.ringBuffer];
+  ringBuffer[ring.currentIndex] = { ...first, balance: asU64(first.balance + leftover) };
+  return { ...ring, ringBuffer };
+}
+
 /** The subsidy on what was paid since the last time, for each epoch from now. */
-function payUsage(call: Call, inner: Ref<Inner>, system: Ref<SystemState>): void {
-  const ring = advanceTo(inner.value.alreadySubsidizedBalances, currentEpoch(system.value));
+function payUsage(call: Call, inner: Ref<Inner>, system: Ref<SystemState>, leftover: bigint): void {
+  const before = inner.value.alreadySubsidizedBalances;
+  const epoch = currentEpoch(system.value);
+  const isFirstOfEpoch = (before.ringBuffer[before.currentIndex]?.epoch ?? epoch) < epoch;
+  const moved = advanceTo(before, epoch);
+  const ring = isFirstOfEpoch ? withLeftover(moved, leftover) : moved;
   const ringBuffer = [...ring.ringBuffer];
   const rate = BigInt(inner.value.systemSubsidyRate);
   const amounts: bigint[] = [];
@@ -172,7 +186,7 @@ export const walrusSubsidiesNatives: Readonly<Record<string, Native>> = {
     ) => {
       const inner = innerOf(call, self.value);
       payFixed(call, inner, stakingState(call, staking.value).value);
-      payUsage(call, inner, systemState(call, system.value));
+      payUsage(call, inner, systemState(call, system.value), amendmentsOf(call, staking.value)?.leftover ?? 0n);
       inner.value = { ...inner.value, lastSubsidizedTs: clock.timestampMs };
     },
   ),

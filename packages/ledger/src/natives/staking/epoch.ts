@@ -15,8 +15,10 @@ import { apportionShards } from '../../staking/apportionment.ts';
 import { firstAssignment, type ShardCount, transitionShards } from '../../staking/shard-assignment.ts';
 import { isQuorumOf, quorumAtOrAbove, quorumAtOrBelow, scaledCapacity } from '../../staking/votes.ts';
 import { advanceSystem, blsCommittee, burnShare } from '../system-epoch.ts';
+import { ringEntry } from '../storage-accounting.ts';
 import { type System, type SystemState, systemState } from '../system-state.ts';
 import type { ProtectedTreasury } from '../wal.ts';
+import { amendForEpoch, amendmentsOf } from './amendments.ts';
 import { advancePool, clearBlockedCommission, type Pool } from './pool.ts';
 import {
   activeSetOf,
@@ -93,11 +95,17 @@ function updatePrices(call: Call, state: StakingState, system: Ref<SystemState>)
   call.emit({ kind: 'PricesUpdated', epoch: state.epoch, storagePrice, writePrice });
 }
 
-function votingEnd(call: Call, inner: Ref<StakingState>, now: bigint): void {
-  const state = inner.value;
+/** Since when the epoch counts: since its committee attested its shards, or until half an epoch ago for one that never did. */
+function epochStart(call: Call, state: StakingState, deadlineMs: bigint | undefined, now: bigint): bigint {
   const { epochState } = state;
-  if (epochState.$kind !== 'EpochChangeDone') return call.abort('staking_inner', 'EWrongEpochState');
-  const since = epochState.EpochChangeDone;
+  if (epochState.$kind === 'EpochChangeDone') return epochState.EpochChangeDone;
+  const isOverdue = epochState.$kind === 'EpochChangeSync' && deadlineMs !== undefined && now >= deadlineMs;
+  return isOverdue ? now - state.epochDuration / 2n : call.abort('staking_inner', 'EWrongEpochState');
+}
+
+function votingEnd(call: Call, inner: Ref<StakingState>, deadlineMs: bigint | undefined, now: bigint): void {
+  const state = inner.value;
+  const since = epochStart(call, state, deadlineMs, now);
   const due = state.epoch === 0 ? state.firstEpochStart : since + state.epochDuration / 2n;
   if (now < due) call.abort('staking_inner', 'EWrongEpochState');
   if (state.nextCommittee !== null) call.abort('staking_inner', 'ECommitteeSelected');
@@ -132,13 +140,14 @@ function takeNextKeys(call: Call, state: StakingState, committee: Committee): re
   return taken.map(({ value }) => value);
 }
 
+/** @returns what rounding left of the rewards */
 function changeEpoch(
   call: Call,
   staking: Ref<StakingState>,
   system: Ref<SystemState>,
   treasury: Ref<ProtectedTreasury>,
   now: bigint,
-): void {
+): bigint {
   const before = staking.value;
   const { nextCommittee, nextEpochParams, epochState } = before;
   if (nextCommittee === null || nextEpochParams === null) {
@@ -152,6 +161,7 @@ function changeEpoch(
     weight: value.length,
     nodeId: key,
   }));
+  const pot = ringEntry(call, system.value.futureAccounting, 0).rewardsToDistribute;
   const rewards = advanceSystem(call, system, blsCommittee(call, epoch, members), nextEpochParams.totalCapacitySize);
   if (epochState.$kind !== 'NextParamsSelected') return call.abort('staking_inner', 'EWrongEpochState');
   const since = epochState.NextParamsSelected;
@@ -169,6 +179,22 @@ function changeEpoch(
   advancePools(call, staking.value, rewards, captured);
   call.emit({ kind: 'EpochChangeStart', epoch });
   updatePrices(call, staking.value, system);
+  return rewards.reduce((left, { reward }) => left - reward, pot);
+}
+
+/** A change of epoch, and what a chain of this ledger does beyond the original's. */
+function initiateEpochChange(
+  call: Call,
+  staking: Staking,
+  system: Ref<SystemState>,
+  treasury: Ref<ProtectedTreasury>,
+  now: bigint,
+): void {
+  const inner = stakingState(call, staking);
+  const leftover = changeEpoch(call, inner, system, treasury, now);
+  if (amendmentsOf(call, staking) === undefined) return;
+  amendForEpoch(call, staking, { now, durationMs: inner.value.epochDuration, leftover });
+  inner.value = { ...inner.value, nextEpochParams: null };
 }
 
 /** Nodes of the old committee with their rewards, then those that joined. */
@@ -237,18 +263,17 @@ export const epochNatives: Readonly<Record<string, Native>> = {
     selectCommittee(call, stakingState(call, staking).value),
   ]),
   voting_end: native((call, staking: Ref<Staking>, clock: Clock) =>
-    votingEnd(call, stakingState(call, staking.value), clock.timestampMs),
+    votingEnd(
+      call,
+      stakingState(call, staking.value),
+      amendmentsOf(call, staking.value)?.syncDeadlineMs,
+      clock.timestampMs,
+    ),
   ),
   initiate_epoch_change: native((call) => call.abort('staking', 'EDeprecatedFunction')),
   initiate_epoch_change_v2: native(
     (call, staking: Ref<Staking>, system: Ref<System>, treasury: Ref<ProtectedTreasury>, clock: Clock) =>
-      changeEpoch(
-        call,
-        stakingState(call, staking.value),
-        systemState(call, system.value),
-        treasury,
-        clock.timestampMs,
-      ),
+      initiateEpochChange(call, staking.value, systemState(call, system.value), treasury, clock.timestampMs),
   ),
   epoch_sync_done: native(
     (call, staking: Ref<Staking>, cap: Ref<layouts.StorageNodeCap>, epoch: number, clock: Clock) =>

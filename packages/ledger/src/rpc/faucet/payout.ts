@@ -2,7 +2,7 @@
  * The faucet's transaction: pays SUI and WAL to some recipients out of the faucet's own coins. SUI comes from the gas
  * coin, into which the ledger merges all coins that pay for gas.
  */
-import { walTypeOf, coinTypeOf } from '@floe/contracts';
+import { walTypeOf } from '@floe/contracts';
 import { type SuiAddress, objectIdBytes } from '@floe/protocol';
 import type { LedgerApi, LedgerObject } from '../../api.ts';
 import type { Argument, Command, TransactionData } from '../../transaction-data.ts';
@@ -19,7 +19,7 @@ export interface FaucetAmounts {
   readonly wal: bigint;
 }
 
-/** What the faucet can spend now: at most a transaction's worth of coins of each kind. */
+/** What the faucet can spend now: at most a transaction's worth of coins of each kind, the largest ones. */
 export interface FaucetFunds {
   /** MIST. */
   readonly sui: bigint;
@@ -30,11 +30,8 @@ export interface FaucetFunds {
 
 /** Coins of the faucet's account. */
 export function fundsOf(ledger: LedgerApi, account: SuiAddress): FaucetFunds {
-  const walCoins = ledger.listOwned({
-    owner: account,
-    type: coinTypeOf(walTypeOf(ledger.chain.addresses.wal)),
-    limit: rpcLimits.gasCoins,
-  }).items;
+  const walType = walTypeOf(ledger.chain.addresses.wal);
+  const walCoins = ledger.largestCoins(account, walType, new Set(), rpcLimits.gasCoins);
   const suiCoins = ledger.gasCoins(account, new Set(), rpcLimits.gasCoins);
   return { sui: sum(suiCoins), wal: sum(walCoins), walCoins };
 }

@@ -252,9 +252,13 @@ class Fake implements FakeLedger {
     return packageName === undefined ? undefined : datatypeDeclaration(packageName, module, name);
   }
 
-  gasCoins(owner: ObjectId, except: ReadonlySet<ObjectId>, limit: number): LedgerObject[] {
-    const coins = this.listOwned({ owner, type: SUI_COIN, limit: 1000 }).items;
+  largestCoins(owner: ObjectId, coinType: string, except: ReadonlySet<ObjectId>, limit: number): LedgerObject[] {
+    const coins = this.listOwned({ owner, type: canonicalType(`0x2::coin::Coin<${coinType}>`), limit: 1000 }).items;
     return coins.filter((coin) => !except.has(coin.id)).slice(0, limit);
+  }
+
+  gasCoins(owner: ObjectId, except: ReadonlySet<ObjectId>, limit: number): LedgerObject[] {
+    return this.largestCoins(owner, SUI, except, limit);
   }
 
   getTransaction(digest: Digest): TransactionRecord | undefined {
