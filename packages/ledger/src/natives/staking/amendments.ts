@@ -28,7 +28,7 @@ export const AMENDMENTS_NAME_TYPE = 'vector<u8>';
 export const AMENDMENTS_VALUE_TYPE = 'vector<u64>';
 
 /** Id of the field under a `Staking` object. */
-export function amendmentsFieldId(staking: ObjectId): ObjectId {
+function amendmentsFieldId(staking: ObjectId): ObjectId {
   return cachedId(`${staking} amendments`, () =>
     dynamicFieldId(staking, AMENDMENTS_NAME_TYPE, layouts.AMENDMENTS_NAME_BYTES),
   );
