@@ -6,6 +6,7 @@ import { type NodeParameters, StorageNode } from '@floe/node';
 import type { Logger } from '@floe/platform';
 import {
   createMetrics,
+  createUndiciTransport,
   nodeFileSystem,
   openLmdbStore,
   serveHttp,
@@ -48,6 +49,8 @@ export async function startNode(
     const store = await openLmdbStore({ directory: join(config.dataDirectory, 'db') });
     undo.push(() => store.close());
     const ledgerClient = new LedgerClient(config.ledger, { clock: systemClock, scheduler: systemScheduler });
+    const transport = createUndiciTransport();
+    undo.push(() => transport.close());
     const node = await StorageNode.open(
       {
         directory: config.dataDirectory,
@@ -63,6 +66,7 @@ export async function startNode(
         logger: shared.logger.child({ node: config.name }),
         metrics: createMetrics(),
         store,
+        transport,
         fileSystem: nodeFileSystem,
         ledgerClient,
         ...(config.operator === undefined ? {} : { operator: { signer: config.operator, ledger: ledgerClient } }),

@@ -3,7 +3,7 @@
  *
  * Invariants:
  * - `current` never goes back to an earlier epoch.
- * - A shard that was ever assigned keeps its storage; it takes writes only while the current committee assigns it.
+ * - The shards' states are those of `current`, durably, before anything acts on it: what was lost is locked before anything else happens.
  */
 import type { KeyValueStore, Logger, Scheduler } from '@floe/platform';
 import {
@@ -15,24 +15,27 @@ import {
   type ShardIndex,
   type ShardStatus,
 } from '@floe/protocol';
-import { errors } from './errors.ts';
 import type { NodeLedger } from './ledger-port.ts';
 import { patiently } from './patience.ts';
-import { RowReader, RowWriter, tables } from './tables.ts';
-
-/** `locked`: held and readable, assigned to another node now. */
-export type ShardState = 'active' | 'locked';
+import { planShards } from './shards/shard-plan.ts';
+import { type ShardState, ShardStates } from './shards/shard-states.ts';
 
 const RETRY_MS = 500;
-const ROW_VERSION = 1;
+
+const STATUS_OF: Readonly<Record<ShardState, ShardStatus>> = {
+  active: 'ready',
+  transfer: 'inTransfer',
+  recovery: 'inRecovery',
+  locked: 'readOnly',
+  dropping: 'unknown',
+};
 
 export class CommitteeTracker {
   readonly #nodeId: NodeId;
   readonly #ledger: NodeLedger;
-  readonly #store: KeyValueStore;
+  readonly #states: ShardStates;
   readonly #scheduler: Scheduler;
   readonly #logger: Logger;
-  readonly #shards: Map<ShardIndex, ShardState>;
   #committees: Committees;
 
   /** Waits for the ledger as long as it cannot be reached. */
@@ -46,7 +49,7 @@ export class CommitteeTracker {
       signal,
     });
     const tracker = new CommitteeTracker(options.nodeId, committees, modules);
-    await tracker.#assignShards();
+    await tracker.#assignShards(committees);
     return tracker;
   }
 
@@ -58,10 +61,9 @@ export class CommitteeTracker {
     this.#nodeId = nodeId;
     this.#committees = committees;
     this.#ledger = modules.ledger;
-    this.#store = modules.store;
+    this.#states = new ShardStates(modules);
     this.#scheduler = modules.scheduler;
     this.#logger = modules.logger;
-    this.#shards = readShards(modules.store);
   }
 
   get committees(): Committees {
@@ -86,39 +88,47 @@ export class CommitteeTracker {
     return memberOfNode(this.#committees.current, this.#nodeId)?.shards ?? [];
   }
 
-  /** Shards this node has storage for, by shard; more than its own after it lost some. */
+  get states(): ShardStates {
+    return this.#states;
+  }
+
+  /** Shards this node has storage for; more than its own after it lost some. */
   get storedShards(): readonly ShardIndex[] {
-    return [...this.#shards.keys()].toSorted((a, b) => a - b);
+    return [...this.#states.all.keys()].filter((shard) => this.isStored(shard)).toSorted((a, b) => a - b);
   }
 
   isStored(shard: ShardIndex): boolean {
-    return this.#shards.has(shard);
+    const state = this.#states.of(shard);
+    return state !== undefined && state !== 'dropping';
   }
 
   takesWrites(shard: ShardIndex): boolean {
-    return this.#shards.get(shard) === 'active';
-  }
-
-  statusOf(shard: ShardIndex): ShardStatus {
-    const state = this.#shards.get(shard);
-    if (state === undefined) return 'unknown';
-    return state === 'active' ? 'ready' : 'readOnly';
+    const state = this.#states.of(shard);
+    return state === 'active' || state === 'transfer' || state === 'recovery';
   }
 
   /**
-   * Resolves when every shard that `epoch` assigns to this node is in place: at once when the committee before assigned
-   * them too. Shards that came from other nodes are waited for until the signal aborts.
+   * Own shards whose part of a blob is healed singly: not those that are being copied as a whole, unless the blob is too new for that.
    */
-  async shardsInPlace(epoch: Epoch, signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    const { previous } = this.#committees;
-    const before = previous === undefined ? undefined : memberOfNode(previous, this.#nodeId)?.shards;
-    const gained = previous === undefined ? [] : this.ownShards.filter((shard) => !(before ?? []).includes(shard));
-    if (this.epoch === epoch && gained.length === 0) return;
-    this.#logger.warn('shards gained in this epoch are not in place', { epoch, shards: gained.length });
-    await new Promise<never>((_resolve, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  shardsToHeal(certifiedSince: Epoch): readonly ShardIndex[] {
+    const isNew = certifiedSince >= this.epoch;
+    return this.ownShards.filter((shard) => {
+      const state = this.#states.of(shard);
+      return state === 'active' || state === 'recovery' || (state === 'transfer' && isNew);
     });
+  }
+
+  /** Whether this node is a member in `epoch`, which is the current one, and has every shard that this assigns to it complete. */
+  hasAllShards(epoch: Epoch): boolean {
+    const { ownShards } = this;
+    return (
+      this.epoch === epoch && ownShards.length > 0 && ownShards.every((shard) => this.#states.of(shard) === 'active')
+    );
+  }
+
+  statusOf(shard: ShardIndex): ShardStatus {
+    const state = this.#states.of(shard);
+    return state === undefined ? 'unknown' : STATUS_OF[state];
   }
 
   /** Asks the ledger until it is in `epoch` or later. */
@@ -128,8 +138,9 @@ export class CommitteeTracker {
       const read = (): Promise<Committees> => this.#ledger.committees({ fresh: true, signal });
       const committees = await patiently(read, { scheduler, logger, signal });
       if (committees.current.epoch >= this.epoch) {
+        // First, so that nothing is signed for shards whose old slivers are still being removed.
+        await this.#assignShards(committees);
         this.#committees = committees;
-        await this.#assignShards();
       }
       if (this.epoch >= epoch) return;
       this.#logger.warn('the ledger does not show the epoch of its own event yet', { epoch, shows: this.epoch });
@@ -137,38 +148,16 @@ export class CommitteeTracker {
     }
   }
 
-  async #assignShards(): Promise<void> {
-    const own = new Set(this.ownShards);
-    const changed = new Map<ShardIndex, ShardState>();
-    for (const shard of own) if (this.#shards.get(shard) !== 'active') changed.set(shard, 'active');
-    for (const [shard, state] of this.#shards) if (state === 'active' && !own.has(shard)) changed.set(shard, 'locked');
-    if (changed.size === 0) return;
-    await this.#store.write(
-      Array.from(changed, ([shard, state]) => ({
-        kind: 'put' as const,
-        table: tables.shards,
-        key: Uint8Array.of(shard >>> 8, shard & 0xff),
-        value: new RowWriter()
-          .u8(ROW_VERSION)
-          .u8(state === 'active' ? 1 : 2)
-          .done(),
-      })),
-    );
-    for (const [shard, state] of changed) this.#shards.set(shard, state);
-    this.#logger.info('shards assigned', { epoch: this.epoch, shards: own.size, stored: this.#shards.size });
+  async #assignShards(committees: Committees): Promise<void> {
+    await this.#states.alone(async () => {
+      const { epoch: lastEpoch, all: states } = this.#states;
+      const { epoch } = committees.current;
+      const changes = planShards({ nodeId: this.#nodeId, committees, states, lastEpoch });
+      await this.#states.assign(epoch, changes);
+      if (changes.size === 0) return;
+      const counts: Record<string, number> = {};
+      for (const state of changes.values()) counts[state] = (counts[state] ?? 0) + 1;
+      this.#logger.info('shards assigned', { epoch, stored: this.#states.all.size, changed: counts });
+    });
   }
-}
-
-function readShards(store: KeyValueStore): Map<ShardIndex, ShardState> {
-  const shards = new Map<ShardIndex, ShardState>();
-  for (const [key, value] of store.entries(tables.shards)) {
-    const reader = new RowReader(value, (why) => errors.ROW_DAMAGED({ table: tables.shards, why }));
-    const [version, state] = [reader.u8(), reader.u8()];
-    reader.end();
-    if (version !== ROW_VERSION || state < 1 || state > 2) {
-      throw errors.ROW_DAMAGED({ table: tables.shards, why: `version ${version}, state ${state}` });
-    }
-    shards.set((((key[0] as number) << 8) | (key[1] as number)) as ShardIndex, state === 1 ? 'active' : 'locked');
-  }
-  return shards;
 }

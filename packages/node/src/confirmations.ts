@@ -8,7 +8,6 @@
  */
 import { isFloeError } from '@floe/platform';
 import {
-  AXES,
   type BlobId,
   type Bls,
   type ConfirmationRoute,
@@ -21,20 +20,18 @@ import {
 import { checkInconsistencyProof, type Codec } from '@floe/redstuff';
 import type { CommitteeTracker } from './committee-tracker.ts';
 import type { NodeLimits } from './limits.ts';
-import type { MetadataStore } from './metadata-store.ts';
 import type { NodeMetrics } from './node-metrics.ts';
 import type { PendingUploads } from './pending-uploads.ts';
 import type { Reads } from './reads.ts';
+import type { Holdings } from './recovery/holdings.ts';
 import type { Registrations } from './registrations.ts';
 import type { BlobRegistry } from './registry/blob-registry.ts';
-import type { SliverStore } from './sliver-store.ts';
 import type { Uploads } from './uploads.ts';
 
 export interface ConfirmationModules {
   readonly registry: BlobRegistry;
   readonly committees: CommitteeTracker;
-  readonly metadata: MetadataStore;
-  readonly slivers: SliverStore;
+  readonly holdings: Holdings;
   readonly pending: PendingUploads;
   readonly uploads: Uploads;
   readonly reads: Reads;
@@ -114,13 +111,10 @@ export class Confirmations {
 
   /** Without metadata all are missing: nobody could check them. A node whose database was lost still has its segments. */
   #missingSlivers(blobId: BlobId): number {
-    const { committees, metadata, slivers } = this.#modules;
-    const hasMetadata = metadata.has(blobId);
-    let missing = 0;
-    for (const shard of committees.ownShards) {
-      for (const axis of AXES) if (!hasMetadata || !slivers.has({ blobId, shard, axis })) missing += 1;
-    }
-    return missing;
+    const { committees, holdings } = this.#modules;
+    const { ownShards } = committees;
+    const { metadata, slivers } = holdings.missing(blobId, ownShards);
+    return metadata ? 2 * ownShards.length : slivers.length;
   }
 
   #sign(serializedMessage: Uint8Array): SignedMessage {

@@ -53,4 +53,25 @@ export const errors = errorCatalogue({
     'integrity',
     ({ event, id, why }) => `event ${event} ${id} contradicts the ledger's history: ${why}`,
   ),
+  /** A peer gave no answer, or none in time. */
+  PEER_UNREACHABLE: spec<{ peer: string; reason: string }>(
+    'unavailable',
+    ({ peer, reason }) => `node ${peer} cannot be reached: ${reason}`,
+  ),
+  /** A peer's answer cannot be right. */
+  PEER_MISBEHAVED: spec<{ peer: string; reason: string }>(
+    'unavailable',
+    ({ peer, reason }) => `node ${peer} answered something that cannot be right: ${reason}`,
+  ),
+  /** Too few peers had, or gave, what a rebuild needs; it is tried again later. */
+  NOT_ENOUGH_PEERS: spec<{ what: string; needed: number; came: number; failures: number }>(
+    'unavailable',
+    ({ what, needed, came, failures }) =>
+      `${what}: ${needed} are needed, ${came} came, ${failures} requests to peers failed`,
+  ),
+  /** The node has no account on the ledger. */
+  NO_OPERATOR: spec<{ what: string }>(
+    'unavailable',
+    ({ what }) => `${what} needs an account on the ledger, and this node has none`,
+  ),
 });

@@ -9,18 +9,22 @@
  */
 import type { CheckpointRecord, ContractEvent } from '@floe/contracts';
 import { isFloeError, type KeyValueStore, type Logger, type Scheduler, utf8 } from '@floe/platform';
+import type { Epoch } from '@floe/protocol';
 import type { CommitteeTracker } from './committee-tracker.ts';
 import type { EpochChanges } from './epochs/epoch-changes.ts';
 import { errors } from './errors.ts';
 import type { GarbageCollector } from './garbage-collector.ts';
+import type { FollowerPosition } from './follower-position.ts';
 import { elementCount } from './health.ts';
 import type { NodeLedger } from './ledger-port.ts';
 import type { NodeLimits } from './limits.ts';
 import type { NodeMetrics } from './node-metrics.ts';
 import { patiently } from './patience.ts';
 import type { PendingUploads } from './pending-uploads.ts';
+import type { Healing } from './recovery/healing.ts';
 import type { Registrations } from './registrations.ts';
 import type { BlobRegistry } from './registry/blob-registry.ts';
+import type { ShardMovement } from './shards/shard-movement.ts';
 import { tables } from './tables.ts';
 import type { Uploads } from './uploads.ts';
 
@@ -36,6 +40,9 @@ export interface FollowerModules {
   readonly registrations: Registrations;
   readonly collector: GarbageCollector;
   readonly changes: EpochChanges;
+  readonly healing: Healing;
+  readonly movement: ShardMovement;
+  readonly position: FollowerPosition;
   readonly scheduler: Scheduler;
   readonly metrics: NodeMetrics;
   readonly logger: Logger;
@@ -76,9 +83,10 @@ export async function followEvents(
     const from = registry.completed.nextCheckpoint;
     for await (const checkpoint of ledger.followCheckpoints({ from, signal })) {
       await registry.apply(checkpoint);
-      for (const { event } of checkpoint.events) await takeEffect(event, signal, modules);
+      for (const { event } of checkpoint.events) await takeEffect(event, checkpoint.timestampMs, signal, modules);
       registry.finish();
       modules.changes.followed(checkpoint);
+      modules.position.moveTo(registry.finished.nextCheckpoint);
       report(checkpoint, modules);
       const behind = registry.finished.nextCheckpoint - registry.completed.nextCheckpoint;
       if (behind >= BigInt(limits.lazyCursorCheckpoints)) await registry.complete();
@@ -90,8 +98,13 @@ export async function followEvents(
   await registry.complete();
 }
 
-async function takeEffect(event: ContractEvent, signal: AbortSignal, modules: FollowerModules): Promise<void> {
-  const { committees, pending, registrations, registry, uploads, collector, logger } = modules;
+async function takeEffect(
+  event: ContractEvent,
+  timestampMs: number,
+  signal: AbortSignal,
+  modules: FollowerModules,
+): Promise<void> {
+  const { committees, pending, registry, registrations, uploads, healing, collector, logger } = modules;
   switch (event.kind) {
     case 'BlobRegistered':
     case 'PooledBlobRegistered':
@@ -103,21 +116,27 @@ async function takeEffect(event: ContractEvent, signal: AbortSignal, modules: Fo
         });
       }
       return;
-    case 'InvalidBlobID':
-      await uploads.discard(event.blobId);
+    case 'BlobCertified':
+    case 'PooledBlobCertified':
+      // Not awaited either: what is missing follows from the rows, also after a crash.
+      healing.certified(event.blobId, timestampMs);
       return;
     case 'BlobDeleted':
     case 'PooledBlobDeleted':
+      if (!registry.isCertified(event.blobId, committees.epoch)) healing.cancel(event.blobId);
       if (!registry.isRegistered(event.blobId, registry.epoch)) await uploads.discard(event.blobId);
       return;
+    case 'InvalidBlobID':
+      healing.cancel(event.blobId);
+      await uploads.discard(event.blobId);
+      return;
     case 'EpochChangeStart':
-      await committees.advanceTo(event.epoch, signal);
+      await advanceTo(event.epoch, signal, modules);
       collector.request();
       return;
     case 'EpochChangeDone':
     case 'EpochParametersSelected':
-      await committees.advanceTo(committees.epoch, signal);
-      return;
+      return await advanceTo(committees.epoch, signal, modules);
     case 'DenyListBlobDeleted':
     case 'ProtocolVersionUpdated':
       logger.warn('event without effect on this node', { event: event.kind });
@@ -125,6 +144,19 @@ async function takeEffect(event: ContractEvent, signal: AbortSignal, modules: Fo
     default:
       return;
   }
+}
+
+/** Takes over the ledger's committees; a new assignment of shards is acted on in the background. */
+async function advanceTo(
+  epoch: Epoch,
+  signal: AbortSignal,
+  { committees, healing, movement }: FollowerModules,
+): Promise<void> {
+  const before = committees.epoch;
+  await committees.advanceTo(epoch, signal);
+  if (committees.epoch === before) return;
+  healing.committeeChanged();
+  movement.reconcile();
 }
 
 function report(checkpoint: CheckpointRecord, { registry, committees, metrics }: FollowerModules): void {

@@ -27,7 +27,7 @@ export function nodeHealth(
     uptime: { secs: Math.floor(upMs / 1000), nanos: Math.floor((upMs % 1000) * 1e6) },
     epoch: committees.epoch,
     publicKey: toBase64(options.publicKey),
-    nodeStatus: committees.isMember ? 'Active' : 'Standby',
+    nodeStatus: nodeStatus(committees),
     eventProgress: {
       persisted: elements,
       pending: elementCount(handled) - elements,
@@ -48,6 +48,13 @@ export function nodeHealth(
       : {}),
     ...(nextCheckpoint > 0n ? { latestCheckpointSequenceNumber: Number(nextCheckpoint - 1n) } : {}),
   };
+}
+
+/** The status texts of Walrus nodes. */
+function nodeStatus(committees: CommitteeTracker): string {
+  if (!committees.isMember) return 'Standby';
+  const recovers = committees.ownShards.some((shard) => committees.statusOf(shard) === 'inRecovery');
+  return recovers ? `RecoveryInProgress (${committees.epoch})` : 'Active';
 }
 
 /** Elements of the event stream: every event, and the boundary of every checkpoint. */

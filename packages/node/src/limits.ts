@@ -88,6 +88,55 @@ export interface NodeLimits {
   readonly collectIntervalMs: number;
   /** Longest wait of `close` for requests under way. */
   readonly shutdownMs: number;
+
+  /** Requests to one peer at once. */
+  readonly peerRequests: number;
+  /** Longest silence of a peer. */
+  readonly peerTimeoutMs: number;
+  /** Slowest peer that is waited for, in bytes per millisecond; decides the time that a large answer may take. */
+  readonly peerBytesPerMs: number;
+  /** After this long without an answer another peer is asked too. */
+  readonly peerHedgeMs: number;
+  /** How long a peer that failed is asked last: at first, and at most. One that lied: at most. */
+  readonly peerPauseMinMs: number;
+  readonly peerPauseMaxMs: number;
+  /** How long it is remembered which extensions a peer offers. */
+  readonly peerOfferMs: number;
+  /** Longest wait for a peer that checks an inconsistency proof. */
+  readonly proofTimeoutMs: number;
+
+  /** Blobs healed at once. */
+  readonly healingBlobs: number;
+  /** Bytes of symbols and slivers that healing holds in memory at once. A single larger sliver is healed alone. */
+  readonly healingBytes: number;
+  /** Blobs known to wait for healing; those past it are found by another walk through the registry. */
+  readonly healingQueue: number;
+  /** Pause before a blob that could not be healed is tried again: at first, and at most. */
+  readonly healingRetryMinMs: number;
+  readonly healingRetryMaxMs: number;
+  /** How long after a certification its writer's upload may go on before the node recovers the blob itself. Larger blobs get more. */
+  readonly uploadGraceMs: number;
+  /** Largest encoded blob that is fetched whole instead of symbol by symbol when that moves fewer bytes. */
+  readonly wholeBlobBytes: number;
+  /** Symbols asked of a peer in one request. */
+  readonly symbolsPerFetch: number;
+  /** While clients are being served, healing works for one part in this many of the time. */
+  readonly healingYield: number;
+
+  /** Shards that are copied from their old owners at once. */
+  readonly shardTransfers: number;
+  /** Slivers asked for in one page of a shard. */
+  readonly shardPageSlivers: number;
+  /** Bytes of a page of a shard, given or taken; a single larger sliver is a page. */
+  readonly shardPageBytes: number;
+  /** Slivers that another node may ask for in one page. */
+  readonly shardPageMaxSlivers: number;
+  /** Pages of shards given at once. */
+  readonly shardPages: number;
+  /** Such requests that may wait for their turn; past it 503 with Retry-After. */
+  readonly shardPagesWaiting: number;
+  /** How long a shard's old owner may give nothing before its slivers are recovered from all others. */
+  readonly transferPatienceMs: number;
 }
 
 export const defaultLimits: NodeLimits = {
@@ -144,6 +193,35 @@ export const defaultLimits: NodeLimits = {
   compactDeadShare: 0.5,
   collectIntervalMs: 60 * 60 * 1000,
   shutdownMs: 60_000,
+
+  peerRequests: 16,
+  peerTimeoutMs: 5000,
+  // 1 MiB a second: a 43.7 MB sliver may take 42 s.
+  peerBytesPerMs: 1049,
+  peerHedgeMs: 1000,
+  peerPauseMinMs: 500,
+  peerPauseMaxMs: 60_000,
+  peerOfferMs: 600_000,
+  proofTimeoutMs: 60_000,
+
+  healingBlobs: 8,
+  healingBytes: 128 * MIB,
+  healingQueue: 10_000,
+  healingRetryMinMs: 1000,
+  healingRetryMaxMs: 60_000,
+  // As Walrus nodes wait: 15 s up to 100 MiB, twice that up to 4 GiB, 8 times beyond.
+  uploadGraceMs: 15_000,
+  wholeBlobBytes: 64 * MIB,
+  symbolsPerFetch: 500,
+  healingYield: 4,
+
+  shardTransfers: 4,
+  shardPageSlivers: 1000,
+  shardPageBytes: 16 * MIB,
+  shardPageMaxSlivers: 100_000,
+  shardPages: 4,
+  shardPagesWaiting: 64,
+  transferPatienceMs: 15_000,
 };
 
 /** Longest pause by chance before a call that anyone may make, and its largest share of an epoch. */

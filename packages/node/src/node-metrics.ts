@@ -61,6 +61,61 @@ export function createNodeMetrics(metrics: Metrics) {
       help: 'Requests refused because a limit was reached, by limit.',
       labels: ['limit'],
     }),
+    ...createHealingMetrics(metrics),
+  };
+}
+
+function createHealingMetrics(metrics: Metrics) {
+  return {
+    recoveryReceivedBytes: metrics.counter({
+      name: 'floe_node_recovery_received_bytes_total',
+      help: 'Bytes received from peers to heal blobs and to move shards, by what they were.',
+      labels: ['traffic'],
+    }),
+    recoveredBytes: metrics.counter({
+      name: 'floe_node_recovered_bytes_total',
+      help: 'Bytes of slivers restored from peers, by how.',
+      labels: ['path'],
+    }),
+    recoveredSlivers: metrics.counter({
+      name: 'floe_node_recovered_slivers_total',
+      help: 'Slivers restored from peers, by how.',
+      labels: ['path'],
+    }),
+    recoveryBacklog: metrics.gauge({
+      name: 'walrus_recover_blob_backlog',
+      help: 'Blobs that wait for healing, or are being healed.',
+      labels: ['state'],
+    }),
+    recoverySeconds: metrics.histogram({
+      name: 'walrus_recover_blob_duration_seconds',
+      help: 'Time that healing a blob took, by how it ended.',
+      labels: ['status'],
+      buckets: [0.01, 0.05, 0.25, 1, 5, 30, 300],
+    }),
+    uploadsAwaited: metrics.counter({
+      name: 'walrus_live_upload_deferral_outcome_total',
+      help: 'Certified blobs whose upload was awaited, by whether it made recovery needless.',
+      labels: ['outcome'],
+    }),
+    inconsistentBlobs: metrics.counter({
+      name: 'floe_node_inconsistent_blobs_total',
+      help: 'Blobs that this node proved to be wrongly encoded.',
+    }),
+    peerLies: metrics.counter({
+      name: 'floe_node_peer_lies_total',
+      help: 'Answers of peers that did not verify.',
+    }),
+    shardSyncs: metrics.counter({
+      name: 'walrus_shard_sync_total',
+      help: 'Shards fetched from their old owners, by how it ended.',
+      labels: ['status'],
+    }),
+    shardStates: metrics.gauge({
+      name: 'floe_node_shards',
+      help: 'Shards that this node has storage for, by state.',
+      labels: ['state'],
+    }),
   };
 }
 

@@ -37,6 +37,8 @@ export interface ReadModules {
   readonly slivers: SliverStore;
   readonly pending: PendingUploads;
   readonly denyList: DenyList;
+  /** Told of what is found damaged. */
+  readonly healing: { request(blobId: BlobId, reason: 'damaged'): void };
   readonly metrics: NodeMetrics;
   readonly logger: Logger;
 }
@@ -118,8 +120,9 @@ export class Reads {
     try {
       return await this.#modules.slivers.get(key);
     } catch (error) {
-      if (isFloeError(error, 'SLIVER_DAMAGED')) return undefined;
-      throw error;
+      if (!isFloeError(error, 'SLIVER_DAMAGED')) throw error;
+      this.#modules.healing.request(key.blobId, 'damaged');
+      return undefined;
     }
   }
 

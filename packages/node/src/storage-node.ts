@@ -4,7 +4,17 @@
  * How data passes through: the event follower tells the registry which blobs exist; uploads are checked against registry and metadata and
  * kept in the segment log; confirmations are signed from what the log holds durably; reads ask registry, then log.
  */
-import type { Clock, FileSystem, HttpHandler, KeyValueStore, Logger, Metrics, Rng, Scheduler } from '@floe/platform';
+import type {
+  Clock,
+  FileSystem,
+  HttpHandler,
+  HttpTransport,
+  KeyValueStore,
+  Logger,
+  Metrics,
+  Rng,
+  Scheduler,
+} from '@floe/platform';
 import {
   type BlobId,
   type Bls,
@@ -32,9 +42,12 @@ import { openNodeDirectory } from './node-directory.ts';
 import { createNodeMetrics, type NodeMetrics } from './node-metrics.ts';
 import { PendingUploads } from './pending-uploads.ts';
 import { type DenyList, Reads } from './reads.ts';
+import type { HealingStatus } from './recovery/healing.ts';
 import { Registrations } from './registrations.ts';
 import { BlobRegistry } from './registry/blob-registry.ts';
 import { SegmentLog } from './segment-log/segment-log.ts';
+import { createSelfHealing, type SelfHealing } from './self-healing.ts';
+import { ShardPages } from './shards/shard-pages.ts';
 import type { SliverStore, SliverStoreStatus } from './sliver-store.ts';
 import { Symbols } from './symbols.ts';
 import { Uploads } from './uploads.ts';
@@ -50,6 +63,8 @@ export interface StorageNodeConfig {
   readonly limits?: Partial<NodeLimits>;
   /** What the node, if it has an operator, votes for and takes; what is left out stays as it is on the ledger. */
   readonly parameters?: NodeParameters;
+  /** How the other nodes are reached; default `http`. */
+  readonly peerScheme?: 'http' | 'https';
   /** Stops an `open` that waits for its ledger. */
   readonly signal?: AbortSignal;
 }
@@ -59,8 +74,10 @@ export interface StorageNodeModules {
   readonly store: KeyValueStore;
   readonly fileSystem: FileSystem;
   readonly ledgerClient: NodeLedger;
-  /** Without one the node stores and serves, but neither turns epochs nor attests its shards. */
+  /** Without one the node stores and serves, but neither turns epochs nor attests its shards nor makes blobs invalid. */
   readonly operator?: Operator;
+  /** To the other nodes; it stays open when the node closes. */
+  readonly transport: HttpTransport;
   /** May be shared between nodes; it stays open when the node closes. */
   readonly codec: Codec;
   readonly bls: Bls;
@@ -77,6 +94,7 @@ export interface StorageNodeStatus {
   readonly epoch: Epoch;
   readonly health: NodeHealth;
   readonly store: SliverStoreStatus;
+  readonly healing: HealingStatus;
   readonly activeRequests: number;
 }
 
@@ -85,6 +103,7 @@ interface Parts {
   readonly registry: BlobRegistry;
   readonly slivers: SliverStore;
   readonly uploads: Uploads;
+  readonly selfHealing: SelfHealing;
   readonly service: NodeService;
   readonly collector: GarbageCollector;
   readonly following: Promise<void>;
@@ -132,28 +151,22 @@ export class StorageNode {
     const metadata = new MetadataStore({ directory, limits }, { store, fileSystem });
     const pending = new PendingUploads({ limits }, { clock });
     const registrations = new Registrations({ maxWaiting: limits.longPolls }, { scheduler });
-    const denyList = modules.denyList ?? nothingDenied;
-    const held = { registry, committees, metadata, slivers, pending, metrics, logger };
+    const held = { registry, committees, metadata, slivers, pending, registrations, metrics, logger };
     const uploads = new Uploads({ ...held, codec });
-    const reads = new Reads({ ...held, denyList });
-    const confirmations = new Confirmations(
-      { blsSecretKey, limits },
-      { ...held, uploads, reads, registrations, codec, bls },
+    const selfHealing = createSelfHealing(
+      { nodeId, blsSecretKey, peerScheme: config.peerScheme ?? 'http', limits, signal },
+      { ...modules, ...held, ledger, operator: modules.operator, uploads },
     );
-    const symbols = new Symbols({ limits }, { committees, reads, codec });
     const health = (detailed: boolean): NodeHealth =>
       nodeHealth({ startedMs, publicKey, detailed }, { clock, committees, registry });
-    const service = new NodeService(
-      { limits },
-      { committees, uploads, reads, confirmations, symbols, health, clock, scheduler, rng, metrics, logger },
-    );
+    const service = createService({ config, limits }, { ...modules, ...held, ...selfHealing, uploads, health });
     const work = startWork(
       { config, limits, latestCheckpoint, signal },
-      { ...modules, ...held, uploads, registrations, registerMetrics: modules.metrics },
+      { ...modules, ...held, ...selfHealing, uploads, registerMetrics: modules.metrics },
     );
     config.signal?.removeEventListener('abort', giveUp);
     logger.info('storage node is open', { nodeId, epoch: committees.epoch, shards: committees.ownShards.length });
-    const parts = { committees, registry, slivers, uploads, service, ...work, stop, health };
+    const parts = { committees, registry, slivers, uploads, selfHealing, service, ...work, stop, health };
     return new StorageNode(nodeId, parts);
   }
 
@@ -173,12 +186,13 @@ export class StorageNode {
   }
 
   status(): StorageNodeStatus {
-    const { committees, slivers, service, health } = this.#parts;
+    const { committees, slivers, service, health, selfHealing } = this.#parts;
     return {
       nodeId: this.#nodeId,
       epoch: committees.epoch,
       health: health(false),
       store: slivers.status(),
+      healing: selfHealing.healing.status,
       activeRequests: service.activeRequests,
     };
   }
@@ -188,6 +202,19 @@ export class StorageNode {
     return this.#parts.collector.collect(options);
   }
 
+  /** Heals the blob, if it lacks anything, as soon as there is room. */
+  heal(blobId: BlobId): void {
+    this.#parts.selfHealing.healing.request(blobId, 'missing');
+  }
+
+  /**
+   * Resolves once every shard that the committee of `epoch` assigns to this node is complete here; for an epoch that has passed, or of which
+   * it is no member, never. Rejects with the signal's reason.
+   */
+  shardsInPlace(epoch: Epoch, signal: AbortSignal): Promise<void> {
+    return this.#parts.selfHealing.movement.shardsInPlace(epoch, signal);
+  }
+
   /** Stops accepting, finishes what is under way, makes everything durable. Can be called twice. */
   close(): Promise<void> {
     this.#closed ??= this.#close();
@@ -195,17 +222,19 @@ export class StorageNode {
   }
 
   async #close(): Promise<void> {
-    const { service, stop, following, background, uploads, slivers } = this.#parts;
+    const { service, stop, following, background, selfHealing, uploads, slivers } = this.#parts;
     await service.close();
     stop.abort(new Error('the node was closed'));
     await following.catch(() => undefined);
     await Promise.all(background);
+    await selfHealing.settle();
     await uploads.settle();
     await slivers.close();
   }
 }
 
-interface WorkModules extends Omit<StorageNodeModules, 'metrics'> {
+/** What there is before anything is served or done. */
+interface HeldModules extends Omit<StorageNodeModules, 'metrics'>, SelfHealing {
   readonly registry: BlobRegistry;
   readonly committees: CommitteeTracker;
   readonly metadata: MetadataStore;
@@ -214,6 +243,23 @@ interface WorkModules extends Omit<StorageNodeModules, 'metrics'> {
   readonly uploads: Uploads;
   readonly registrations: Registrations;
   readonly metrics: NodeMetrics;
+}
+
+/** The parts that answer requests. */
+function createService(
+  options: { readonly config: StorageNodeConfig; readonly limits: NodeLimits },
+  modules: HeldModules & { readonly health: Parts['health'] },
+): NodeService {
+  const { limits } = options;
+  const { blsSecretKey } = options.config;
+  const reads = new Reads({ ...modules, denyList: modules.denyList ?? nothingDenied });
+  const confirmations = new Confirmations({ blsSecretKey, limits }, { ...modules, reads });
+  const symbols = new Symbols({ limits }, { ...modules, reads });
+  const pages = new ShardPages(limits, { ...modules, reads });
+  return new NodeService({ limits }, { ...modules, reads, confirmations, symbols, pages });
+}
+
+interface WorkModules extends HeldModules {
   /** For parts that make metrics of their own. */
   readonly registerMetrics: Metrics;
 }
@@ -229,7 +275,7 @@ function startWork(
   modules: WorkModules,
 ): Pick<Parts, 'collector' | 'following' | 'background'> {
   const { config, limits, latestCheckpoint, signal } = options;
-  const { ledgerClient: ledger, committees, registry, logger } = modules;
+  const { ledgerClient: ledger, committees, registry, movement, logger } = modules;
   const collector = new GarbageCollector(
     { limits, caughtUpAt: latestCheckpoint },
     { ...modules, metrics: modules.registerMetrics },
@@ -239,7 +285,8 @@ function startWork(
   const following = followEvents({ limits, signal }, { ...modules, ledger, collector, changes });
   // Seen by whoever awaits `finished`; logged in any case.
   following.catch((error: unknown) => logger.error('the node cannot follow its ledger any more', { error }));
-  const shardsInPlace: ShardsInPlace = (epoch, waiting) => committees.shardsInPlace(epoch, waiting);
+  movement.reconcile();
+  const shardsInPlace: ShardsInPlace = (epoch, waiting) => movement.shardsInPlace(epoch, waiting);
   const operating = workAsOperator(
     { nodeId: config.nodeId, parameters: config.parameters ?? {}, signal },
     { ...modules, operator: modules.operator, changes, shardsInPlace },

@@ -234,16 +234,35 @@ export class Uploads {
     return outcome === 'added' ? 'new' : 'existing';
   }
 
+  /**
+   * Stores a sliver that was found to match its blob's metadata; one of a shard that is no longer this node's is left out.
+   * @throws INSUFFICIENT_STORAGE
+   */
+  async storeVerified(key: SliverKey, bytes: Uint8Array): Promise<UploadOutcome | 'unwanted'> {
+    return this.#modules.committees.takesWrites(key.shard) ? await this.#storeSliver(key, bytes) : 'unwanted';
+  }
+
   async #storeSliver(key: SliverKey, bytes: Uint8Array): Promise<UploadOutcome> {
     const { slivers, registry, metrics } = this.#modules;
     const outcome = await slivers.put(key, bytes, registry.endEpoch(key.blobId));
+    if (registry.isInvalid(key.blobId)) {
+      // It became invalid meanwhile, and what was held of it then is gone.
+      await slivers.remove([key]);
+      throw nodeErrors.INVALID_BLOB({ blobId: key.blobId });
+    }
     if (outcome === 'existing') return 'existing';
     metrics.sliversStored.add(1, { sliver_type: key.axis });
     return 'new';
   }
 
   async #storeMetadata(verified: VerifiedMetadata): Promise<void> {
-    await this.#modules.metadata.put(verified);
+    const { metadata, registry } = this.#modules;
+    const { blobId } = verified;
+    await metadata.put(verified);
+    if (registry.isInvalid(blobId)) {
+      await metadata.remove([blobId]);
+      throw nodeErrors.INVALID_BLOB({ blobId });
+    }
     this.#modules.metrics.metadataStored.add();
   }
 

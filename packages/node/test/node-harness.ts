@@ -4,6 +4,7 @@ import { deferred, noMetrics, silentLogger } from '@floe/platform';
 import {
   createMemoryFileSystem,
   createMemoryStore,
+  createMemoryTransport,
   createVirtualTime,
   type MemoryFileSystem,
   type MemoryStore,
@@ -225,6 +226,7 @@ export async function startNode(options: HarnessOptions = {}): Promise<Harness> 
       store,
       fileSystem,
       ledgerClient: ledger,
+      transport: createMemoryTransport(new Map(), { scheduler: time }),
       codec: options.codec ?? codec,
       bls,
       denyList,

@@ -194,7 +194,7 @@ describe('the service', () => {
   it.each([
     ['GET', '/v1/nothing', 404],
     ['GET', '/', 404],
-    ['POST', '/v1/migrate/sync_shard', 404],
+    ['POST', '/v1/migrate/sync_shard', 401],
     ['GET', '/v1/api', 404],
     ['DELETE', '/v1/health', 405],
     ['GET', '/v1/blobs/short/status', 400],

@@ -13,6 +13,7 @@ import {
 } from '@floe/platform/node';
 import { AXES, decodeBatch, encodeBatch, nodeRequest } from '@floe/protocol';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createMemoryTransport } from '@floe/platform/memory';
 import { StorageNode } from '../src/index.ts';
 import {
   bls,
@@ -52,6 +53,7 @@ async function serve(ledger: FakeLedger) {
       store,
       fileSystem: nodeFileSystem,
       ledgerClient: ledger,
+      transport: createMemoryTransport(new Map()),
       codec,
       bls,
       clock: systemClock,

@@ -1,3 +1,4 @@
+export * from './abort.ts';
 export * from './bytes.ts';
 export * from './concurrency.ts';
 export * from './errors.ts';

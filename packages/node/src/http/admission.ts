@@ -12,10 +12,10 @@ import type { NodeMetrics } from '../node-metrics.ts';
 
 /**
  * - `small`: no body, a small answer. `metadata`: uploads of metadata.
- * - `reads`: slivers out. `symbols`: symbols out; these never wait.
+ * - `reads`: slivers out. `symbols`: symbols out; these never wait. `pages`: pages of shards out.
  * - `writes`: slivers in, which this node lacks. `unsolicited`: bodies in that it has no need of, though it says what is wrong with them.
  */
-export type RequestClass = 'small' | 'metadata' | 'reads' | 'symbols' | 'writes' | 'unsolicited';
+export type RequestClass = 'small' | 'metadata' | 'reads' | 'symbols' | 'pages' | 'writes' | 'unsolicited';
 
 type Memory = 'reads' | 'writes' | 'unsolicited';
 
@@ -25,6 +25,7 @@ const MEMORY_OF: Readonly<Record<RequestClass, Memory | undefined>> = {
   metadata: undefined,
   reads: 'reads',
   symbols: 'reads',
+  pages: 'reads',
   writes: 'writes',
   unsolicited: 'unsolicited',
 };
@@ -126,6 +127,7 @@ export class Admission {
       metadata: semaphore('metadata uploads', limits.metadataWrites, limits.metadataWritesWaiting),
       reads: semaphore('data reads', limits.dataReads, limits.dataReadsWaiting),
       symbols: semaphore('symbol requests', limits.symbolRequests, 0),
+      pages: semaphore('pages of shards', limits.shardPages, limits.shardPagesWaiting),
       writes: semaphore('data uploads', limits.dataWrites, limits.dataWritesWaiting),
       unsolicited: semaphore('uploads not needed', limits.unsolicitedWrites, limits.unsolicitedWritesWaiting),
     };

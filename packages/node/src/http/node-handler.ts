@@ -15,6 +15,7 @@ import {
 import { matchNodeRoute, nodeErrors, type NodeRoute } from '@floe/protocol';
 import type { NodeLimits } from '../limits.ts';
 import type { NodeMetrics } from '../node-metrics.ts';
+import type { Pace } from '../recovery/pace.ts';
 import { Admission, Lease } from './admission.ts';
 import { type Answer, isInternal, refusalAnswer, textAnswer } from './answers.ts';
 import { NodeRoutes, type RouteModules, type ServedRoute } from './node-routes.ts';
@@ -24,9 +25,22 @@ export interface HandlerModules extends RouteModules {
   readonly clock: Clock;
   readonly scheduler: Scheduler;
   readonly rng: Rng;
+  /** Told of every request of a client. */
+  readonly pace: Pace;
   readonly metrics: NodeMetrics;
   readonly logger: Logger;
 }
+
+/** What moves data for clients: healing gives way to them. */
+const CLIENT_ROUTES: ReadonlySet<NodeRoute['name']> = new Set([
+  'getSliver',
+  'getSliverBatch',
+  'putSliver',
+  'putSliverBatch',
+  'putMetadata',
+  'getConfirmation',
+  'getDecodingSymbols',
+]);
 
 const NO_BYTES = new Uint8Array(0);
 
@@ -62,6 +76,8 @@ export class NodeService {
     const isHead = request.method === 'HEAD';
     const match = matchNodeRoute(isHead ? 'GET' : request.method, request.url);
     const route = match.kind === 'route' ? match.route : undefined;
+    const isOfClient = route !== undefined && CLIENT_ROUTES.has(route.name);
+    if (isOfClient) this.#modules.pace.served();
     const response =
       match.kind === 'refused'
         ? respond(textAnswer(match.httpStatus, match.message))
@@ -69,7 +85,8 @@ export class NodeService {
           ? await this.#serve(match.route, request)
           : respond(textAnswer(404, ''));
     const label = route?.name ?? 'unknown';
-    const { metrics, clock } = this.#modules;
+    const { metrics, clock, pace } = this.#modules;
+    if (isOfClient) pace.served();
     metrics.requests.add(1, { route: label, status: `${response.status}` });
     metrics.requestSeconds.observe((clock.monotonicMs() - startedMs) / 1000, { route: label });
     return response;
@@ -133,7 +150,7 @@ function respond({ status, headers: own, body }: Answer): Response {
 }
 
 function isServed(route: NodeRoute): route is ServedRoute {
-  return route.name !== 'postSyncShard' && route.name !== 'getApi';
+  return route.name !== 'getApi';
 }
 
 function preflight(request: Request): Response {

@@ -28,6 +28,7 @@ import type { CommitteeTracker } from '../committee-tracker.ts';
 import type { Confirmations } from '../confirmations.ts';
 import type { NodeLimits } from '../limits.ts';
 import type { Reads } from '../reads.ts';
+import { parseAuthorization, type ShardPages } from '../shards/shard-pages.ts';
 import type { Symbols } from '../symbols.ts';
 import type { Uploads } from '../uploads.ts';
 import type { Admission, Lease, RequestClass } from './admission.ts';
@@ -41,6 +42,7 @@ export interface RouteModules {
   readonly reads: Reads;
   readonly confirmations: Confirmations;
   readonly symbols: Symbols;
+  readonly pages: ShardPages;
   readonly health: (detailed: boolean) => unknown;
 }
 
@@ -54,12 +56,14 @@ export interface Call {
 }
 
 /** The routes that this node serves; others are unknown paths to it. */
-export type ServedRoute = Exclude<NodeRoute, { name: 'postSyncShard' | 'getApi' }>;
+export type ServedRoute = Exclude<NodeRoute, { name: 'getApi' }>;
 type Route<Name extends ServedRoute['name']> = Extract<ServedRoute, { name: Name }>;
 
 /** Slack over the largest sliver, as upstream nodes give. */
 const SLIVER_BODY_SLACK_BYTES = 128;
 const METADATA_BODY_SLACK_BYTES = 1024;
+/** A signed request of a node has 152 bytes. */
+const MAX_SIGNED_MESSAGE_BYTES = 1024;
 /** From here on an answer counts against the memory for bodies until it is sent. */
 const LARGE_ANSWER_BYTES = 256 * 1024;
 
@@ -78,6 +82,8 @@ export class NodeRoutes {
       case 'getRecoverySymbols':
       case 'getDecodingSymbols':
         return 'symbols';
+      case 'postSyncShard':
+        return 'pages';
       case 'getSliver':
       case 'getSliverBatch':
         return 'reads';
@@ -127,6 +133,8 @@ export class NodeRoutes {
         return this.#getDecodingSymbols(route, call);
       case 'postInconsistencyProof':
         return this.#postInconsistencyProof(route, call);
+      case 'postSyncShard':
+        return this.#postSyncShard(call);
       case 'getBlobStatus':
         return dataAnswer(blobStatusToJson(reads.blobStatus(route.blobId)));
       case 'getHealth':
@@ -257,6 +265,18 @@ export class NodeRoutes {
     const proof = decodeInconsistencyProof(body, route.axis);
     const signed = await confirmations.attestInvalid(route.blobId, proof, call.signal);
     return dataAnswer(signedMessageToJson(signed));
+  }
+
+  async #postSyncShard(call: Call): Promise<Answer> {
+    const { pages, admission } = this.#modules;
+    const header = call.request.headers.get('authorization');
+    if (header === null) return textAnswer(401, 'Missing Authorization header');
+    const publicKey = parseAuthorization(header);
+    if (publicKey === undefined) return textAnswer(400, 'Invalid Authorization header');
+    const request = pages.authorize(publicKey, await readBody(call.request, MAX_SIGNED_MESSAGE_BYTES));
+    // The slivers, and the answer made of them.
+    await admission.reserve('pages', 2 * this.#limits.shardPageBytes, call.lease, call.signal);
+    return bcsAnswer(await pages.page(request, call.signal));
   }
 
   /** A body in one piece within the memory for bodies; one that is too large is answered in plain text, as upstream does. */

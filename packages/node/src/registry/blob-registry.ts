@@ -9,7 +9,15 @@
  */
 import type { CheckpointRecord } from '@floe/contracts';
 import { equalBytes, type KeyValueOperation, type KeyValueStore, Semaphore } from '@floe/platform';
-import { type BlobId, type BlobStatus, blobIdBytes, type Epoch, type ObjectId, objectIdBytes } from '@floe/protocol';
+import {
+  type BlobId,
+  type BlobStatus,
+  blobIdBytes,
+  blobIdFromBytes,
+  type Epoch,
+  type ObjectId,
+  objectIdBytes,
+} from '@floe/protocol';
 import { tables } from '../tables.ts';
 import { type BlobRow, endEpochOf, isCertified, isRegistered, type PoolEnds, withoutEnded } from './blob-row.ts';
 import { blobStatusOf } from './blob-status.ts';
@@ -89,6 +97,33 @@ export class BlobRegistry {
   isCertified(blobId: BlobId, epoch: Epoch): boolean {
     const row = this.#row(blobId);
     return row !== undefined && isCertified(row, epoch, this.#poolEnds);
+  }
+
+  /** Since when the blob has been certified without a gap, if it is certified at `epoch`. */
+  certifiedSince(blobId: BlobId, epoch: Epoch): Epoch | undefined {
+    const row = this.#row(blobId);
+    return row !== undefined && isCertified(row, epoch, this.#poolEnds) ? row.initialCertifiedEpoch : undefined;
+  }
+
+  /**
+   * The blobs certified at `epoch` among the next `limit` rows from `from` on, in ascending order of their ids' bytes. `next` is where to go
+   * on; undefined at the end. For walks that others may write between.
+   */
+  certifiedPage(options: { from?: Uint8Array; limit: number; epoch: Epoch }): {
+    readonly blobs: readonly { readonly blobId: BlobId; readonly since: Epoch }[];
+    readonly next: Uint8Array | undefined;
+  } {
+    const { from, limit, epoch } = options;
+    const blobs: { blobId: BlobId; since: Epoch }[] = [];
+    let [rows, last]: [number, Uint8Array | undefined] = [0, undefined];
+    for (const [key, value] of this.#store.entries(tables.blobs, from === undefined ? { limit } : { from, limit })) {
+      [rows, last] = [rows + 1, key];
+      const row = decodeBlobRow(value);
+      if (row.initialCertifiedEpoch === undefined || !isCertified(row, epoch, this.#poolEnds)) continue;
+      blobs.push({ blobId: blobIdFromBytes(key), since: row.initialCertifiedEpoch });
+    }
+    // A key and a zero byte is the next key there can be.
+    return { blobs, next: rows < limit || last === undefined ? undefined : Uint8Array.of(...last, 0) };
   }
 
   /** Whether this object registers this blob at `epoch`. */

@@ -2,10 +2,11 @@
 import { LedgerClient, type TransactionSource } from '@floe/contracts';
 import { createGenesis, createLedgerHandler, type GenesisNodeIds, Ledger } from '@floe/ledger';
 import { createCheckpointSigner, createSignatureVerifier } from '@floe/ledger/node';
-import { type Metrics, silentLogger } from '@floe/platform';
+import { type HttpHandler, type Metrics, silentLogger } from '@floe/platform';
 import {
   createMemoryFileSystem,
   createMemoryStore,
+  createMemoryTransport,
   createVirtualTime,
   type MemoryFileSystem,
   type MemoryStore,
@@ -115,6 +116,8 @@ export async function startEpochNetwork(): Promise<EpochNetwork> {
     open: undefined,
   }));
 
+  const routes = new Map<string, HttpHandler>();
+
   /** Until nothing is under way: no call for some turns of the loop in a row. */
   const settle = async () => {
     for (let quiet = 0; quiet < 20; quiet = inFlight === 0 ? quiet + 1 : 0) {
@@ -144,6 +147,7 @@ export async function startEpochNetwork(): Promise<EpochNetwork> {
           store: node.store,
           fileSystem: node.fileSystem,
           ledgerClient,
+          transport: createMemoryTransport(routes, { scheduler: time }),
           codec,
           bls,
           clock: time,
@@ -155,10 +159,12 @@ export async function startEpochNetwork(): Promise<EpochNetwork> {
         },
       );
       node.open = await opening;
+      routes.set(`http://127.0.0.1:${9000 + index}`, node.open.handler);
       await settle();
     },
     async stop(index: number) {
       const node = nodes[index] as TestNode;
+      routes.delete(`http://127.0.0.1:${9000 + index}`);
       await node.open?.close();
       node.open = undefined;
     },

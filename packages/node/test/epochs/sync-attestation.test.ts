@@ -1,14 +1,14 @@
 import type { CheckpointRecord, ContractEvent, layouts } from '@floe/contracts';
 import { deferred, FloeError, noMetrics, silentLogger } from '@floe/platform';
 import { createMemoryStore, createVirtualTime, type VirtualTime } from '@floe/platform/memory';
-import { type Epoch, parseObjectId, type ShardIndex } from '@floe/protocol';
+import { type Epoch, parseObjectId } from '@floe/protocol';
 import { describe, expect, it } from 'vitest';
 import { CommitteeTracker } from '../../src/committee-tracker.ts';
 import { EpochChanges } from '../../src/epochs/epoch-changes.ts';
 import { attestSyncs, type ShardsInPlace } from '../../src/epochs/sync-attestation.ts';
 import type { OperatorLedger } from '../../src/ledger-port.ts';
 import { createNodeMetrics } from '../../src/node-metrics.ts';
-import { committees, EPOCH, FakeLedger, NODE_ID, OWN_SHARDS } from '../node-harness.ts';
+import { committees, EPOCH, FakeLedger, NODE_ID } from '../node-harness.ts';
 
 const CAP_ID = parseObjectId('0xca');
 const OPERATOR = parseObjectId('0x0e');
@@ -175,30 +175,5 @@ describe('the attestation of an epoch', () => {
     await node.time.advance(100_000);
     expect([node.asked, node.attested]).toEqual([[], []]);
     await node.stop();
-  });
-});
-
-describe('shards of a committee', () => {
-  const gone = new AbortController();
-  const openTracker = async (ledger: FakeLedger) => {
-    const time = createVirtualTime();
-    const modules = { ledger, store: createMemoryStore(), scheduler: time, logger: silentLogger };
-    return CommitteeTracker.open({ nodeId: NODE_ID, signal: gone.signal }, modules);
-  };
-
-  it('are in place when the committee before had assigned them too', async () => {
-    const ledger = new FakeLedger();
-    ledger.current = { ...committees(EPOCH), previous: committees(EPOCH - 1).current };
-    await (await openTracker(ledger)).shardsInPlace(EPOCH, gone.signal);
-  });
-
-  it('are not when one came from another node', async () => {
-    const ledger = new FakeLedger();
-    const fewer = OWN_SHARDS.slice(1) as ShardIndex[];
-    ledger.current = { ...committees(EPOCH), previous: committees(EPOCH - 1, fewer).current };
-    const waiting = new AbortController();
-    const placed = (await openTracker(ledger)).shardsInPlace(EPOCH, waiting.signal);
-    waiting.abort(new Error('gave up'));
-    await expect(placed).rejects.toThrow('gave up');
   });
 });
