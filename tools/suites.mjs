@@ -5,9 +5,10 @@ import { join, relative } from 'node:path';
 /**
  * `oracle` against the official encoder; `conformance` with the official SDK and curl; `commands` runs every command of
  * the command line; `crash` cuts power and kills processes;
- * `faults` real processes and sockets that fail; `browser` in headless Chromium.
+ * `faults` real processes and sockets that fail; `fuzz` feeds mutated inputs by the million; `browser` in headless
+ * Chromium.
  */
-export const SUITES = ['oracle', 'conformance', 'commands', 'crash', 'faults', 'browser'];
+export const SUITES = ['oracle', 'conformance', 'commands', 'crash', 'faults', 'fuzz', 'browser'];
 
 /** Where slow tests may be. */
 const PLACES = ['packages', 'testkit', 'conformance', 'tools'];

@@ -7,12 +7,23 @@ import type { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
 import { layouts } from '@floe/contracts';
 import type { LedgerObject, TransactionRecord } from '../../src/api.ts';
 import { deriveBlobId } from '../../src/natives/encoding.ts';
-import type { Argument } from '../../src/transaction-data.ts';
+import { type Argument, decodeTransactionData } from '../../src/transaction-data.ts';
 import { seededRandom } from '../rpc/support/random.ts';
 import { blobOf, register } from './blobs.ts';
 import { allocations, clockArg, EPOCH_MS, operators, stakingArg, stakingState } from './epochs.ts';
 import { everyObject } from './wal.ts';
-import { addressOf, coinIdOf, keypair, openWorld, type Program, send, systemState, WAL, type World } from './world.ts';
+import {
+  addressOf,
+  coinIdOf,
+  keypair,
+  openWorld,
+  type Program,
+  send,
+  sign,
+  systemState,
+  WAL,
+  type World,
+} from './world.ts';
 
 export const users = [keypair(2), keypair(3), keypair(4)];
 const PREFIX = `0x${'2'.padStart(64, '0')}`;
@@ -331,6 +342,18 @@ export class RandomRun {
       if (error instanceof Missing) return undefined;
       throw error;
     }
+  }
+
+  /** The signature of the transaction's sender, if it is one of the accounts of this run. */
+  async sign(bytes: Uint8Array): Promise<Uint8Array | undefined> {
+    let sender: string;
+    try {
+      ({ sender } = decodeTransactionData(bytes));
+    } catch {
+      return undefined;
+    }
+    const keys = [...users, ...operators].find((candidate) => addressOf(candidate) === sender);
+    return keys === undefined ? undefined : (await sign(bytes, keys))[0];
   }
 
   close(): Promise<void> {
