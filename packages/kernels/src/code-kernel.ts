@@ -128,7 +128,7 @@ export const KERNEL_CONSTANTS_SIZE = 32 * 1024;
 
 /** Bytes that a kernel on shared memory needs of its own for these codes. */
 export function kernelAreaSize(...codes: readonly LineCode[]): number {
-  return OWN_SIZE + align(Math.max(0, ...codes.map(workSize)) + AREA_GAP);
+  return OWN_SIZE + largest(codes, workSize) + largest(codes, planSize);
 }
 
 export class CodeKernel {
@@ -140,15 +140,15 @@ export class CodeKernel {
   #leafTable = 0;
 
   /**
-   * @param place - a part of shared memory to work in: the caller then knows what lies where, {@link layout} is not
-   *   called, and decoding is not possible
-   * @param codes - on shared memory, the codes that {@link kernelAreaSize} was asked about
+   * @param place - a part of a memory to work in: the caller then knows what lies where, and {@link layout} is not called
+   * @param codes - then the codes that {@link kernelAreaSize} was asked about
    */
   constructor(place?: SharedPlace, ...codes: readonly LineCode[]) {
     this.#place = place;
     if (place === undefined) return;
     this.#work = place.area + OWN_SIZE;
-    this.#workSize = Math.max(0, ...codes.map(workSize));
+    this.#workSize = largest(codes, workSize);
+    this.#plan = this.#work + this.#workSize;
     const { wasm } = this.#live();
     if (wasm.ownSize() > OWN_SIZE) throw new RangeError('OWN_SIZE is too small');
     wasm.useOwn(place.area);
@@ -352,6 +352,11 @@ function growTo(instance: Instance, sizeBytes: number): void {
     throw new KernelMemoryError(sizeBytes, cause);
   }
   instance.bytes = new Uint8Array(instance.memory.buffer as ArrayBuffer);
+}
+
+/** What the most demanding of the codes needs, and a gap. */
+function largest(codes: readonly LineCode[], sizeOf: (code: LineCode) => number): number {
+  return align(Math.max(0, ...codes.map(sizeOf)) + AREA_GAP);
 }
 
 function align(address: number): number {

@@ -18,7 +18,7 @@ export interface LineCode {
 
 /** Everything about decoding that depends on which symbols are there, not on their contents. */
 export interface DecodePlan {
-  /** Indices of the source symbols that are missing, ascending: the lanes of the target. */
+  /** Indices of the source symbols that are missing and wanted, ascending: the lanes of the target. */
   readonly missing: readonly number[];
   /** Pairs (point, factor): one for each received symbol, then one for each missing one. */
   readonly pairs: Uint32Array;
@@ -60,8 +60,13 @@ function pointOf(code: LineCode): (index: number) => number {
  *
  * @param received - exactly `sourceCount` distinct numbers below `sourceCount + recoveryCount`, in any order: the lanes of
  *   the source
+ * @param isWanted - which missing source symbols to compute; all by default
  */
-export function planDecode(code: LineCode, received: readonly number[]): DecodePlan {
+export function planDecode(
+  code: LineCode,
+  received: readonly number[],
+  isWanted: (index: number) => boolean = () => true,
+): DecodePlan {
   const { sourceCount, recoveryCount } = code;
   const there = new Set(received);
   if (there.size !== sourceCount || received.length !== sourceCount) {
@@ -73,10 +78,11 @@ export function planDecode(code: LineCode, received: readonly number[]): DecodeP
     }
   }
   const point = pointOf(code);
-  const missing = Array.from({ length: sourceCount }, (_, i) => i).filter((i) => !there.has(i));
+  const erased = Array.from({ length: sourceCount }, (_, i) => i).filter((i) => !there.has(i));
+  const missing = erased.filter((i) => isWanted(i));
   const receivedPoints = received.map(point);
   const missingPoints = missing.map(point);
-  const locator = locatorLog(code, receivedPoints, missingPoints);
+  const locator = locatorLog(code, receivedPoints, erased.map(point));
   const { exp } = fieldTables();
   const pairs = new Uint32Array(2 * (receivedPoints.length + missingPoints.length));
   receivedPoints.forEach((x, i) => pairs.set([x, exp[locator(x)] as number], 2 * i));

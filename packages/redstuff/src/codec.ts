@@ -17,7 +17,7 @@ import type {
 import type { FloeError } from '@floe/platform';
 import type { JobOptions } from './jobs.ts';
 import type { SliverMemory } from './sliver-memory.ts';
-import type { BlobSource, ScratchSpace, SliverSink } from './stream/ports.ts';
+import type { BlobSource, ScratchSpace, SliverSink, StoredSliver } from './stream/ports.ts';
 
 export interface CodecOptions extends JobOptions {
   readonly signal?: AbortSignal;
@@ -54,6 +54,13 @@ export interface StreamCodecOptions extends CodecOptions {
 export interface EncodeStreamOptions extends StreamCodecOptions {
   /** Where half a blob is put aside when it does not fit memory. */
   readonly scratch: ScratchSpace;
+}
+
+export interface DecodeStreamOptions extends StreamCodecOptions {
+  /** Where decoded rows wait for their turn when they do not fit memory. */
+  readonly scratch: ScratchSpace;
+  /** Whether decoded rows and padding are compared with the metadata, which makes the result a consistent blob. True. */
+  readonly checks?: boolean;
 }
 
 /** A blob's slivers and metadata. Systematic primary slivers are views of the blob, unless memory was given. */
@@ -107,6 +114,19 @@ export interface Codec {
     options?: DecodeOptions,
   ): Promise<Uint8Array>;
 
+  /**
+   * The blob, in order and in bounded memory, from slivers in any order and of both axes, which the caller has verified.
+   * Rows are handed out as soon as those before them were; what is missing is decoded when there are enough slivers of one
+   * axis, and no more are asked for then. A sliver is read when it is needed, as long as the result is asked for.
+   * @throws NOT_ENOUGH_SLIVERS when there are no more; INCONSISTENT_BLOB, as `checkConsistency` with 'default', before any
+   *   byte that is not right; SCRATCH_FULL, SCRATCH_FAILED, and what slivers and scratch throw as `FloeError`
+   */
+  decodeStream(
+    verified: VerifiedMetadata,
+    slivers: Iterable<StoredSliver> | AsyncIterable<StoredSliver>,
+    options: DecodeStreamOptions,
+  ): AsyncGenerator<Uint8Array<ArrayBuffer>, void>;
+
   /** For each sliver 'ok', or INVALID_SLIVER. Many at once cost less than one by one. */
   verifySlivers(
     verified: VerifiedMetadata,
@@ -156,6 +176,12 @@ export interface Codec {
     verifiedPrimaries?: ReadonlySet<SliverIndex>,
     options?: CodecOptions,
   ): Promise<void>;
+
+  /**
+   * What 'strict' is to `checkConsistency`, for a blob of any size and in bounded memory: encodes again, once.
+   * @throws INCONSISTENT_BLOB, and what `computeMetadataOf` throws
+   */
+  checkEncoding(verified: VerifiedMetadata, source: BlobSource, options?: StreamCodecOptions): Promise<void>;
 
   /** Stops jobs under way (CODEC_CLOSED) and lets go of memory and threads. May be called twice. */
   close(): Promise<void>;

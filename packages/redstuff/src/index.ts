@@ -3,6 +3,7 @@ export type {
   Codec,
   CodecOptions,
   DecodeOptions,
+  DecodeStreamOptions,
   EncodedBlob,
   EncodeOptions,
   EncodeStreamOptions,

@@ -24,6 +24,7 @@ import type {
   Codec,
   CodecOptions,
   DecodeOptions,
+  DecodeStreamOptions,
   EncodedBlob,
   EncodeOptions,
   EncodeStreamOptions,
@@ -34,7 +35,7 @@ import { errors } from './errors.ts';
 import type { ExpandedSliver } from './expand.ts';
 import type { JobRunner } from './jobs.ts';
 import { checkSliverMemory, deliver } from './sliver-memory.ts';
-import type { BlobSource, SliverSink } from './stream/ports.ts';
+import type { BlobSource, SliverSink, StoredSliver } from './stream/ports.ts';
 import { StreamCodec } from './stream/stream-codec.ts';
 
 /** A codec whose computations `runner` does. Closing the codec closes the runner. */
@@ -117,6 +118,14 @@ class JobCodec implements Codec {
     if (into === undefined || blob === into) return blob;
     into.set(blob); // a worker's result
     return into;
+  }
+
+  decodeStream(
+    verified: VerifiedMetadata,
+    slivers: Iterable<StoredSliver> | AsyncIterable<StoredSliver>,
+    options: DecodeStreamOptions,
+  ): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
+    return this.#streams.decode(verified, slivers, options);
   }
 
   async verifySlivers(
@@ -228,6 +237,10 @@ class JobCodec implements Codec {
     await this.#checkPrimaries(verified, blob, verifiedPrimaries, options);
   }
 
+  async checkEncoding(verified: VerifiedMetadata, source: BlobSource, options: StreamCodecOptions = {}): Promise<void> {
+    await this.#streams.checkEncoding(verified, source, options);
+  }
+
   async close(): Promise<void> {
     this.#streams.close();
     await this.#runner.close();
@@ -287,7 +300,8 @@ function systematicSlivers(
     if (!(index >= 0 && index < rows) || !Number.isInteger(index) || found[index] !== undefined) continue;
     found[index] = sliver;
     missing -= 1;
-    if (missing === 0) return { axis: 'primary', slivers: found.slice(0, Math.ceil(unencodedLength / size)) as Sliver[] };
+    if (missing === 0)
+      return { axis: 'primary', slivers: found.slice(0, Math.ceil(unencodedLength / size)) as Sliver[] };
   }
   return undefined;
 }
@@ -302,11 +316,7 @@ interface ChosenSlivers {
  * As many slivers as decode the blob, of one axis and in ascending order: systematic ones come first and need no
  * arithmetic. Takes the axis of which there are enough.
  */
-function chooseSlivers(
-  geometry: Geometry,
-  symbolSize: number,
-  slivers: readonly Sliver[],
-): ChosenSlivers {
+function chooseSlivers(geometry: Geometry, symbolSize: number, slivers: readonly Sliver[]): ChosenSlivers {
   const usable = (axis: Axis) =>
     distinct(slivers.filter((s) => s.axis === axis && shapeError(geometry, symbolSize, s) === undefined));
   const counts = { primary: 0, secondary: 0 };

@@ -2,19 +2,27 @@
 import { type Axis, geometryOf, sourceSymbols, symbolSizeOf } from '@floe/protocol';
 import { isPlainCopy } from './decode.ts';
 import type { Job } from './jobs.ts';
-import type { StreamJob } from './stream/stream-tasks.ts';
+import type { StreamJob } from './stream/encode-tasks.ts';
+import type { RestoreJob } from './stream/restore-tasks.ts';
 import type { ShareJob } from './team/share.ts';
 import { INLINE_COMPRESSIONS, INLINE_SIZE_BYTES } from './limits.ts';
 
+/** Jobs that work on memory of their caller's, which threads may share. */
+type MemoryJob = ShareJob | StreamJob | RestoreJob;
+
+export function isOnMemory(job: Job): job is MemoryJob {
+  return job.kind === 'share' || job.kind === 'stream' || job.kind === 'restore';
+}
+
 /** Whether running the job here takes less than handing it over. */
 export function isCheap(job: Job): boolean {
-  if (job.kind === 'share' || job.kind === 'stream') return false;
+  if (isOnMemory(job)) return false;
   // Decoding from systematic slivers only copies, which handing over would do as well.
   if (job.kind === 'decode' && isPlainCopy(geometryOf(job.nShards), job)) return true;
   return inputSize(job) <= INLINE_SIZE_BYTES && compressions(job) <= INLINE_COMPRESSIONS;
 }
 
-function inputSize(job: Exclude<Job, ShareJob | StreamJob>): number {
+function inputSize(job: Exclude<Job, MemoryJob>): number {
   switch (job.kind) {
     case 'encode':
     case 'pairHashes':
@@ -34,7 +42,7 @@ function totalSize(arrays: readonly Uint8Array[]): number {
 }
 
 /** Hash compressions, or transforms counted as such. */
-function compressions(job: Exclude<Job, ShareJob | StreamJob>): number {
+function compressions(job: Exclude<Job, MemoryJob>): number {
   const { nShards } = job;
   switch (job.kind) {
     case 'encode':

@@ -9,7 +9,8 @@ import { type EncodedParts, encodeSteps, pairHashSteps } from './encode.ts';
 import { type ExpandedSliver, expandSliver, rootSteps } from './expand.ts';
 import type { SliverMemory } from './sliver-memory.ts';
 import type { Steps } from './steps.ts';
-import { type StreamJob, streamSteps } from './stream/stream-tasks.ts';
+import { type StreamJob, streamSteps } from './stream/encode-tasks.ts';
+import { type RestoreJob, restoreSteps } from './stream/restore-tasks.ts';
 import { type ShareJob, shareSteps } from './team/share.ts';
 
 export interface EncodeJob {
@@ -64,7 +65,16 @@ export interface RecoverJob {
   readonly symbols: readonly Uint8Array[];
 }
 
-export type Job = EncodeJob | PairHashesJob | ShareJob | StreamJob | DecodeJob | RootsJob | ExpandJob | RecoverJob;
+export type Job =
+  | EncodeJob
+  | PairHashesJob
+  | ShareJob
+  | StreamJob
+  | RestoreJob
+  | DecodeJob
+  | RootsJob
+  | ExpandJob
+  | RecoverJob;
 
 /** What each kind of job gives. */
 export interface JobResults {
@@ -72,6 +82,7 @@ export interface JobResults {
   readonly pairHashes: Uint8Array<ArrayBuffer>;
   readonly share: undefined;
   readonly stream: undefined;
+  readonly restore: undefined;
   readonly decode: Uint8Array;
   readonly roots: Uint8Array<ArrayBuffer>;
   readonly expand: ExpandedSliver;
@@ -107,6 +118,7 @@ export function jobSteps<J extends Job>(kernel: CodeKernel, job: J): Steps<JobRe
 function steps(kernel: CodeKernel, job: Job): Steps<JobResults[keyof JobResults]> {
   if (job.kind === 'share') return shareSteps(job);
   if (job.kind === 'stream') return streamSteps(job);
+  if (job.kind === 'restore') return restoreSteps(job);
   const geometry = geometryOf(job.nShards);
   switch (job.kind) {
     case 'encode':

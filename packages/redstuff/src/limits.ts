@@ -82,3 +82,6 @@ export const MAX_STREAM_RETRIES = 2;
 
 /** Bytes of a spooled stream that are kept in memory before any goes to a scratch. */
 export const SPOOL_MEMORY_SIZE_BYTES = 8 * MIB;
+
+/** Bytes that a streamed decode hands out in one piece. */
+export const STREAM_CHUNK_SIZE_BYTES = MIB;

@@ -8,7 +8,7 @@
 import { concurrencyErrors } from '@floe/platform';
 import { errors } from './errors.ts';
 import type { InlineRunner } from './inline-runner.ts';
-import { isCheap } from './job-cost.ts';
+import { isCheap, isOnMemory } from './job-cost.ts';
 import type { Job, JobOptions, JobResult, JobResults, JobRunner } from './jobs.ts';
 import { type JobMessage, packJob, receivedError, type WorkerMessage } from './worker-protocol.ts';
 
@@ -241,7 +241,7 @@ function reportProgress(task: Task, fraction: number): boolean {
 
 /** Memory that threads cannot share stays where it is. */
 function canBeSent(job: Job): boolean {
-  return job.kind !== 'stream' || !(job.memory.buffer instanceof ArrayBuffer);
+  return !isOnMemory(job) || !(job.memory.buffer instanceof ArrayBuffer);
 }
 
 function workerFailed(task: Task, reason: unknown): Error {

@@ -59,6 +59,7 @@ export function packJob(job: Job): { job: Job; transfer: ArrayBuffer[] } {
       return { job: { ...job, blob: own(job.blob) }, transfer };
     case 'share':
     case 'stream':
+    case 'restore':
       return { job, transfer };
     case 'decode':
       return { job: { ...job, slivers: joined(job.slivers, transfer), into: undefined }, transfer };

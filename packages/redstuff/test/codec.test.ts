@@ -220,7 +220,12 @@ describe('decode', () => {
     const decoded = await codec.decode(geometry, blob.length, [...others, ...bad, ...rest], { into });
     expect(decoded).toBe(into);
     expect(sameBytes(decoded, blob)).toBe(true);
-    await refusal([first, first, ...rest.slice(1), { ...first, index: 1 as SliverIndex, data: first.data.subarray(2) }]);
+    await refusal([
+      first,
+      first,
+      ...rest.slice(1),
+      { ...first, index: 1 as SliverIndex, data: first.data.subarray(2) },
+    ]);
   });
 
   it('needs all slivers of a blob that reaches only into the first', async () => {

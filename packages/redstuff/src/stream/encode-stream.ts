@@ -6,19 +6,23 @@
  * Memory is that of a few slots and one node for each row and block of columns, whatever the size. Without a place to put
  * repair columns aside, as many as memory holds are made at a time, each time from the whole source.
  */
-import { isFloeError, mapConcurrent } from '@floe/platform';
+import { mapConcurrent } from '@floe/platform';
 import { HASH_SIZE_BYTES, PAIR_HASHES_SIZE_BYTES, type SliverIndex } from '@floe/protocol';
 import { primaryHashAt, secondaryHashAt, setPaddingHashes } from '../column-block.ts';
 import type { JobRunner } from '../jobs.ts';
-import { MAX_STREAM_RETRIES, STREAM_CALLS_AT_ONCE, TREE_TASK_ROWS } from '../limits.ts';
+import { STREAM_CALLS_AT_ONCE, TREE_TASK_ROWS } from '../limits.ts';
 import { paddingHashes } from '../padding.ts';
 import { allocate } from '../steps.ts';
 import { checkSource, readSource, writeSink } from './guards.ts';
-import { pipeline } from './pipeline.ts';
+import { type StreamPlan, type Strip, stripsOf } from './encode-plan.ts';
+import type { StreamTask } from './encode-tasks.ts';
+import { inOrder } from './pipeline.ts';
 import type { BlobSource, SliverRun, SliverSink } from './ports.ts';
 import type { RepairColumns } from './repair-columns.ts';
-import { slotAddress, type StreamPlan, type Strip, stripsOf } from './stream-plan.ts';
-import type { StreamTask } from './stream-tasks.ts';
+import { cut, numbers, type Run } from './runs.ts';
+import { slotAddress } from './slot.ts';
+
+import { TaskRunner } from './task-runner.ts';
 
 /** What a streamed encode works with. */
 export interface StreamModules {
@@ -52,12 +56,13 @@ export class StreamEncoder {
   readonly #bytes: Uint8Array;
   readonly #rowNodes: Uint8Array<ArrayBuffer>;
   readonly #pairHashes: Uint8Array<ArrayBuffer>;
-  #isAdmitted = false;
+  readonly #tasks: TaskRunner;
 
   constructor(modules: StreamModules) {
     const { layout } = modules.plan;
     const { nShards } = layout.geometry;
     this.#modules = modules;
+    this.#tasks = new TaskRunner(modules.runner);
     this.#bytes = new Uint8Array(modules.memory.buffer);
     this.#rowNodes = allocate(layout.blocks * nShards * HASH_SIZE_BYTES, 'row tree nodes');
     this.#pairHashes = allocate(nShards * PAIR_HASHES_SIZE_BYTES, 'sliver hashes');
@@ -81,66 +86,43 @@ export class StreamEncoder {
 
   async #extendRows(repair: RepairColumns, share: number): Promise<void> {
     const { plan, slots, signal, onDone } = this.#modules;
-    const { layout, shape } = plan;
-    const { rowSize, usedRows, rowCode, symbolSize } = layout;
-    await pipeline(
-      cut(0, usedRows, shape.rowsPerTask),
-      slots,
-      {
-        work: async ({ first, count }, slot, own) => {
-          const { source } = plan.rowsPlace(slotAddress(plan, slot));
-          const load = () => this.#load(first * rowSize, source, count * rowSize, own);
-          await this.#compute({ type: 'rows', rows: count }, slot, load, own);
-        },
-        store: async ({ first, count }, slot) => {
-          const { target } = plan.rowsPlace(slotAddress(plan, slot));
-          const size = count * rowCode.recoveryCount * symbolSize;
-          await repair.put(first, this.#bytes.subarray(target, target + size));
-          onDone((share * count) / usedRows);
-        },
-      },
-      signal,
-    );
+    const { rowSize, usedRows, rowCode, symbolSize } = plan.layout;
+    const runs = cut(0, usedRows, plan.shape.rowsPerTask);
+    const extend = async ({ first, count }: Run, slot: number, own: AbortSignal) => {
+      const { source } = plan.rowsPlace(slotAddress(plan.slotSize, slot));
+      const load = () => this.#load(first * rowSize, source, count * rowSize, own);
+      await this.#compute({ type: 'rows', rows: count }, slot, load, own);
+    };
+    for await (const { item, slot } of inOrder(runs, slots, extend, signal)) {
+      const { target } = plan.rowsPlace(slotAddress(plan.slotSize, slot));
+      const size = item.count * rowCode.recoveryCount * symbolSize;
+      await repair.put(item.first, this.#bytes.subarray(target, target + size));
+      onDone((share * item.count) / usedRows);
+    }
   }
 
   async #extendColumns({ firstBlock, endBlock, repair }: ColumnGroup): Promise<void> {
     const { plan, slots, signal, onDone, sink } = this.#modules;
     const { layout, shape } = plan;
-    await pipeline(
-      stripsOf(layout, shape.blocksPerStrip, firstBlock, endBlock),
-      slots,
-      {
-        work: async (strip, slot, own) => {
-          const load = () => this.#loadStrip(strip, slot, repair, own);
-          await this.#compute({ type: 'strip', strip }, slot, load, own);
-        },
-        store: async (strip, slot, own) => {
-          this.#keepHashes(strip, slot);
-          if (sink !== undefined) {
-            const runs = this.#finishedRuns(strip, slot, sink);
-            await mapConcurrent(runs, STREAM_CALLS_AT_ONCE, (run) => writeSink(sink, run, own));
-          }
-          onDone((COLUMN_SHARE * strip.blocks) / layout.blocks);
-        },
-      },
-      signal,
-    );
+    const strips = stripsOf(layout, shape.blocksPerStrip, firstBlock, endBlock);
+    const extend = async (strip: Strip, slot: number, own: AbortSignal) => {
+      const load = () => this.#loadStrip(strip, slot, repair, own);
+      await this.#compute({ type: 'strip', strip }, slot, load, own);
+    };
+    for await (const { item: strip, slot } of inOrder(strips, slots, extend, signal)) {
+      this.#keepHashes(strip, slot);
+      if (sink !== undefined) {
+        const runs = this.#finishedRuns(strip, slot, sink);
+        await mapConcurrent(runs, STREAM_CALLS_AT_ONCE, (run) => writeSink(sink, run, signal));
+      }
+      onDone((COLUMN_SHARE * strip.blocks) / layout.blocks);
+    }
   }
 
-  /** Runs a task on what `load` puts into the slot; once more if its worker is lost. */
   async #compute(task: StreamTask, slot: number, load: () => Promise<void>, signal: AbortSignal): Promise<void> {
-    const { runner, plan, memory } = this.#modules;
-    const job = { kind: 'stream', shape: plan.shape, memory, slot: slotAddress(plan, slot), task } as const;
-    for (let retries = 0; ; retries += 1) {
-      await load();
-      try {
-        await runner.run(job, { signal, isAdmitted: this.#isAdmitted });
-        this.#isAdmitted = true;
-        return;
-      } catch (error) {
-        if (retries === MAX_STREAM_RETRIES || !isFloeError(error, 'CODEC_WORKER_FAILED')) throw error;
-      }
-    }
+    const { plan, memory } = this.#modules;
+    const address = slotAddress(plan.slotSize, slot);
+    await this.#tasks.run({ kind: 'stream', shape: plan.shape, memory, slot: address, task }, load, signal);
   }
 
   /** Bytes of the matrix from the source; those after the blob's end are zero. */
@@ -155,9 +137,9 @@ export class StreamEncoder {
   async #loadStrip(strip: Strip, slot: number, repair: RepairColumns | undefined, signal: AbortSignal): Promise<void> {
     const { plan } = this.#modules;
     const { rowSize, symbolSize, usedRows, geometry } = plan.layout;
-    const { matrix, rowStep } = plan.stripPlace(slotAddress(plan, slot), strip);
+    const { matrix, rowStep } = plan.stripPlace(slotAddress(plan.slotSize, slot), strip);
     const ownSize = strip.systematic * symbolSize;
-    await mapConcurrent(rowNumbers(usedRows), STREAM_CALLS_AT_ONCE, async (row) => {
+    await mapConcurrent(numbers(0, usedRows), STREAM_CALLS_AT_ONCE, async (row) => {
       signal.throwIfAborted();
       const at = matrix + row * rowStep;
       if (ownSize > 0) await this.#load(row * rowSize + strip.first * symbolSize, at, ownSize, signal);
@@ -171,7 +153,7 @@ export class StreamEncoder {
   #keepHashes(strip: Strip, slot: number): void {
     const { plan } = this.#modules;
     const { layout } = plan;
-    const { rowNodes, roots } = plan.stripPlace(slotAddress(plan, slot), strip);
+    const { rowNodes, roots } = plan.stripPlace(slotAddress(plan.slotSize, slot), strip);
     const size = layout.geometry.nShards * HASH_SIZE_BYTES;
     const nodes = this.#bytes.subarray(rowNodes, rowNodes + strip.blocks * size);
     this.#rowNodes.set(nodes, strip.firstBlock * size);
@@ -185,7 +167,7 @@ export class StreamEncoder {
   #finishedRuns(strip: Strip, slot: number, sink: SliverSink): SliverRun[] {
     const { plan } = this.#modules;
     const { symbolSize, columnSize, geometry, columnCode } = plan.layout;
-    const place = plan.stripPlace(slotAddress(plan, slot), strip);
+    const place = plan.stripPlace(slotAddress(plan.slotSize, slot), strip);
     const runs: SliverRun[] = [];
     const add = (axis: 'primary' | 'secondary', index: number, offset: number, at: number, size: number) => {
       if (sink.wants?.(axis, index as SliverIndex) === false) return;
@@ -206,42 +188,24 @@ export class StreamEncoder {
     const { plan, slots, signal, onDone } = this.#modules;
     const { blocks, geometry } = plan.layout;
     const size = geometry.nShards * HASH_SIZE_BYTES;
-    await pipeline(
-      cut(from, to, TREE_TASK_ROWS),
-      slots,
-      {
-        work: async ({ first, count }, slot, own) => {
-          const { nodes } = plan.treesPlace(slotAddress(plan, slot));
-          const runSize = count * HASH_SIZE_BYTES;
-          const load = async () => {
-            for (let block = 0; block < blocks; block += 1) {
-              const at = block * size + first * HASH_SIZE_BYTES;
-              this.#bytes.set(this.#rowNodes.subarray(at, at + runSize), nodes + block * runSize);
-            }
-          };
-          await this.#compute({ type: 'trees', rows: count }, slot, load, own);
-        },
-        store: async ({ first, count }, slot) => {
-          const { nodes } = plan.treesPlace(slotAddress(plan, slot));
-          for (let i = 0; i < count; i += 1) {
-            const at = nodes + i * HASH_SIZE_BYTES;
-            this.#pairHashes.set(this.#bytes.subarray(at, at + HASH_SIZE_BYTES), primaryHashAt(first + i));
-          }
-          onDone((TREE_SHARE * count) / geometry.nShards);
-        },
-      },
-      signal,
-    );
+    const finish = async ({ first, count }: Run, slot: number, own: AbortSignal) => {
+      const { nodes } = plan.treesPlace(slotAddress(plan.slotSize, slot));
+      const runSize = count * HASH_SIZE_BYTES;
+      const load = async () => {
+        for (let block = 0; block < blocks; block += 1) {
+          const at = block * size + first * HASH_SIZE_BYTES;
+          this.#bytes.set(this.#rowNodes.subarray(at, at + runSize), nodes + block * runSize);
+        }
+      };
+      await this.#compute({ type: 'trees', rows: count }, slot, load, own);
+    };
+    for await (const { item, slot } of inOrder(cut(from, to, TREE_TASK_ROWS), slots, finish, signal)) {
+      const { nodes } = plan.treesPlace(slotAddress(plan.slotSize, slot));
+      for (let i = 0; i < item.count; i += 1) {
+        const at = nodes + i * HASH_SIZE_BYTES;
+        this.#pairHashes.set(this.#bytes.subarray(at, at + HASH_SIZE_BYTES), primaryHashAt(item.first + i));
+      }
+      onDone((TREE_SHARE * item.count) / geometry.nShards);
+    }
   }
-}
-
-/** Numbers from `from` to `to` - 1 in runs of at most `most`. */
-function cut(from: number, to: number, most: number): { first: number; count: number }[] {
-  const runs = [];
-  for (let first = from; first < to; first += most) runs.push({ first, count: Math.min(most, to - first) });
-  return runs;
-}
-
-function* rowNumbers(count: number): Generator<number, void> {
-  for (let row = 0; row < count; row += 1) yield row;
 }

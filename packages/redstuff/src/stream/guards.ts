@@ -1,7 +1,7 @@
 /** Ports as the streaming codec calls them: every failure is typed, and after an abort it is the signal's reason. */
 import { type FloeError, isFloeError } from '@floe/platform';
 import { errors } from '../errors.ts';
-import type { BlobSource, Scratch, SliverRun, SliverSink } from './ports.ts';
+import type { BlobSource, Scratch, SliverRun, SliverSink, StoredSliver } from './ports.ts';
 
 async function guarded(
   signal: AbortSignal | undefined,
@@ -48,6 +48,22 @@ export async function writeSink(sink: SliverSink, run: SliverRun, signal: AbortS
     signal,
     () => sink.write(run, options),
     (reason, cause) => errors.SINK_FAILED({ axis, index, reason }, cause),
+  );
+}
+
+export async function readSliver(
+  sliver: StoredSliver,
+  offset: number,
+  into: Uint8Array,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  await guarded(
+    signal,
+    () => sliver.read(offset, into),
+    (reason, cause) => {
+      const operation = `reading ${sliver.axis} sliver ${sliver.index} from`;
+      return errors.SCRATCH_FAILED({ operation, reason }, cause);
+    },
   );
 }
 

@@ -1,48 +1,50 @@
 /**
- * Work on a bounded number of slots: while one item is computed on, others are read and written. Results are stored in
- * the order of the items.
+ * Work on a bounded number of slots: while one item is computed on, others are read and written. Results come in the
+ * order of the items.
  */
-import { deferred } from '@floe/platform';
 
-export interface Stages<T> {
-  /** Fills the slot and computes; several at once, each on a slot of its own. */
-  work(item: T, slot: number, signal: AbortSignal): Promise<void>;
-  /** Empties the slot; one at a time, in order. */
-  store(item: T, slot: number, signal: AbortSignal): Promise<void>;
+export interface Finished<T> {
+  readonly item: T;
+  /** Where its result is, until the next one is asked for. */
+  readonly slot: number;
 }
 
-/** The first failure stops all; rejects with it when nothing is under way any more. */
-export async function pipeline<T>(
+/**
+ * Runs `work` on each item in a slot of its own and gives them back in order. The first failure stops all; it is thrown,
+ * and an early end is over, when nothing is under way any more.
+ */
+export async function* inOrder<T>(
   items: readonly T[],
   slots: number,
-  stages: Stages<T>,
+  work: (item: T, slot: number, signal: AbortSignal) => Promise<void>,
   outer: AbortSignal | undefined,
-): Promise<void> {
+): AsyncGenerator<Finished<T>, void> {
   const stop = new AbortController();
   const signal = outer === undefined ? stop.signal : AbortSignal.any([outer, stop.signal]);
+  const underWay: (Finished<T> & { readonly done: Promise<void> })[] = [];
   let next = 0;
-  let stored = Promise.resolve();
-  const lane = async (slot: number): Promise<void> => {
-    while (next < items.length) {
-      const item = items[next] as T;
-      next += 1;
-      const before = stored;
-      const turn = deferred<void>();
-      stored = turn.promise;
-      try {
-        signal.throwIfAborted();
-        await stages.work(item, slot, signal);
-        await before;
-        signal.throwIfAborted();
-        await stages.store(item, slot, signal);
-      } catch (error) {
-        stop.abort(error);
-        throw error;
-      } finally {
-        turn.resolve();
-      }
-    }
+  const start = (slot: number) => {
+    if (next === items.length) return;
+    const item = items[next] as T;
+    next += 1;
+    const done = work(item, slot, signal);
+    done.catch((error: unknown) => stop.abort(error));
+    underWay.push({ item, slot, done });
   };
-  const lanes = await Promise.allSettled(Array.from({ length: slots }, (_, slot) => lane(slot)));
-  if (lanes.some(({ status }) => status === 'rejected')) throw stop.signal.reason;
+  try {
+    for (let slot = 0; slot < slots; slot += 1) start(slot);
+    for (let first = underWay[0]; first !== undefined; first = underWay[0]) {
+      await first.done;
+      signal.throwIfAborted();
+      yield first;
+      underWay.shift();
+      start(first.slot);
+    }
+  } catch (error) {
+    stop.abort(error);
+    throw signal.reason; // what failed first, not what failed because of it
+  } finally {
+    stop.abort();
+    await Promise.allSettled(underWay.map(({ done }) => done));
+  }
 }

@@ -1,37 +1,36 @@
 /**
- * Encoding from a source: in memory if it fits, else as a stream of tasks. Owns the memory of streams, of which it keeps
- * one for the next.
+ * Encoding from a source, in memory if it fits, else as a stream of tasks; and decoding as a stream.
  */
-import { createMemory } from '@floe/kernels';
 import { mapConcurrent } from '@floe/platform';
 import { type Geometry, type SliverIndex, sealMetadata, type VerifiedMetadata } from '@floe/protocol';
 import { type BlobLayout, blobLayout } from '../blob-layout.ts';
-import type { Codec, EncodeStreamOptions, StreamCodecOptions } from '../codec.ts';
+import type { Codec, DecodeStreamOptions, EncodeStreamOptions, StreamCodecOptions } from '../codec.ts';
 import { errors } from '../errors.ts';
-import { mapMemoryError } from '../inline-runner.ts';
 import type { JobRunner } from '../jobs.ts';
 import { STREAM_CALLS_AT_ONCE, STREAM_MEMORY_SIZE_BYTES } from '../limits.ts';
 import { allocate } from '../steps.ts';
+import { StreamDecoder } from './decode-stream.ts';
 import { type ColumnGroup, StreamEncoder } from './encode-stream.ts';
 import { checkSource, guardedScratch, readSource, writeSink } from './guards.ts';
-import type { BlobSource, SliverRun, SliverSink } from './ports.ts';
+import type { BlobSource, SliverRun, SliverSink, StoredSliver } from './ports.ts';
 import { heldColumns, heldColumnsSize, repairColumnsSize, scratchColumns } from './repair-columns.ts';
-import { planWithin, slotAddress, type SliversWanted, type StreamPlan } from './stream-plan.ts';
+import { slotAddress } from './slot.ts';
+import { StreamMemory } from './stream-memory.ts';
+import { planWithin, type SliversWanted } from './encode-plan.ts';
 
 export class StreamCodec {
   readonly #runner: JobRunner;
   readonly #codec: Pick<Codec, 'encode' | 'computeMetadata'>;
-  #spare: WebAssembly.Memory | undefined;
-  #isClosed = false;
+  readonly #memory: StreamMemory;
 
   constructor(runner: JobRunner, codec: Pick<Codec, 'encode' | 'computeMetadata'>) {
     this.#runner = runner;
     this.#codec = codec;
+    this.#memory = new StreamMemory(runner.parallelism);
   }
 
   close(): void {
-    this.#isClosed = true;
-    this.#spare = undefined;
+    this.#memory.close();
   }
 
   async encode(
@@ -73,6 +72,33 @@ export class StreamCodec {
     return await this.#run(layout, source, { sink: undefined, groups, streamSize }, options);
   }
 
+  async *decode(
+    verified: VerifiedMetadata,
+    slivers: Iterable<StoredSliver> | AsyncIterable<StoredSliver>,
+    { signal, onProgress, scratch, memorySizeBytes = STREAM_MEMORY_SIZE_BYTES, checks = true }: DecodeStreamOptions,
+  ): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
+    signal?.throwIfAborted();
+    const modules = { runner: this.#runner, memory: this.#memory, scratch, memorySizeBytes, signal, checks };
+    const { unencodedLength } = verified.metadata;
+    let done = 0;
+    for await (const piece of new StreamDecoder(verified, modules).run(slivers)) {
+      signal?.throwIfAborted();
+      done += piece.length;
+      onProgress?.(done / unencodedLength);
+      yield piece;
+    }
+  }
+
+  async checkEncoding(verified: VerifiedMetadata, source: BlobSource, options: StreamCodecOptions): Promise<void> {
+    const { blobId, metadata, geometry } = verified;
+    const inconsistent = (expected: string, came: string) => errors.INCONSISTENT_BLOB({ blobId, expected, came });
+    if (source.sizeBytes !== metadata.unencodedLength) {
+      throw inconsistent(`${metadata.unencodedLength} bytes`, `${source.sizeBytes}`);
+    }
+    const recomputed = await this.computeMetadata(geometry, source, options);
+    if (recomputed.blobId !== blobId) throw inconsistent('this id when encoded again', recomputed.blobId);
+  }
+
   /** One more than threads, so that one is filled or emptied while the others are computed on. */
   get #slots(): number {
     return this.#runner.parallelism.threads + 1;
@@ -85,12 +111,11 @@ export class StreamCodec {
     { signal, onProgress }: StreamCodecOptions,
   ): Promise<VerifiedMetadata> {
     signal?.throwIfAborted();
-    if (this.#isClosed) throw errors.CODEC_CLOSED({ job: "'stream'" });
     const { sink, groups, streamSize } = work;
     const wanted = sink === undefined ? NO_SLIVERS : sliversWanted(layout, sink);
     const plan = planWithin(shapeOf(layout), wanted, this.#slots, streamSize);
     const slots = Math.max(1, Math.min(this.#slots, Math.floor(streamSize / plan.slotSize)));
-    const memory = this.#takeMemory(plan, slots);
+    const memory = this.#memory.take(slotAddress(plan.slotSize, slots));
     let done = 0;
     const onDone = (share: number) => {
       done = Math.min(1, done + share);
@@ -98,21 +123,8 @@ export class StreamCodec {
     };
     const modules = { runner: this.#runner, plan, memory, slots, source, sink, signal, onDone };
     const pairHashes = await new StreamEncoder(modules).run(groups);
-    // Only now: after a failure a worker may still be at it.
-    if (!this.#isClosed) this.#spare = memory;
+    this.#memory.giveBack(memory);
     return sealMetadata(layout.geometry, { unencodedLength: source.sizeBytes, pairHashes });
-  }
-
-  #takeMemory(plan: StreamPlan, slots: number): WebAssembly.Memory {
-    const size = slotAddress(plan, slots) + MEMORY_MARGIN;
-    const spare = this.#spare;
-    this.#spare = undefined;
-    if (spare !== undefined && spare.buffer.byteLength >= size) return spare;
-    try {
-      return createMemory(size, { shared: this.#runner.parallelism.sharesMemory });
-    } catch (error) {
-      throw mapMemoryError(error);
-    }
   }
 
   async #encodeInMemory(
@@ -147,9 +159,6 @@ export class StreamCodec {
 
 /** Of the work when all slivers are in memory before the first goes out. */
 const ENCODE_SHARE = 0.9;
-
-/** Kernels may read some bytes after the last slot. */
-const MEMORY_MARGIN = 64;
 
 const NO_SLIVERS: SliversWanted = { gathersSystematic: false, gathersRepair: false, keepsRepairRows: false };
 

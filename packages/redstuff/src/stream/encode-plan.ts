@@ -8,12 +8,13 @@
  * Each task has a slot of memory for itself; all slots are alike, so that tasks of any kind run in any of them. The
  * layout is a function of a few numbers: only those and the memory are sent to a worker.
  */
-import { KERNEL_CONSTANTS_SIZE, kernelAreaSize } from '@floe/kernels';
+import { kernelAreaSize } from '@floe/kernels';
 import { geometryOf, HASH_SIZE_BYTES } from '@floe/protocol';
 import { type BlobLayout, blobLayout } from '../blob-layout.ts';
 import { leavesSize, nodesSize } from '../column-block.ts';
 import { TREE_TASK_ROWS } from '../limits.ts';
 import { PADDING_NODES_SIZE } from '../padding.ts';
+import { largest, takeFrom, type Taker } from './slot.ts';
 
 /** What both sides compute the plan from. */
 export interface StreamShape {
@@ -82,22 +83,6 @@ export interface StreamPlan {
   treesPlace(slot: number): TreesPlace;
 }
 
-/** Areas are apart and aligned by a cache line; kernels may read a byte before an area. */
-const GAP = 64;
-
-/** Gives out areas one after another. */
-function taker(first: number): { readonly take: (size: number) => number; readonly end: () => number } {
-  let next = first;
-  return {
-    take(size) {
-      const address = next + GAP;
-      next = Math.ceil((address + size) / GAP) * GAP;
-      return address;
-    },
-    end: () => next,
-  };
-}
-
 export function streamPlan(shape: StreamShape): StreamPlan {
   const layout = blobLayout(geometryOf(shape.nShards), shape.blobSize);
   const strips = stripsOf(layout, shape.blocksPerStrip).map((strip) => placeStrip(shape, layout, 0, strip));
@@ -112,8 +97,8 @@ export function streamPlan(shape: StreamShape): StreamPlan {
 }
 
 /** After what the kernel needs for itself. */
-function placeIn(slot: number, { rowCode, columnCode }: BlobLayout): ReturnType<typeof taker> {
-  return taker(slot + kernelAreaSize(rowCode, columnCode));
+function placeIn(slot: number, { rowCode, columnCode }: BlobLayout): Taker {
+  return takeFrom(slot + kernelAreaSize(rowCode, columnCode));
 }
 
 function placeRows({ rowsPerTask }: StreamShape, layout: BlobLayout, slot: number): RowsPlace & { end: number } {
@@ -129,11 +114,6 @@ function placeTrees(layout: BlobLayout, slot: number): TreesPlace & { end: numbe
   const { take, end } = placeIn(slot, layout);
   const rows = Math.min(TREE_TASK_ROWS, layout.geometry.nShards);
   return { nodes: take(rows * layout.blocks * HASH_SIZE_BYTES), padding: take(PADDING_NODES_SIZE), end: end() };
-}
-
-/** Where slots are; the first comes after what all kernels on a memory share. */
-export function slotAddress({ slotSize }: StreamPlan, slot: number): number {
-  return KERNEL_CONSTANTS_SIZE + slot * slotSize;
 }
 
 function placeStrip(shape: StreamShape, layout: BlobLayout, slot: number, strip: Strip): StripPlace & { end: number } {
@@ -197,15 +177,4 @@ export function planWithin(
   const blocksPerStrip = largest(Math.ceil(blocks / (4 * slots)), (count) => fits(attempt(1, count)));
   const rowsPerTask = largest(Math.ceil(usedRows / (2 * slots)), (count) => fits(attempt(count, blocksPerStrip)));
   return attempt(rowsPerTask, blocksPerStrip);
-}
-
-/** The largest count up to `most` that fits, or 1; what fits gets no smaller by being less. */
-function largest(most: number, fits: (count: number) => boolean): number {
-  let [low, high] = [1, Math.max(1, most)];
-  while (low < high) {
-    const middle = Math.ceil((low + high) / 2);
-    if (fits(middle)) low = middle;
-    else high = middle - 1;
-  }
-  return low;
 }

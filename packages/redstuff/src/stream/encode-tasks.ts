@@ -8,7 +8,7 @@ import { HASH_SIZE_BYTES } from '@floe/protocol';
 import { finishRows, hashBlock } from '../column-block.ts';
 import { paddingHashes } from '../padding.ts';
 import type { Steps } from '../steps.ts';
-import { type StreamPlan, streamPlan, type StreamShape, type Strip, type StripPlace } from './stream-plan.ts';
+import { type StreamPlan, streamPlan, type StreamShape, type Strip, type StripPlace } from './encode-plan.ts';
 
 export type StreamTask =
   | { readonly type: 'rows'; readonly rows: number }
