@@ -18,12 +18,18 @@ export interface ConformanceNetwork {
   /** Ends the process with that signal and starts it again on the same directory. */
   restart(signal: NodeJS.Signals): Promise<void>;
   /** A new client of the official SDK: it caches the network's state for its whole life. */
-  sdk(options?: { readonly format?: 'text' | 'binary' }): OfficialClient;
+  sdk(options?: SdkOptions): OfficialClient;
   /** Our client, one for all tests. */
   readonly floe: FloeConnection;
   /** A new key with SUI and WAL from the faucet. */
   fundedKey(): Promise<Ed25519Keypair>;
   close(): Promise<void>;
+}
+
+export interface SdkOptions {
+  readonly format?: 'text' | 'binary';
+  /** What requests to storage nodes go through. */
+  readonly fetch?: typeof fetch;
 }
 
 export type OfficialClient = ReturnType<typeof officialClient>;
@@ -47,7 +53,7 @@ export async function startNetwork(args: readonly string[] = []): Promise<Confor
       dev = await startDev(directory.path, args);
     },
     floe,
-    sdk: ({ format } = {}) => officialClient(config, format),
+    sdk: (options) => officialClient(config, options),
     fundedKey: async () => {
       const key = new Ed25519Keypair();
       await requestFunds(dev.network.faucet.url, key.toSuiAddress());
@@ -61,12 +67,12 @@ export async function startNetwork(args: readonly string[] = []): Promise<Confor
   };
 }
 
-function officialClient(config: LedgerConfig, format?: 'text' | 'binary') {
+function officialClient(config: LedgerConfig, { format, fetch }: SdkOptions = {}) {
   return new SuiGrpcClient({ network: 'testnet', baseUrl: config.url, format }).$extend(
     walrus({
       packageConfig: { systemObjectId: config.systemObjectId, stakingPoolId: config.stakingObjectId },
       storageNodeUrlScheme: 'http',
-      storageNodeClientOptions: { timeout: 60_000 },
+      storageNodeClientOptions: { timeout: 60_000, ...(fetch && { fetch }) },
     }),
   );
 }

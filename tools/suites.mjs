@@ -3,12 +3,11 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 
 /**
- * `oracle` against the official encoder; `conformance` with the official SDK and curl; `commands` runs every command of
- * the command line; `crash` cuts power and kills processes;
- * `faults` real processes and sockets that fail; `fuzz` feeds mutated inputs by the million; `browser` in headless
- * Chromium.
+ * `oracle` against the official encoder; `conformance` with the official SDK and curl; `scale` with the largest committee;
+ * `commands` runs every command of the command line; `crash` cuts power and kills processes; `faults` real processes
+ * and sockets that fail; `fuzz` feeds mutated inputs by the million; `browser` in headless Chromium.
  */
-export const SUITES = ['oracle', 'conformance', 'commands', 'crash', 'faults', 'fuzz', 'browser'];
+export const SUITES = ['oracle', 'conformance', 'scale', 'commands', 'crash', 'faults', 'fuzz', 'browser'];
 
 /** Where slow tests may be. */
 const PLACES = ['packages', 'testkit', 'conformance', 'tools'];
@@ -45,7 +44,7 @@ export function slowFiles(root) {
 }
 
 /**
- * Which suites a file belongs to by its name; it should be one.
+ * Which suites a file belongs to: by its name, or else by its folders. It should be one.
  *
  * @param {string} file
  * @returns {string[]}
@@ -53,5 +52,6 @@ export function slowFiles(root) {
 export function suitesOf(file) {
   const folders = file.split('/');
   const names = (folders.pop() ?? '').replace(/\.slow\.test\.ts$/, '').split(/[.-]/);
-  return SUITES.filter((suite) => folders.includes(suite) || names[0] === suite || names.at(-1) === suite);
+  const byName = SUITES.filter((suite) => names[0] === suite || names.at(-1) === suite);
+  return byName.length > 0 ? byName : SUITES.filter((suite) => folders.includes(suite));
 }
