@@ -196,6 +196,7 @@ export class WorkerPool implements JobRunner {
 
   #fail(member: Member, reason: unknown): void {
     if (!this.#members.delete(member)) return;
+    void member.worker.terminate(); // it may have failed without ending, and must not go on in memory that others use
     if (!member.ready) {
       this.#startFailed(reason);
       return;

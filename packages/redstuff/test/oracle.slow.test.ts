@@ -1,6 +1,7 @@
 /**
  * Compares with the official encoder (`@mysten/walrus-wasm`) on random cases: every sliver as BCS, every sliver hash and
- * the blob id must be the same, and blobs above the maximum must be refused by both.
+ * the blob id must be the same, and blobs above the maximum must be refused by both. Every second case is encoded as a
+ * stream.
  *
  * FLOE_TEST_SEED chooses the cases (printed); FLOE_TEST_BUDGET_S stops after so many seconds instead of after all of them.
  */
@@ -22,9 +23,11 @@ import {
   type SliverPairIndex,
   symbolSizeOf,
 } from '@floe/protocol';
+import type { Codec } from '../src/codec.ts';
 import { createInlineCodec } from '../src/inline-codec.ts';
 import { createWorkerCodec } from '../src/node/index.ts';
 import { seededBytes, seededNumbers } from './helpers.ts';
+import { bytesSource, encodeByStream } from './stream/helpers.ts';
 
 const CASES = 500;
 const MAX_SIZE = 8 * 1024 * 1024;
@@ -86,13 +89,16 @@ function official(geometry: Geometry, blob: Uint8Array) {
   }
 }
 
-async function compare({ geometry, size, seed: blobSeed }: Case, codec: typeof inline): Promise<void> {
+async function compare({ geometry, size, seed: blobSeed }: Case, codec: Codec, streams: boolean): Promise<void> {
   const blob = seededBytes(size, blobSeed);
   const expected = official(geometry, blob);
-  const encoded = await codec.encode(geometry, blob);
+  const encoded = streams ? await encodeByStream(codec, geometry, blob) : await codec.encode(geometry, blob);
   const { verified } = encoded;
   expect(verified.blobId).toBe(blobIdFromBytes(Uint8Array.from(expected.metadata.blob_id)));
-  expect((await codec.computeMetadata(geometry, blob)).blobId).toBe(verified.blobId);
+  const computed = streams
+    ? await codec.computeMetadataOf(geometry, bytesSource(blob), { memorySizeBytes: 0 })
+    : await codec.computeMetadata(geometry, blob);
+  expect(computed.blobId).toBe(verified.blobId);
   for (let pair = 0; pair < geometry.nShards; pair += 1) {
     const hashes = expected.metadata.metadata.V1.hashes[pair];
     const digests = { primary: hashes?.primary_hash.Digest ?? [], secondary: hashes?.secondary_hash.Digest ?? [] };
@@ -134,7 +140,7 @@ it('encodes random blobs as the official encoder does', { timeout: 3_600_000 }, 
         await compareRefusals(example);
         refused += 1;
       } else {
-        await compare(example, done % 3 === 0 ? pooled : inline);
+        await compare(example, done % 3 === 0 ? pooled : inline, done % 2 === 0);
       }
     } catch (cause) {
       throw new Error(name, { cause });

@@ -1,7 +1,9 @@
 /** Ports of the streaming codec in memory, and what a stream gave compared with an encode in memory. */
 import { expect } from 'vitest';
 import type { Axis, Geometry, SliverIndex } from '@floe/protocol';
-import type { EncodedBlob } from '../../src/codec.ts';
+import type { Codec, EncodedBlob } from '../../src/codec.ts';
+import { systematicPrimaries } from '../../src/encoded-blob.ts';
+import { createMemoryScratchSpace } from '../../src/stream/memory-scratch.ts';
 import type { BlobSource, SliverRun, SliverSink } from '../../src/stream/ports.ts';
 import { sameBytes } from '../helpers.ts';
 
@@ -39,6 +41,27 @@ export class Collector implements SliverSink {
     this.slivers.set(name, joined);
     this.#underWay.delete(name);
   }
+}
+
+/** A streamed encode's result in the form of one in memory. */
+export async function encodeByStream(
+  codec: Codec,
+  geometry: Geometry,
+  blob: Uint8Array,
+): Promise<Pick<EncodedBlob, 'verified' | 'sliver'>> {
+  const collector = new Collector();
+  const scratch = createMemoryScratchSpace({ maxBytes: 2 ** 30 });
+  const verified = await codec.encodeStream(geometry, bytesSource(blob), collector, { scratch, memorySizeBytes: 0 });
+  const { symbolSize } = verified;
+  const rows = systematicPrimaries(geometry, blob, symbolSize);
+  return {
+    verified,
+    sliver(axis, index) {
+      const data = (axis === 'primary' ? rows[index] : undefined) ?? collector.slivers.get(`${axis} ${index}`);
+      if (data === undefined) throw new Error(`${axis} sliver ${index} did not come`);
+      return { axis, index, symbolSize, data };
+    },
+  };
 }
 
 /** All slivers that are wanted, and no others, are those of an encode in memory. */
