@@ -66,5 +66,10 @@ export function isPaddingBlock(layout: BlobLayout, block: number): boolean {
 export function wantsLeafTable(layout: BlobLayout): boolean {
   const { nShards, rows } = layout.geometry;
   const hashed = (nShards - rows + layout.usedRows) * nShards;
-  return layout.symbolSize === 2 && hashed > 3 * 65_536;
+  return isLeafTableWorth(layout.symbolSize, hashed);
+}
+
+/** The same for any number of symbols that are hashed. */
+export function isLeafTableWorth(symbolSize: number, hashed: number): boolean {
+  return symbolSize === 2 && hashed > 3 * 65_536;
 }

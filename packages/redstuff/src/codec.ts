@@ -83,6 +83,20 @@ export interface Codec {
   computeMetadata(geometry: Geometry, blob: Uint8Array, options?: CodecOptions): Promise<VerifiedMetadata>;
 
   /**
+   * {@link Codec.encode} for many small blobs, which share what one alone spends on set-up and on vectors that it does not
+   * fill: several times as fast where there are few shards. Results are in the order of the blobs.
+   * @throws BLOB_TOO_LARGE, OUT_OF_MEMORY
+   */
+  encodeBatch(geometry: Geometry, blobs: readonly Uint8Array[], options?: CodecOptions): Promise<EncodedBlob[]>;
+
+  /** {@link Codec.computeMetadata} for many small blobs, as {@link Codec.encodeBatch}. */
+  computeMetadataBatch(
+    geometry: Geometry,
+    blobs: readonly Uint8Array[],
+    options?: CodecOptions,
+  ): Promise<VerifiedMetadata[]>;
+
+  /**
    * All slivers and the metadata of a blob of any size, in bounded memory: slivers go to the sink as they are finished,
    * but for the systematic primary ones, which are slices of the source. The source is read twice, small blobs once.
    * @throws BLOB_TOO_LARGE, SOURCE_CHANGED, SOURCE_FAILED, SINK_FAILED, SCRATCH_FULL, SCRATCH_FAILED, and what the source,

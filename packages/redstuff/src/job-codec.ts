@@ -20,6 +20,7 @@ import {
   symbolSizeOf,
   symbolsPerSliver,
 } from '@floe/protocol';
+import type { BatchParts } from './batch.ts';
 import type {
   Codec,
   CodecOptions,
@@ -71,6 +72,32 @@ class JobCodec implements Codec {
     symbolSizeOf(geometry, blob.length);
     const pairHashes = await this.#runner.run({ kind: 'pairHashes', nShards: geometry.nShards, blob }, options);
     return sealMetadata(geometry, { unencodedLength: blob.length, pairHashes });
+  }
+
+  async encodeBatch(
+    geometry: Geometry,
+    blobs: readonly Uint8Array[],
+    options: CodecOptions = {},
+  ): Promise<EncodedBlob[]> {
+    const parts = await this.#batch(geometry, blobs, true, options);
+    return blobs.map((blob, i) =>
+      encodedBlob(geometry, blob.length, blob, {
+        pairHashes: parts.pairHashes[i] as Uint8Array<ArrayBuffer>,
+        repairPrimary: parts.repairPrimary[i] as Uint8Array,
+        secondary: parts.secondary[i] as Uint8Array,
+      }),
+    );
+  }
+
+  async computeMetadataBatch(
+    geometry: Geometry,
+    blobs: readonly Uint8Array[],
+    options: CodecOptions = {},
+  ): Promise<VerifiedMetadata[]> {
+    const { pairHashes } = await this.#batch(geometry, blobs, false, options);
+    return pairHashes.map((hashes, i) =>
+      sealMetadata(geometry, { unencodedLength: (blobs[i] as Uint8Array).length, pairHashes: hashes }),
+    );
   }
 
   async encodeStream(
@@ -268,6 +295,41 @@ class JobCodec implements Codec {
     }
   }
 
+  /** An equal share of the blobs for each thread. */
+  async #batch(
+    geometry: Geometry,
+    blobs: readonly Uint8Array[],
+    wantSlivers: boolean,
+    options: CodecOptions,
+  ): Promise<BatchParts> {
+    for (const blob of blobs) symbolSizeOf(geometry, blob.length);
+    const perJob = Math.max(1, Math.ceil(blobs.length / this.#runner.parallelism.threads));
+    const shares = Array.from({ length: Math.ceil(blobs.length / perJob) }, (_, i) =>
+      blobs.slice(i * perJob, (i + 1) * perJob),
+    );
+    const progress = jointProgress(shares.length, options.onProgress);
+    const stop = new AbortController();
+    const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
+    const jobs = shares.map((share, i) =>
+      this.#runner.run(
+        { kind: 'batch', nShards: geometry.nShards, blobs: share, wantSlivers },
+        { signal, ...(progress === undefined ? {} : { onProgress: (fraction) => progress(i, fraction) }) },
+      ),
+    );
+    try {
+      const parts = await Promise.all(jobs);
+      return {
+        pairHashes: parts.flatMap(({ pairHashes }) => pairHashes),
+        repairPrimary: parts.flatMap(({ repairPrimary }) => repairPrimary),
+        secondary: parts.flatMap(({ secondary }) => secondary),
+      };
+    } catch (error) {
+      stop.abort(error); // the other shares are of no use
+      await Promise.allSettled(jobs);
+      throw error;
+    }
+  }
+
   async #roots(
     geometry: Geometry,
     axis: Axis,
@@ -277,6 +339,19 @@ class JobCodec implements Codec {
   ): Promise<Uint8Array> {
     return await this.#runner.run({ kind: 'roots', nShards: geometry.nShards, axis, symbolSize, slivers }, options);
   }
+}
+
+/** The progress of several jobs of the same size as that of one; each of theirs never falls. */
+function jointProgress(
+  jobs: number,
+  onProgress: CodecOptions['onProgress'],
+): ((job: number, fraction: number) => void) | undefined {
+  if (onProgress === undefined) return undefined;
+  const fractions = new Array<number>(jobs).fill(0);
+  return (job, fraction) => {
+    fractions[job] = fraction;
+    onProgress(fractions.reduce((sum, each) => sum + each, 0) / jobs);
+  };
 }
 
 /**

@@ -27,6 +27,8 @@ function inputSize(job: Exclude<Job, MemoryJob>): number {
     case 'encode':
     case 'pairHashes':
       return job.blob.length;
+    case 'batch':
+      return totalSize(job.blobs);
     case 'decode':
     case 'roots':
       return totalSize(job.slivers);
@@ -47,7 +49,9 @@ function compressions(job: Exclude<Job, MemoryJob>): number {
   switch (job.kind) {
     case 'encode':
     case 'pairHashes':
-      return nShards * nShards * (perSymbol(symbolSizeOf(geometryOf(nShards), job.blob.length)) + 2);
+      return encodeCompressions(nShards, job.blob);
+    case 'batch':
+      return job.blobs.reduce((sum, blob) => sum + encodeCompressions(nShards, blob), 0);
     case 'decode':
       return (transformsPerSymbol(nShards, job.axis) * totalSize(job.slivers)) / 128;
     case 'roots':
@@ -57,6 +61,10 @@ function compressions(job: Exclude<Job, MemoryJob>): number {
     case 'recover':
       return nShards * (perSymbol(job.symbolSize) + 1) + transformsPerSymbol(nShards, job.axis) * nShards;
   }
+}
+
+function encodeCompressions(nShards: number, blob: Uint8Array): number {
+  return nShards * nShards * (perSymbol(symbolSizeOf(geometryOf(nShards), blob.length)) + 2);
 }
 
 /** Blocks of a leaf hash: the symbol and its prefix byte. */

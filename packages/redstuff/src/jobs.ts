@@ -4,6 +4,7 @@
  */
 import type { CodeKernel } from '@floe/kernels';
 import { type Axis, geometryOf } from '@floe/protocol';
+import { type BatchParts, batchSteps } from './batch.ts';
 import { decodeSliver, decodeSteps } from './decode.ts';
 import { type EncodedParts, encodeSteps, pairHashSteps } from './encode.ts';
 import { type ExpandedSliver, expandSliver, rootSteps } from './expand.ts';
@@ -27,6 +28,14 @@ export interface PairHashesJob {
   readonly kind: 'pairHashes';
   readonly nShards: number;
   readonly blob: Uint8Array;
+}
+
+/** Many small blobs. */
+export interface BatchJob {
+  readonly kind: 'batch';
+  readonly nShards: number;
+  readonly blobs: readonly Uint8Array[];
+  readonly wantSlivers: boolean;
 }
 
 export interface DecodeJob {
@@ -68,6 +77,7 @@ export interface RecoverJob {
 export type Job =
   | EncodeJob
   | PairHashesJob
+  | BatchJob
   | ShareJob
   | StreamJob
   | RestoreJob
@@ -80,6 +90,7 @@ export type Job =
 export interface JobResults {
   readonly encode: EncodedParts;
   readonly pairHashes: Uint8Array<ArrayBuffer>;
+  readonly batch: BatchParts;
   readonly share: undefined;
   readonly stream: undefined;
   readonly restore: undefined;
@@ -125,6 +136,8 @@ function steps(kernel: CodeKernel, job: Job): Steps<JobResults[keyof JobResults]
       return encodeSteps(kernel, geometry, job.blob, job.into);
     case 'pairHashes':
       return pairHashSteps(kernel, geometry, job.blob);
+    case 'batch':
+      return batchSteps(kernel, geometry, job.blobs, job.wantSlivers);
     case 'decode':
       return decodeSteps(kernel, geometry, job);
     case 'roots':

@@ -20,6 +20,12 @@ export const STRIP_RUN_SIZE_BYTES = 6 * 1024;
 /** Columns in a block, a power of two: at 1,000 shards their leaf hashes take 1 MiB. */
 export const MAX_BLOCK_COLUMNS = 32;
 
+/** Bytes of symbols and their hashes of small blobs that are encoded together: half of this or less is a cache's worth. */
+export const BATCH_SIZE_BYTES = 2 * MIB;
+
+/** Small blobs that are encoded together: more would share nothing that these do not. */
+export const MAX_BATCH_BLOBS = 64;
+
 /** Jobs that an inline codec has under way at once before it refuses more. */
 export const MAX_INLINE_JOBS = 1024;
 

@@ -18,7 +18,17 @@ export interface PaddingHashes {
 /** Bytes of {@link PaddingHashes.nodes}. */
 export const PADDING_NODES_SIZE = LEVELS * HASH_SIZE_BYTES;
 
+let last: (PaddingHashes & { readonly nShards: number; readonly symbolSize: number }) | undefined;
+
+/** The hashes for a geometry and symbol size; those asked for last are kept, because blobs of one kind come in numbers. */
 export function paddingHashes(nShards: number, symbolSize: number): PaddingHashes {
+  if (last?.nShards !== nShards || last.symbolSize !== symbolSize) {
+    last = { nShards, symbolSize, ...computePaddingHashes(nShards, symbolSize) };
+  }
+  return last;
+}
+
+function computePaddingHashes(nShards: number, symbolSize: number): PaddingHashes {
   const nodes = new Uint8Array(PADDING_NODES_SIZE);
   let node = blake2b256(new Uint8Array(1 + symbolSize));
   for (let level = 0; level < LEVELS; level += 1) {
@@ -28,11 +38,11 @@ export function paddingHashes(nShards: number, symbolSize: number): PaddingHashe
   // The last node of each level is over fewer leaves than the others, or over the empty node as well.
   const empty = new Uint8Array(HASH_SIZE_BYTES);
   const at = (level: number) => nodes.subarray(level * HASH_SIZE_BYTES, (level + 1) * HASH_SIZE_BYTES);
-  let last: Uint8Array<ArrayBuffer> = at(0).slice();
+  let end: Uint8Array<ArrayBuffer> = at(0).slice();
   for (let length = nShards, level = 0; length > 1; length = Math.ceil(length / 2), level += 1) {
-    last = length % 2 === 1 ? inner(last, empty) : inner(at(level), last);
+    end = length % 2 === 1 ? inner(end, empty) : inner(at(level), end);
   }
-  return { nodes, root: last };
+  return { nodes, root: end };
 }
 
 function inner(left: Uint8Array, right: Uint8Array): Uint8Array<ArrayBuffer> {

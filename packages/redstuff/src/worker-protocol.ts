@@ -57,6 +57,8 @@ export function packJob(job: Job): { job: Job; transfer: ArrayBuffer[] } {
       return { job: { ...job, blob: own(job.blob), into: undefined }, transfer };
     case 'pairHashes':
       return { job: { ...job, blob: own(job.blob) }, transfer };
+    case 'batch':
+      return { job: { ...job, blobs: joined(job.blobs, transfer) }, transfer };
     case 'share':
     case 'stream':
     case 'restore':
