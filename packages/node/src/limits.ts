@@ -86,6 +86,12 @@ export interface NodeLimits {
   readonly compactDeadShare: number;
   /** How often garbage is collected besides at the beginning of an epoch. */
   readonly collectIntervalMs: number;
+  /** Everything held is read and checked once in this time, if the rate below allows. */
+  readonly scrubPeriodMs: number;
+  /** Scrubbing reads at least this much, also when a pass would have more time. */
+  readonly scrubMinBytesPerSecond: number;
+  /** Scrubbing never reads more than this, also when a pass takes longer then. */
+  readonly scrubMaxBytesPerSecond: number;
   /** Longest wait of `close` for requests under way. */
   readonly shutdownMs: number;
 
@@ -192,6 +198,10 @@ export const defaultLimits: NodeLimits = {
   // Each byte that a collection frees costs at most one byte written.
   compactDeadShare: 0.5,
   collectIntervalMs: 60 * 60 * 1000,
+  // 16 MiB/s see 10 TB in a week, and cost about a tenth of a core to hash.
+  scrubPeriodMs: 7 * 24 * 60 * 60 * 1000,
+  scrubMinBytesPerSecond: MIB,
+  scrubMaxBytesPerSecond: 16 * MIB,
   shutdownMs: 60_000,
 
   peerRequests: 16,

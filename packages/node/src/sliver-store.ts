@@ -85,6 +85,8 @@ export interface SliverStore {
   keysOf(blobId: BlobId): SliverKey[];
   /** Removes what is held of `keys`; resolves to how many were. */
   remove(keys: readonly SliverKey[]): Promise<number>;
+  /** Calls `listener` from now on with the blob of every sliver that is found damaged and set aside. */
+  whenDamaged(listener: (blobId: BlobId) => void): void;
   /** Gives up the sliver held for a key, because its bytes are not what they should be; the key is free again. */
   setAside(key: SliverKey, why: string): Promise<void>;
   /** What is held, in key order, behind `after`. */

@@ -46,6 +46,7 @@ import type { HealingStatus } from './recovery/healing.ts';
 import { Registrations } from './registrations.ts';
 import { BlobRegistry } from './registry/blob-registry.ts';
 import { SegmentLog } from './segment-log/segment-log.ts';
+import { Scrubber, type ScrubStatus } from './scrubber.ts';
 import { createSelfHealing, type SelfHealing } from './self-healing.ts';
 import { ShardPages } from './shards/shard-pages.ts';
 import type { SliverStore, SliverStoreStatus } from './sliver-store.ts';
@@ -95,6 +96,7 @@ export interface StorageNodeStatus {
   readonly health: NodeHealth;
   readonly store: SliverStoreStatus;
   readonly healing: HealingStatus;
+  readonly scrub: ScrubStatus;
   readonly activeRequests: number;
 }
 
@@ -106,6 +108,7 @@ interface Parts {
   readonly selfHealing: SelfHealing;
   readonly service: NodeService;
   readonly collector: GarbageCollector;
+  readonly scrubber: Scrubber;
   readonly following: Promise<void>;
   /** Resolve when `stop` aborts. */
   readonly background: readonly Promise<void>[];
@@ -157,6 +160,7 @@ export class StorageNode {
       { nodeId, blsSecretKey, peerScheme: config.peerScheme ?? 'http', limits, signal },
       { ...modules, ...held, ledger, operator: modules.operator, uploads },
     );
+    slivers.whenDamaged((blobId) => selfHealing.healing.request(blobId, 'damaged'));
     const health = (detailed: boolean): NodeHealth =>
       nodeHealth({ startedMs, publicKey, detailed }, { clock, committees, registry });
     const service = createService({ config, limits }, { ...modules, ...held, ...selfHealing, uploads, health });
@@ -186,13 +190,14 @@ export class StorageNode {
   }
 
   status(): StorageNodeStatus {
-    const { committees, slivers, service, health, selfHealing } = this.#parts;
+    const { committees, slivers, service, health, selfHealing, scrubber } = this.#parts;
     return {
       nodeId: this.#nodeId,
       epoch: committees.epoch,
       health: health(false),
       store: slivers.status(),
       healing: selfHealing.healing.status,
+      scrub: scrubber.status(),
       activeRequests: service.activeRequests,
     };
   }
@@ -273,7 +278,7 @@ function startWork(
     readonly signal: AbortSignal;
   },
   modules: WorkModules,
-): Pick<Parts, 'collector' | 'following' | 'background'> {
+): Pick<Parts, 'collector' | 'scrubber' | 'following' | 'background'> {
   const { config, limits, latestCheckpoint, signal } = options;
   const { ledgerClient: ledger, committees, registry, movement, logger } = modules;
   const collector = new GarbageCollector(
@@ -291,5 +296,6 @@ function startWork(
     { nodeId: config.nodeId, parameters: config.parameters ?? {}, signal },
     { ...modules, operator: modules.operator, changes, shardsInPlace },
   );
-  return { collector, following, background: [collector.run(signal), operating] };
+  const scrubber = new Scrubber({ limits }, { ...modules, metrics: modules.registerMetrics });
+  return { collector, scrubber, following, background: [collector.run(signal), scrubber.run(signal), operating] };
 }

@@ -71,6 +71,7 @@ export class SegmentLog implements SliverStore {
   readonly #underWay = new Map<string, Promise<void>>();
   /** Keys whose removal is on its way to the disk. */
   readonly #leaving = new Set<string>();
+  #onDamage: (blobId: BlobId) => void = () => undefined;
   #closed: Promise<void> | undefined;
 
   /** @throws FOREIGN_FILE, DIRECTORY_MISMATCH; file-system and store errors. */
@@ -169,6 +170,10 @@ export class SegmentLog implements SliverStore {
     throw errors.SLIVER_DAMAGED({ blobId: key.blobId, shard: key.shard, axis: key.axis, why });
   }
 
+  whenDamaged(listener: (blobId: BlobId) => void): void {
+    this.#onDamage = listener;
+  }
+
   async setAside(key: SliverKey, why: string): Promise<void> {
     this.#queue.checkOpen();
     const entry = this.#index.get(key);
@@ -245,6 +250,7 @@ export class SegmentLog implements SliverStore {
     const { blobId, shard, axis } = key;
     this.#modules.logger.error('a stored sliver is damaged', { blobId, shard, axis, why, segment: entry.segment });
     await this.#removeOne({ key, damaged: entry });
+    this.#onDamage(blobId);
   }
 
   async #removeOne(removal: { readonly key: SliverKey; readonly damaged?: IndexEntry }): Promise<void> {
