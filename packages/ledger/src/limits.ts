@@ -58,7 +58,7 @@ export const CERTIFICATE_CACHE_ENTRIES = 4096;
 /** Parsed types remembered. */
 export const TYPE_CACHE_ENTRIES = 4096;
 /** Executed transactions kept decoded for the nodes that follow the chain. */
-export const RECENT_TRANSACTIONS = 2048;
+export const RECENT_TRANSACTIONS = 512;
 /** Digests executed last, kept to tell without the disk that a transaction which was just looked up is still new. */
 export const REPEAT_WINDOW_TRANSACTIONS = 4096;
 /** Parsed public keys of signers. */

@@ -11,7 +11,7 @@
  *
  * On disk the tree is cut into pages of four levels. The page of a prefix (in hex digits) exists exactly when at least
  * two leaves share that prefix (the root page always); a slot of it is empty, a leaf, or the hash of the page below. So
- * one million objects are some 70 000 pages of about 1 KB, and a change touches about five of them.
+ * one million objects are some 330 000 pages of about 300 bytes, and a change touches about five of them.
  */
 import { assert, equalBytes } from '@floe/platform';
 import type { KeyValueOperation, KeyValueStore } from '@floe/platform';
@@ -22,9 +22,8 @@ import { errors } from './errors.ts';
 import { blake2b256 } from './hash.ts';
 import { TREE_CACHE_PAGES } from './limits.ts';
 import { TABLES } from './tables.ts';
+import { nodeHash, type Slot, TreePage } from './tree-page.ts';
 
-const PAGE_VERSION = 1;
-const SLOTS = 16;
 const EMPTY = new Uint8Array(32);
 
 /** A leaf that was set (its hash) or removed. */
@@ -36,22 +35,6 @@ export interface LeafChange {
 /** From the root down: the sibling at every level above the leaf, 32 zero bytes where it is empty. */
 export interface MembershipProof {
   readonly siblings: readonly Uint8Array[];
-}
-
-type Slot =
-  | { readonly kind: 'leaf'; readonly key: Uint8Array; readonly hash: Uint8Array }
-  | { readonly kind: 'page'; readonly hash: Uint8Array };
-
-interface Page {
-  readonly slots: readonly (Slot | undefined)[];
-  /** Binary nodes above the slots, heap order: 1 is the top, 8..15 are above the slots. Made when needed. */
-  readonly nodes: (Node | undefined)[];
-}
-
-interface Node {
-  readonly hash: Uint8Array;
-  /** Whether it is a single leaf, which rises past empty siblings. */
-  readonly single: boolean;
 }
 
 /** Where an object's leaf stands. */
@@ -85,7 +68,7 @@ export interface TreeUpdate {
 
 export class StateTree {
   readonly #store: KeyValueStore;
-  readonly #cache = new BoundedCache<string, Page>(TREE_CACHE_PAGES);
+  readonly #cache = new BoundedCache<string, TreePage>(TREE_CACHE_PAGES);
 
   constructor(store: KeyValueStore) {
     this.#store = store;
@@ -94,18 +77,18 @@ export class StateTree {
   /** The root of what is on disk. */
   root(): Uint8Array {
     const page = this.#load('');
-    return page === undefined ? EMPTY : pageHash(page);
+    return page === undefined ? EMPTY : page.hash().slice();
   }
 
   /** The tree after `changes`, each to another key. */
   update(changes: readonly LeafChange[]): TreeUpdate {
-    const written = new Map<string, Page | undefined>();
+    const written = new Map<string, TreePage | undefined>();
     const page = this.#updatePage('', this.#load(''), changes, written);
     written.set('', page);
     const operations: KeyValueOperation[] = [];
     for (const [path, next] of written) {
       const key = pageKey(path);
-      if (next !== undefined) operations.push({ kind: 'put', table: TABLES.tree, key, value: encodePage(next) });
+      if (next !== undefined) operations.push({ kind: 'put', table: TABLES.tree, key, value: next.encode() });
       else operations.push({ kind: 'remove', table: TABLES.tree, key });
     }
     const commit = () => {
@@ -114,7 +97,7 @@ export class StateTree {
         else this.#cache.set(path, next);
       }
     };
-    return { root: pageHash(page), operations, commit };
+    return { root: page.hash().slice(), operations, commit };
   }
 
   /** Undefined when the object is not in the tree. */
@@ -124,69 +107,65 @@ export class StateTree {
     for (let depth = 0, path = ''; ; depth += 1) {
       const page = this.#load(path);
       if (page === undefined) return undefined;
-      fillNodes(page);
       const nibble = nibbleAt(key, depth);
-      const slot = page.slots[nibble];
+      const slot = page.slot(nibble);
       if (slot === undefined || (slot.kind === 'leaf' && !equalBytes(slot.key, key))) return undefined;
       for (let bit = 0; bit < 4; bit += 1) {
         // A node that is one leaf is ours: it rose to here, and nothing stands below.
-        if (nodeAt(page, (1 << bit) | (nibble >> (4 - bit)))?.single === true) return { siblings };
-        siblings.push(nodeAt(page, ((1 << (bit + 1)) | (nibble >> (3 - bit))) ^ 1)?.hash ?? EMPTY);
+        if (page.node((1 << bit) | (nibble >> (4 - bit)))?.single === true) return { siblings };
+        siblings.push((page.node(((1 << (bit + 1)) | (nibble >> (3 - bit))) ^ 1)?.hash ?? EMPTY).slice());
       }
       if (slot.kind === 'leaf') return { siblings };
       path += nibble.toString(16);
     }
   }
 
-  #load(path: string): Page | undefined {
+  #load(path: string): TreePage | undefined {
     const cached = this.#cache.get(path);
     if (cached !== undefined) return cached;
     const bytes = this.#store.get(TABLES.tree, pageKey(path));
     if (bytes === undefined) return undefined;
-    const page = decodePage(path, bytes);
+    const page = TreePage.decode(path, bytes);
     this.#cache.set(path, page);
     return page;
   }
 
   #updatePage(
     path: string,
-    page: Page | undefined,
+    before: TreePage | undefined,
     changes: readonly LeafChange[],
-    written: Map<string, Page | undefined>,
-  ): Page {
-    const depth = path.length;
-    const slots = page === undefined ? new Array<Slot | undefined>(SLOTS).fill(undefined) : [...page.slots];
-    const nodes = page === undefined ? [] : [...page.nodes];
-    for (const [nibble, group] of groupByNibble(changes, depth)) {
-      const slot = slots[nibble];
-      slots[nibble] =
-        slot?.kind === 'page'
-          ? this.#updateChild(path + nibble.toString(16), group, written)
-          : this.#updateLeaves(path + nibble.toString(16), slot, group, written);
-      for (let index = (SLOTS + nibble) >> 1; index >= 1; index >>= 1) nodes[index] = undefined;
+    written: Map<string, TreePage | undefined>,
+  ): TreePage {
+    const page = before?.copy() ?? TreePage.empty();
+    for (const [nibble, group] of groupByNibble(changes, path.length)) {
+      const below = path + nibble.toString(16);
+      if (page.hasPage(nibble)) page.set(nibble, this.#updateChild(below, group, written));
+      else page.set(nibble, this.#updateLeaves(below, page.slot(nibble), group, written));
     }
-    return { slots, nodes };
+    return page;
   }
 
-  #updateChild(path: string, changes: readonly LeafChange[], written: Map<string, Page | undefined>): Slot | undefined {
+  #updateChild(
+    path: string,
+    changes: readonly LeafChange[],
+    written: Map<string, TreePage | undefined>,
+  ): Slot | undefined {
     const before = this.#load(path);
     if (before === undefined) throw errors.LEDGER_CORRUPT({ what: 'state tree', reason: `page ${path} is missing` });
     const page = this.#updatePage(path, before, changes, written);
-    const filled = page.slots.filter((slot) => slot !== undefined);
-    const only = filled.length <= 1 ? filled[0] : undefined;
-    if (filled.length === 0 || only?.kind === 'leaf') {
-      written.set(path, undefined);
-      return only;
+    if (page.isWorthKeeping) {
+      written.set(path, page);
+      return { kind: 'page', hash: page.hash() };
     }
-    written.set(path, page);
-    return { kind: 'page', hash: pageHash(page) };
+    written.set(path, undefined);
+    return page.firstSlot();
   }
 
   #updateLeaves(
     path: string,
     slot: Slot | undefined,
     changes: readonly LeafChange[],
-    written: Map<string, Page | undefined>,
+    written: Map<string, TreePage | undefined>,
   ): Slot | undefined {
     const leaves = changes.filter(({ leafHash: hash }) => hash !== undefined);
     if (slot?.kind === 'leaf' && !changes.some(({ key }) => equalBytes(key, slot.key))) {
@@ -198,7 +177,7 @@ export class StateTree {
     assert(path.length < 64, 'two objects have the same key in the state tree');
     const page = this.#updatePage(path, undefined, leaves, written);
     written.set(path, page);
-    return { kind: 'page', hash: pageHash(page) };
+    return { kind: 'page', hash: page.hash() };
   }
 }
 
@@ -222,33 +201,6 @@ function bitAt(key: Uint8Array, level: number): number {
   return ((key[level >> 3] as number) >> (7 - (level & 7))) & 1;
 }
 
-function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
-  return new BcsWriter(65).u8(1).fixed(left).fixed(right).with(blake2b256);
-}
-
-function nodeAt(page: Page, index: number): Node | undefined {
-  if (index < SLOTS) return page.nodes[index];
-  const slot = page.slots[index - SLOTS];
-  return slot === undefined ? undefined : { hash: slot.hash, single: slot.kind === 'leaf' };
-}
-
-function fillNodes(page: Page): void {
-  // Heap order: children stand after their parent, so that filling from the end sees them first.
-  for (let index = SLOTS - 1; index >= 1; index -= 1) {
-    if (page.nodes[index] !== undefined) continue;
-    const [left, right] = [nodeAt(page, 2 * index), nodeAt(page, 2 * index + 1)];
-    if (left === undefined && right === undefined) continue;
-    if (left === undefined && right?.single === true) page.nodes[index] = right;
-    else if (right === undefined && left?.single === true) page.nodes[index] = left;
-    else page.nodes[index] = { hash: nodeHash(left?.hash ?? EMPTY, right?.hash ?? EMPTY), single: false };
-  }
-}
-
-function pageHash(page: Page): Uint8Array {
-  fillNodes(page);
-  return page.nodes[1]?.hash ?? EMPTY;
-}
-
 /** Depth first, so that the upper levels lie together on disk. */
 function pageKey(path: string): Uint8Array {
   const key = new Uint8Array(1 + Math.ceil(path.length / 2));
@@ -258,41 +210,4 @@ function pageKey(path: string): Uint8Array {
     key[1 + (i >> 1)] = (key[1 + (i >> 1)] as number) | (i % 2 === 0 ? nibble << 4 : nibble);
   }
   return key;
-}
-
-/** `version ‖ bitmap of leaves u16be ‖ bitmap of pages u16be ‖ per slot in order: leaf key ‖ hash, or hash`. */
-function encodePage(page: Page): Uint8Array {
-  let [leaves, pages] = [0, 0];
-  for (let index = 0; index < SLOTS; index += 1) {
-    const slot = page.slots[index];
-    if (slot?.kind === 'leaf') leaves |= 1 << index;
-    else if (slot !== undefined) pages |= 1 << index;
-  }
-  const writer = new BcsWriter(5 + 64 * SLOTS).u8(PAGE_VERSION);
-  writer
-    .u8(leaves >> 8)
-    .u8(leaves & 255)
-    .u8(pages >> 8)
-    .u8(pages & 255);
-  for (const slot of page.slots) {
-    if (slot?.kind === 'leaf') writer.fixed(slot.key);
-    if (slot !== undefined) writer.fixed(slot.hash);
-  }
-  return writer.finish();
-}
-
-function decodePage(path: string, bytes: Uint8Array): Page {
-  const corrupt = (reason: string) => errors.LEDGER_CORRUPT({ what: `page ${path} of the state tree`, reason });
-  if (bytes[0] !== PAGE_VERSION || bytes.length < 5) throw corrupt(`format ${bytes[0]}`);
-  const leaves = ((bytes[1] as number) << 8) | (bytes[2] as number);
-  const pages = ((bytes[3] as number) << 8) | (bytes[4] as number);
-  const slots: (Slot | undefined)[] = [];
-  let at = 5;
-  const take = () => bytes.slice(at, (at += 32));
-  for (let index = 0; index < SLOTS; index += 1) {
-    if ((leaves >> index) & 1) slots.push({ kind: 'leaf', key: take(), hash: take() });
-    else slots.push((pages >> index) & 1 ? { kind: 'page', hash: take() } : undefined);
-  }
-  if (at !== bytes.length) throw corrupt(`${bytes.length} bytes, expected ${at}`);
-  return { slots, nodes: [] };
 }

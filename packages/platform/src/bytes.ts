@@ -7,25 +7,40 @@ for (let digit = 10; digit < 16; digit += 1) HEX_VALUES['A'.charCodeAt(0) + digi
 
 /** Bytes per call of `String.fromCharCode`, which takes them as arguments; ids are done in one call. */
 const HEX_CHUNK_BYTES = 32;
+/** Arguments of that call for a whole chunk, without and with a prefix: an array for each id is most of its cost. */
+const CHUNK_CODES: number[] = new Array<number>(2 * HEX_CHUNK_BYTES).fill(0);
+const PREFIXED_CODES: number[] = [...codesOf('0x'), ...CHUNK_CODES];
 
 /** Lower-case hex without a prefix. */
 export function toHex(bytes: Uint8Array): string {
   // One flat text: what is joined digit by digit is a tree, which has to be flattened to be a key of a map.
-  if (bytes.length <= HEX_CHUNK_BYTES) return hexOf(bytes, 0, bytes.length);
+  if (bytes.length <= HEX_CHUNK_BYTES) return hexOf(bytes);
   let text = '';
   for (let from = 0; from < bytes.length; from += HEX_CHUNK_BYTES) {
-    text += hexOf(bytes, from, Math.min(from + HEX_CHUNK_BYTES, bytes.length));
+    text += hexOf(bytes.subarray(from, from + HEX_CHUNK_BYTES));
   }
   return text;
 }
 
-function hexOf(bytes: Uint8Array, from: number, to: number): string {
-  const codes: number[] = [];
-  for (let i = from; i < to; i += 1) {
-    const digit = 2 * (bytes[i] as number);
-    codes.push(HEX_DIGITS[digit] as number, HEX_DIGITS[digit + 1] as number);
-  }
+/** `0x` and lower-case hex. */
+export function toPrefixedHex(bytes: Uint8Array): string {
+  if (bytes.length !== HEX_CHUNK_BYTES) return `0x${toHex(bytes)}`;
+  writeHex(bytes, PREFIXED_CODES, 2);
+  return String.fromCharCode.apply(undefined, PREFIXED_CODES);
+}
+
+function hexOf(chunk: Uint8Array): string {
+  const codes = chunk.length === HEX_CHUNK_BYTES ? CHUNK_CODES : new Array<number>(2 * chunk.length).fill(0);
+  writeHex(chunk, codes, 0);
   return String.fromCharCode.apply(undefined, codes);
+}
+
+function writeHex(bytes: Uint8Array, codes: number[], at: number): void {
+  for (let i = 0, to = at; i < bytes.length; i += 1, to += 2) {
+    const digit = 2 * (bytes[i] as number);
+    codes[to] = HEX_DIGITS[digit] as number;
+    codes[to + 1] = HEX_DIGITS[digit + 1] as number;
+  }
 }
 
 /** Bytes of a hex text of even length, with or without `0x`; undefined when it is not hex. */

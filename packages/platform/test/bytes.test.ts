@@ -11,6 +11,7 @@ import {
   toBase64,
   toBase64Url,
   toHex,
+  toPrefixedHex,
   utf8,
 } from '../src/bytes.ts';
 
@@ -22,6 +23,7 @@ describe('text forms of bytes', () => {
       fc.property(bytes, (value) => {
         const buffer = Buffer.from(value);
         expect(toHex(value)).toBe(buffer.toString('hex'));
+        expect(toPrefixedHex(value)).toBe(`0x${buffer.toString('hex')}`);
         expect(toBase64(value)).toBe(buffer.toString('base64'));
         expect(toBase64Url(value)).toBe(buffer.toString('base64url'));
         expect(fromHex(toHex(value))).toEqual(value);

@@ -2,7 +2,7 @@
  * Identifiers. Texts are canonical (two equal ids are equal strings, so they work as `Map` keys) and numbers are
  * branded so that what must not mix does not. Parse at the edge; inside, a `BlobId` is always valid.
  */
-import { assert, fromBase64Url, fromHex, toBase64Url, toHex } from '@floe/platform';
+import { assert, fromBase64Url, fromHex, toBase64Url, toPrefixedHex } from '@floe/platform';
 import { errors } from './errors.ts';
 
 declare const brand: unique symbol;
@@ -112,7 +112,7 @@ export function parseObjectId(text: string): ObjectId {
 /** The object id of its 32 bytes. */
 export function objectIdFromBytes(bytes: Uint8Array): ObjectId {
   assert(bytes.length === ID_SIZE_BYTES, 'an object id has 32 bytes', { came: bytes.length });
-  return `0x${toHex(bytes)}` as ObjectId;
+  return toPrefixedHex(bytes) as ObjectId;
 }
 
 /** The 32 bytes of an object id. */

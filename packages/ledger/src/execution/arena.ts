@@ -25,21 +25,24 @@ export interface Slot extends Ref<unknown> {
   type: TypeName | undefined;
   readonly pure: Uint8Array | undefined;
   readonly origin: Origin | undefined;
+  /** Of an input object: its value as it stands on the ledger; of the gas coin undefined, as gas was set aside of it. */
+  readonly before: unknown;
   isPresent: boolean;
 }
 
 type Use = 'read' | 'written' | 'taken';
 
 export function pureSlot(bytes: Uint8Array): Slot {
-  return { type: undefined, value: undefined, pure: bytes, origin: undefined, isPresent: true };
+  return { type: undefined, value: undefined, pure: bytes, origin: undefined, before: undefined, isPresent: true };
 }
 
 export function objectSlot(origin: Origin, value: unknown): Slot {
-  return { type: origin.object.type, value, pure: undefined, origin, isPresent: true };
+  const before = origin.access === 'gas' ? undefined : value;
+  return { type: origin.object.type, value, pure: undefined, origin, before, isPresent: true };
 }
 
 export function resultSlot(type: TypeName, value: unknown): Slot {
-  return { type, value, pure: undefined, origin: undefined, isPresent: true };
+  return { type, value, pure: undefined, origin: undefined, before: undefined, isPresent: true };
 }
 
 export class Arena {

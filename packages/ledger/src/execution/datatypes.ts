@@ -35,22 +35,25 @@ export interface Datatype {
 
 const PURE_STRUCTS: ReadonlySet<string> = new Set(['sui::object::ID', 'std::string::String', 'std::option::Option']);
 
-/** Decoded values of objects, kept as long as the object itself is. */
+/**
+ * Decoded values of objects that many transactions use, kept as long as the object itself is. Those that have an owner
+ * are read by one or two transactions: to keep theirs costs more than to decode them again.
+ */
 const decodedValues = new WeakMap<LedgerObject, unknown>();
 
-/** The value of an object; decoded once for each version. */
+/** The value of an object. */
 export function objectValue<T>(object: LedgerObject, decode: Codec): T {
   let value = decodedValues.get(object);
   if (value === undefined) {
     value = decode.parse(object.contents);
-    decodedValues.set(object, value);
+    rememberValue(object, value);
   }
   return value as T;
 }
 
 /** Remembers the value an object was just encoded from. */
 export function rememberValue(object: LedgerObject, value: unknown): void {
-  decodedValues.set(object, value);
+  if (object.owner.kind !== 'address') decodedValues.set(object, value);
 }
 
 export class Datatypes {

@@ -75,7 +75,7 @@ export function collectChanges(
     const { origin } = slot;
     if (origin === undefined || !isWritten(origin) || !slot.isPresent) continue;
     const { object } = origin;
-    const isUnchanged = slot.value === inputValue(object, types);
+    const isUnchanged = slot.value === slot.before;
     writes.set(
       object.id,
       isUnchanged
