@@ -12,6 +12,11 @@ export const cliErrors = errorCatalogue({
     'invalid',
     ({ source, detail }) => `${source} is not a Floe network description: ${detail}`,
   ),
+  LEDGER_STORE_MISSING: spec<{ directory: string }>(
+    'not-found',
+    ({ directory }) => `there is no ledger in ${directory}; name the directory of a network with --dir`,
+  ),
+  OBJECT_NOT_FOUND: spec<{ objectId: string }>('not-found', ({ objectId }) => `the ledger has no object ${objectId}`),
   WALLET_INVALID: spec<{ path: string; detail: string }>(
     'invalid',
     ({ path, detail }) => `${path} is not a Floe wallet: ${detail}`,

@@ -7,6 +7,7 @@ import { Command, CommanderError } from 'commander';
 import { addDevCommands } from './commands/dev-options.ts';
 import { addBlobCommands } from './commands/blob-options.ts';
 import { addOfflineCommands } from './commands/offline-options.ts';
+import { addLedgerCommands } from './commands/ledger-options.ts';
 import { addNetworkCommands } from './commands/network-options.ts';
 import { cliErrors, EXIT_BROKEN_PIPE, EXIT_CODES, EXIT_INTERRUPTED, exitCodeOf, systemErrorCode } from './errors.ts';
 import { unwritable } from './files.ts';
@@ -58,6 +59,7 @@ export function createProgram(signal: AbortSignal, options: { readonly json?: bo
   addBlobCommands(program, signal);
   addOfflineCommands(program, signal);
   addNetworkCommands(program, signal);
+  addLedgerCommands(program, signal);
   program.addHelpText(
     'after',
     `

@@ -76,4 +76,5 @@ export const ledgerErrors = errorCatalogue({
     'invalid',
     ({ attributes, limit }) => `${attributes} attributes in one transaction; at most ${limit} fit`,
   ),
+  STATE_PROOF_INVALID: spec<{ reason: string }>('integrity', ({ reason }) => `the proof does not hold: ${reason}`),
 });

@@ -19,6 +19,8 @@ export * as contractsLimits from './limits.ts';
 export * from './move-type.ts';
 export * as moveValues from './move-values.ts';
 export * from './pool-transactions.ts';
+export { proveObject, type ProofQuestion } from './proof-client.ts';
+export * from './state-proof.ts';
 export * from './storage-transactions.ts';
 export * from './staking-transactions.ts';
 export * from './transactions.ts';

@@ -32,3 +32,5 @@ export const SUBSCRIPTION_SILENCE_MS = 15_000;
 export const MAX_BLOBS_PER_TRANSACTION = 100;
 /** Attributes set or removed by one transaction: 100 blobs x 4 + 600 + payment stay below Sui's 1,024 commands. */
 export const MAX_ATTRIBUTES_PER_TRANSACTION = 600;
+/** Levels of a state proof: one for each bit of a key. */
+export const MAX_PROOF_SIBLINGS = 256;

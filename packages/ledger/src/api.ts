@@ -7,6 +7,7 @@
  */
 import type { FunctionSignature, PackageAddresses, DatatypeDeclaration } from '@floe/contracts';
 import type { ObjectId, SuiAddress } from '@floe/protocol';
+import type { MembershipProof } from './state-tree.ts';
 import type { TransactionData } from './transaction-data.ts';
 
 /** 32 raw bytes. */
@@ -329,6 +330,8 @@ export interface LedgerApi {
   largestCoins(owner: SuiAddress, coinType: string, except: ReadonlySet<ObjectId>, limit: number): LedgerObject[];
   /** Coins that can pay for gas: SUI coins of `owner`, largest first, without those in `except`. */
   gasCoins(owner: SuiAddress, except: ReadonlySet<ObjectId>, limit: number): LedgerObject[];
+  /** Proof that an object is in the state of the newest checkpoint; undefined when it is not. */
+  proveObject(id: ObjectId): { checkpoint: CheckpointRecord; proof: MembershipProof } | undefined;
   getTransaction(digest: Digest): TransactionRecord | undefined;
   getCheckpoint(which: bigint | Digest | 'latest'): CheckpointRecord | undefined;
   /** Checkpoints `from`, `from + 1`, …; at most `limit`. */

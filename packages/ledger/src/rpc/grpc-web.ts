@@ -45,6 +45,8 @@ export interface GrpcWebModules {
   readonly logger: Logger;
   /** What `GET /` and `GET /health` answer. */
   readonly health: () => { readonly status: string } & Readonly<Record<string, unknown>>;
+  /** What else can be read with GET; undefined: nothing at that path. */
+  readonly resource?: (pathname: string) => Response | undefined;
 }
 
 /** A handler that serves a dispatcher's methods under any path prefix. Never throws. */
@@ -91,6 +93,8 @@ function answer(request: Request, modules: GrpcWebModules): Response | Promise<R
 }
 
 function status(request: Request, pathname: string, modules: GrpcWebModules): Response {
+  const resource = modules.resource?.(pathname);
+  if (resource !== undefined) return request.method === 'HEAD' ? new Response(null, resource) : resource;
   if (pathname !== '/' && !pathname.endsWith('/health')) {
     return refuse(404, 'NOT_FOUND', `no resource at ${pathname}; RPC methods take POST`);
   }

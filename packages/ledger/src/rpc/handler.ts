@@ -13,6 +13,7 @@ import { createMovePackageService } from './services/move-package-service.ts';
 import { createNameService } from './services/name-service.ts';
 import { createStateService } from './services/state-service.ts';
 import { createSubscriptionService } from './services/subscription-service.ts';
+import { stateProofResponse } from './state-proofs.ts';
 import { createTransactionExecutionService } from './services/transaction-execution-service.ts';
 
 const IDENTITY = { chainName: 'floe', server: 'floe-ledger/0.1.0' };
@@ -29,11 +30,12 @@ export function createLedgerDispatcher(ledger: LedgerApi): Dispatcher {
   ]);
 }
 
-/** Serves {@link createLedgerDispatcher} over gRPC-Web; `GET /` and `GET /health` answer a status as JSON. */
+/** Serves {@link createLedgerDispatcher} over gRPC-Web; `GET /` and `GET /health` answer a status as JSON; proofs are of state-proofs.ts. */
 export function createLedgerHandler(ledger: LedgerApi, modules: { readonly logger?: Logger } = {}): HttpHandler {
   return createGrpcWebHandler({
     dispatcher: createLedgerDispatcher(ledger),
     logger: modules.logger ?? silentLogger,
+    resource: (pathname) => stateProofResponse(ledger, pathname),
     health: () => {
       const latest = ledger.getCheckpoint('latest');
       return {

@@ -242,6 +242,10 @@ class Fake implements FakeLedger {
     return undefined;
   }
 
+  proveObject(): undefined {
+    return undefined;
+  }
+
   packageFunction(packageId: ObjectId, module: string, name: string): ReturnType<LedgerApi['packageFunction']> {
     const packageName = packageAt(packageId, ADDRESSES);
     return packageName === undefined ? undefined : functionSignature(packageName, module, name);
