@@ -27,12 +27,9 @@ const CALL = 'state proof';
  */
 export async function proveObject(
   { url, objectId, publicKey, signal }: ProofQuestion,
-  modules: { readonly fetch?: typeof fetch; readonly scheduler: Scheduler },
+  modules: { readonly fetch: typeof fetch; readonly scheduler: Scheduler },
 ): Promise<ProvenObject | undefined> {
-  const bounded = createBoundedFetch(
-    { timeoutMs: () => REQUEST_TIMEOUT_MS },
-    { fetch: modules.fetch ?? ((input, init) => fetch(input, init)), scheduler: modules.scheduler },
-  );
+  const bounded = createBoundedFetch({ timeoutMs: () => REQUEST_TIMEOUT_MS }, modules);
   let response: Response;
   let answer: unknown;
   try {

@@ -92,7 +92,10 @@ export async function runLedgerProve(
     throw cliErrors.USAGE({ detail: `--key takes 32 bytes in hex, not ${JSON.stringify(options.key)}` });
   }
   const { ledger } = (await findNetwork(options)).description;
-  const proven = await proveObject({ url: ledger.url, objectId, publicKey, signal }, { scheduler: systemScheduler });
+  const proven = await proveObject(
+    { url: ledger.url, objectId, publicKey, signal },
+    { fetch, scheduler: systemScheduler },
+  );
   if (proven === undefined) throw cliErrors.OBJECT_NOT_FOUND({ objectId });
   const { type, version, checkpoint } = proven;
   const certification = certificationOf(proven, ledger.packageId);
