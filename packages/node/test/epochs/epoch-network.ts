@@ -2,7 +2,7 @@
 import { LedgerClient, type TransactionSource } from '@floe/contracts';
 import { createGenesis, createLedgerHandler, type GenesisNodeIds, Ledger } from '@floe/ledger';
 import { createCheckpointSigner, createSignatureVerifier } from '@floe/ledger/node';
-import { type HttpHandler, type Metrics, silentLogger } from '@floe/platform';
+import { type HttpHandler, type HttpTransport, type Metrics, silentLogger } from '@floe/platform';
 import {
   createMemoryFileSystem,
   createMemoryStore,
@@ -54,6 +54,12 @@ export interface EpochNetwork {
   stop(index: number): Promise<void>;
   /** Lets time pass in small steps; whatever a step sets off is done before the next. */
   pass(ms: number): Promise<void>;
+  /** Reaches the nodes that are up. */
+  readonly transport: HttpTransport;
+  /** Who is no node, and has everything that is nobody's. */
+  readonly someone: Ed25519Keypair;
+  /** Lets as little time pass as `work` needs. */
+  during<T>(work: Promise<T>): Promise<T>;
   /** Executes for someone who is no node. */
   execute(source: TransactionSource, index?: number): Promise<void>;
   /** Kinds of the events of all checkpoints, with what tells them apart. */
@@ -130,6 +136,18 @@ export async function startEpochNetwork(): Promise<EpochNetwork> {
     client,
     nodes,
     ids: genesis.nodes,
+    transport: createMemoryTransport(routes, { scheduler: time }),
+    someone,
+    async during<T>(work: Promise<T>): Promise<T> {
+      let isOver = false;
+      const over = (): void => void (isOver = true);
+      work.then(over, over);
+      while (!isOver) {
+        await settle();
+        await time.advance(10);
+      }
+      return await work;
+    },
     async start(index: number, options: NodeStart = {}) {
       const node = nodes[index] as TestNode;
       const { nodeId } = genesis.nodes[index] as GenesisNodeIds;
