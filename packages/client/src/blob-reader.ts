@@ -61,6 +61,10 @@ export class BlobReader {
     this.#modules = modules;
   }
 
+  get view(): BlobView {
+    return this.#view;
+  }
+
   get verified(): VerifiedMetadata {
     return this.#view.verified;
   }

@@ -31,6 +31,7 @@ import {
 } from '@floe/protocol';
 import type { Codec, QuiltPatch, QuiltPatchInput } from '@floe/redstuff';
 import { withDeadline } from './abort.ts';
+import { auditBlob, type BlobAudit } from './blob-audit.ts';
 import { deleteBlobs, extendBlob, type ExtendResult, type SignedCallOptions, writeAttributes } from './blob-objects.ts';
 import type { BlobReader, BlobReadOptions } from './blob-reader.ts';
 import { BlobFinder } from './blob-finder.ts';
@@ -105,6 +106,8 @@ export interface FloeClient {
   metadata(blobId: BlobId, options?: CallOptions): Promise<VerifiedMetadata>;
   /** What the nodes agree on. @throws NO_STATUS_AGREEMENT */
   status(blobId: BlobId, options?: CallOptions): Promise<BlobStatus>;
+  /** How many of its slivers nodes prove to have, now. Each node reads what it holds of the blob. @throws as {@link metadata} */
+  audit(blobId: BlobId, options?: CallOptions): Promise<BlobAudit>;
 
   /** What a quilt holds. @throws INVALID_QUILT when the blob is none */
   quiltPatches(quiltId: BlobId, options?: CallOptions): Promise<StoredPatch[]>;
@@ -248,6 +251,12 @@ class Client implements FloeClient {
     const { current } = await this.#finder.committees(options);
     const nodes = rankedNodes(current, pool.clientOf);
     return await agreeOnStatus(blobId, current, nodes, { scheduler, limits, signal: options.signal });
+  }
+
+  async audit(blobId: BlobId, options: CallOptions = {}): Promise<BlobAudit> {
+    const { rng, scheduler, limits } = this.#modules;
+    const view = await this.#read(blobId, options, async (reader) => reader.view);
+    return await auditBlob(view, { rng, scheduler, limits, signal: options.signal });
   }
 
   async quiltPatches(quiltId: BlobId, options: CallOptions = {}): Promise<StoredPatch[]> {

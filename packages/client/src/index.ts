@@ -1,5 +1,6 @@
 /** Store and read blobs, every byte verified. Pure: `./node` and `./web` bring the modules. */
 export type { SignedCallOptions, ExtendResult } from './blob-objects.ts';
+export type { BlobAudit, NodeAudit } from './blob-audit.ts';
 export type { BlobReadOptions, Consistency, ReadProgress } from './blob-reader.ts';
 export type { ByteRange } from './byte-range.ts';
 export type { UploadProgress } from './certificate-collection.ts';

@@ -31,6 +31,10 @@ export function withNetwork(command: Command): Command {
 
 const BLOB_ID = 'mqsrt3yTNwd5ZnDXNCSNL65SWE1iLvt2Z-KVaMMyNv0';
 
+export interface StatusOptions extends NetworkOptions {
+  readonly audit: boolean;
+}
+
 export function outputOf(options: { readonly json?: boolean }): Output {
   return createOutput(options.json === true);
 }
@@ -55,9 +59,10 @@ export function addBlobCommands(program: Command, signal: AbortSignal): void {
       await runRead(blobId, options, outputOf(options), signal);
     });
   withNetwork(program.command('status <blob-id>'))
-    .description('say what the network knows of a blob: registered, certified, until when')
-    .addHelpText('after', examples(`floe status ${BLOB_ID}`))
-    .action(async (blobId: string, options: NetworkOptions) => {
+    .description('say what the network knows of a blob, and how many of its slivers nodes prove to have')
+    .option('--no-audit', 'do not ask the nodes to prove their slivers, for which each reads what it holds of the blob')
+    .addHelpText('after', examples(`floe status ${BLOB_ID}`, `floe status ${BLOB_ID} --no-audit --json`))
+    .action(async (blobId: string, options: StatusOptions) => {
       const { runStatus } = await import('./blobs.ts');
       await runStatus(blobId, options, outputOf(options), signal);
     });

@@ -1,14 +1,22 @@
 /** `floe status`, `floe list`, `floe delete`. */
 import type { BlobObject } from '@floe/contracts';
-import { blobStatusToJson, parseBlobId, parseObjectId, type BlobStatus, type ObjectId } from '@floe/protocol';
+import type { BlobAudit } from '@floe/client';
+import {
+  blobStatusToJson,
+  isCertified,
+  parseBlobId,
+  parseObjectId,
+  type BlobStatus,
+  type ObjectId,
+} from '@floe/protocol';
 import { cliErrors } from '../errors.ts';
 import { formatBytes, type Output } from '../output.ts';
 import { openSession, openWallet, type Session } from '../session.ts';
-import type { NetworkOptions } from './blob-options.ts';
+import type { NetworkOptions, StatusOptions } from './blob-options.ts';
 
 export async function runStatus(
   id: string,
-  options: NetworkOptions,
+  options: StatusOptions,
   output: Output,
   signal: AbortSignal,
 ): Promise<void> {
@@ -17,7 +25,9 @@ export async function runStatus(
   try {
     const status = await session.client.status(blobId, { signal });
     output.line(`${blobId}: ${sentence(status)}`);
-    output.result({ blobId, status: blobStatusToJson(status) });
+    const audit = options.audit && isCertified(status) ? await session.client.audit(blobId, { signal }) : undefined;
+    for (const line of audit === undefined ? [] : auditLines(audit)) output.line(line);
+    output.result({ blobId, status: blobStatusToJson(status), ...(audit && { redundancy: audit }) });
   } finally {
     await session.close();
   }
@@ -38,6 +48,20 @@ function sentence(status: BlobStatus): string {
       return `deletable: ${certified} of ${total} registrations certified`;
     }
   }
+}
+
+function auditLines(audit: BlobAudit): string[] {
+  const { proven, target, spareShards } = audit;
+  const total = proven.primary + proven.secondary;
+  const left =
+    spareShards < 0
+      ? `it cannot be read now: ${-spareShards} more are needed`
+      : `it stays readable until ${spareShards + 1} more shards are lost`;
+  const short = audit.nodes.filter((node) => node.proven < node.owed);
+  return [
+    `redundancy: ${total} of ${target} slivers proven (${proven.primary} primary, ${proven.secondary} secondary); ${left}`,
+    ...short.map(({ name, proven: found, owed, reason }) => `  ${name}: ${found} of ${owed}: ${reason ?? ''}`),
+  ];
 }
 
 export async function runList(options: NetworkOptions, output: Output, signal: AbortSignal): Promise<void> {
