@@ -1,7 +1,9 @@
 /** What several test files of this package share. */
 import { readFileSync } from 'node:fs';
-import { geometryOf, type Axis, type Geometry, type Sliver, type SliverIndex } from '@floe/protocol';
+import { type Axis, geometryOf, type Sliver, type SliverIndex } from '@floe/protocol';
 import type { EncodedBlob } from '../src/codec.ts';
+import { seededNumbers } from './support/contents.ts';
+export { contentOf, lengthFor, seededBytes, seededNumbers } from './support/contents.ts';
 
 export interface BlobVector {
   n_shards: number;
@@ -72,16 +74,6 @@ export interface Vectors {
 
 export const vectors = JSON.parse(readFileSync(new URL('vectors/encoding.json', import.meta.url), 'utf8')) as Vectors;
 
-/** Bytes by one of the vectors' content rules. */
-export function contentOf(rule: string, length: number): Uint8Array {
-  if (rule.startsWith('utf8:')) return new TextEncoder().encode(rule.slice('utf8:'.length));
-  const bytes = new Uint8Array(length);
-  if (rule === 'pattern') for (let i = 0; i < length; i += 1) bytes[i] = (i * 7 + 3) % 251;
-  else if (rule === 'seq') for (let i = 0; i < length; i += 1) bytes[i] = i % 256;
-  else if (rule !== 'zeros') throw new Error(`unknown content rule ${rule}`);
-  return bytes;
-}
-
 /** The primary slivers that a decode vector starts from, in order. */
 export function decodeIndices(vector: Vectors['decode'][number]): number[] {
   if (typeof vector.primary_sliver_indices !== 'string') return vector.primary_sliver_indices;
@@ -101,25 +93,6 @@ export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0;
 }
 
-/** A small seeded generator (mulberry32): a 32-bit unsigned integer at each call. */
-export function seededNumbers(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return (mixed ^ (mixed >>> 14)) >>> 0;
-  };
-}
-
-/** `size` pseudo-random bytes. */
-export function seededBytes(size: number, seed: number): Uint8Array<ArrayBuffer> {
-  const next = seededNumbers(seed);
-  const words = new Uint32Array(Math.ceil(size / 4));
-  for (let i = 0; i < words.length; i += 1) words[i] = next();
-  return new Uint8Array(words.buffer, 0, size);
-}
-
 /** `count` distinct integers below `bound`, in random order. */
 export function seededSubset(count: number, bound: number, seed: number): number[] {
   const next = seededNumbers(seed);
@@ -134,13 +107,6 @@ export function seededSubset(count: number, bound: number, seed: number): number
 /** Slivers of an axis by index. */
 export function sliversOf(encoded: EncodedBlob, axis: Axis, indices: readonly number[]): Sliver[] {
   return indices.map((index) => encoded.sliver(axis, index as SliverIndex));
-}
-
-/** Length of a blob whose symbols have `symbolSize` bytes: `slack` less than the largest one. */
-export function lengthFor(geometry: Geometry, symbolSize: number, slack: number): number {
-  const symbols = geometry.rows * geometry.columns;
-  const least = symbolSize === 2 ? 0 : symbols * (symbolSize - 2) + 1;
-  return Math.max(least, symbols * symbolSize - slack);
 }
 
 /** A shard count that is often small and sometimes large, from two random numbers. */
