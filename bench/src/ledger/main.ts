@@ -6,15 +6,17 @@ import { temporaryDirectory } from '@floe/testkit';
 import { machine, median, table, writeReadme, writeResults } from '../report.ts';
 import { benchGenesis, CLIENT_COUNT, clients, NODE_COUNT, openBenchLedger, SHARD_COUNT } from './chain.ts';
 import { type LoadResult, runLoad } from './load.ts';
-import { type Caller, createCaller, executionRequest, startRemoteLedger } from './remote.ts';
+import { grpcCalls, grpcWebCalls, LEDGER_FLAGS, type Protocol, startRemoteLedger } from './remote.ts';
 import { BLOBS_AT_ONCE, execute, fund, registration, type SignedBytes } from './transactions.ts';
 
-const IS_QUICK = process.argv.includes('--quick');
-/** Blob objects in the state; `FLOE_BENCH_BLOBS`. */
-const BLOBS = Number(process.env.FLOE_BENCH_BLOBS ?? (IS_QUICK ? '5000' : '100000'));
-/** Transactions of each client in a run; `FLOE_BENCH_TRANSACTIONS`. */
-const TRANSACTIONS = Number(process.env.FLOE_BENCH_TRANSACTIONS ?? (IS_QUICK ? '50' : '300'));
-const RUNS = 3;
+/** Blob objects in the state before the runs of a step; `--objects`. */
+const OBJECTS = [0, 100_000, 1_000_000];
+const OBJECTS_QUICK = [0, 5000];
+const RUNS = 2;
+/** Transactions of each client before a run is measured: what a process sustains is not what it does in its first second. */
+const WARM_UP = 30;
+/** Large transactions under way at once while the state is filled. */
+const FILLS_AT_ONCE = 4;
 /** Where the ledger's process leaves processor profiles; `FLOE_BENCH_PROFILES`. */
 const PROFILES = process.env.FLOE_BENCH_PROFILES;
 
@@ -30,27 +32,41 @@ interface Measured {
   readonly anonymousBytes?: number;
 }
 
-export async function benchLedger({ write }: { write: boolean }): Promise<void> {
+interface Settings {
+  readonly directory: string;
+  /** Transactions of each client in a run. */
+  readonly transactions: number;
+  readonly seed: () => number;
+}
+
+/** Takes less than ten minutes with the standard sizes on two quiet processors. */
+export async function benchLedger(options: {
+  write: boolean;
+  quick: boolean;
+  objects?: readonly number[];
+}): Promise<void> {
   const home = await temporaryDirectory('bench-ledger');
   const directory = join(home.path, 'ledger');
   await mkdir(directory);
-  const seeds = counter();
+  const transactions = Number(process.env.FLOE_BENCH_TRANSACTIONS ?? (options.quick ? '30' : '150'));
+  const settings = { directory, transactions, seed: counter() };
   const results: Measured[] = [];
   try {
-    const ledger = await openBenchLedger(directory, benchGenesis());
-    await fillState(ledger, 0, seeds);
-    await ledger.close();
-    for (let run = 0; run < RUNS; run += 1) results.push(await measureInProcess(directory, 0, seeds));
-    for (let run = 0; run < RUNS; run += 1) results.push(await measureSockets(directory, 0, seeds));
-    const grown = await openBenchLedger(directory);
-    await fillState(grown, BLOBS, seeds);
-    await grown.close();
-    for (let run = 0; run < RUNS; run += 1) results.push(await measureInProcess(directory, BLOBS, seeds));
-    for (let run = 0; run < RUNS; run += 1) results.push(await measureSockets(directory, BLOBS, seeds));
-    const text = render(results);
+    await (await openBenchLedger(directory, benchGenesis())).close();
+    let filled = 0;
+    for (const blobs of options.objects ?? (options.quick ? OBJECTS_QUICK : OBJECTS)) {
+      await fillState(settings, blobs - filled);
+      filled = Math.max(filled, blobs);
+      for (let run = 0; run < RUNS; run += 1) {
+        results.push(await measureInProcess(settings, blobs));
+        results.push(await measureSockets(settings, blobs, grpcWebCalls));
+        results.push(await measureSockets(settings, blobs, grpcCalls));
+      }
+    }
+    const text = render(results, transactions);
     process.stdout.write(`${text}\n`);
     await writeResults('ledger', text, results);
-    if (write) await writeReadme('ledger', text);
+    if (options.write) await writeReadme('ledger', text);
   } finally {
     await home.remove();
   }
@@ -63,57 +79,74 @@ function counter(): () => number {
 }
 
 /** Registers `count` blobs through ordinary, large transactions. */
-async function fillState(ledger: Ledger, count: number, seed: () => number): Promise<void> {
+async function fillState({ directory, seed }: Settings, count: number): Promise<void> {
+  if (count <= 0) return;
+  const ledger = await openBenchLedger(directory);
   const total = Math.ceil(count / BLOBS_AT_ONCE);
   for (let done = 0; done < total;) {
     const client = clients[done % CLIENT_COUNT] as (typeof clients)[number];
-    const few = Math.min(40, total - done);
-    for (const funds of await fund(ledger, client, few, BLOBS_AT_ONCE)) {
-      await execute(ledger, registration(ledger, client, funds, Array.from({ length: BLOBS_AT_ONCE }, seed)));
-      done += 1;
+    const funds = await fund(ledger, client, Math.min(40, total - done), BLOBS_AT_ONCE);
+    for (let at = 0; at < funds.length; at += FILLS_AT_ONCE) {
+      const some = funds.slice(at, at + FILLS_AT_ONCE);
+      const seeds = () => Array.from({ length: BLOBS_AT_ONCE }, seed);
+      await Promise.all(some.map((each) => execute(ledger, registration(ledger, client, each, seeds()))));
+      done += some.length;
     }
-    process.stderr.write(`\r${done * BLOBS_AT_ONCE} of ${count} blobs`);
+    process.stderr.write(`\r${done * BLOBS_AT_ONCE} of ${count} more blobs`);
   }
-  if (count > 0) process.stderr.write('\n');
+  process.stderr.write('\n');
+  await ledger.close();
 }
 
 /** Signed long before they are sent, so that signing costs the measurement nothing. */
-async function presigned(ledger: Ledger, seed: () => number): Promise<SignedBytes[][]> {
+async function presigned(ledger: Ledger, { transactions, seed }: Settings): Promise<SignedBytes[][]> {
   const queues: SignedBytes[][] = [];
   for (const client of clients) {
-    const funds = await fund(ledger, client, TRANSACTIONS);
+    const funds = await fund(ledger, client, WARM_UP + transactions);
     queues.push(funds.map((each) => registration(ledger, client, each, [seed()])));
   }
   return queues;
 }
 
-async function measureInProcess(directory: string, blobs: number, seed: () => number): Promise<Measured> {
-  const ledger = await openBenchLedger(directory);
+function first<T>(queues: readonly (readonly T[])[]): (readonly T[])[] {
+  return queues.map((queue) => queue.slice(0, WARM_UP));
+}
+
+function rest<T>(queues: readonly (readonly T[])[]): (readonly T[])[] {
+  return queues.map((queue) => queue.slice(WARM_UP));
+}
+
+async function measureInProcess(settings: Settings, blobs: number): Promise<Measured> {
+  const ledger = await openBenchLedger(settings.directory);
   try {
-    const queues = await presigned(ledger, seed);
-    const load = await runLoad(queues, async (signed) => {
+    const queues = await presigned(ledger, settings);
+    const send = async (signed: SignedBytes) => {
       await execute(ledger, signed);
-    });
+    };
+    await runLoad(first(queues), send);
+    const load = await runLoad(rest(queues), send);
     return report({ label: 'in process', blobs, load, ledgerCpuSeconds: load.ownCpuSeconds });
   } finally {
     await ledger.close();
   }
 }
 
-async function measureSockets(directory: string, blobs: number, seed: () => number): Promise<Measured> {
-  const ledger = await openBenchLedger(directory);
-  const signed = await presigned(ledger, seed);
+async function measureSockets(settings: Settings, blobs: number, protocol: Protocol): Promise<Measured> {
+  const ledger = await openBenchLedger(settings.directory);
+  const signed = await presigned(ledger, settings);
   await ledger.close();
-  const remote = await startRemoteLedger(directory, PROFILES);
+  const remote = await startRemoteLedger(settings.directory, PROFILES);
   const { url } = remote.started;
-  const queues = signed.map((queue) => queue.map((each) => executionRequest(each, url)));
-  const callers = await Promise.all(clients.map(() => createCaller(url)));
+  const queues = signed.map((queue) => queue.map((each) => protocol.request(each, url)));
+  const callers = await Promise.all(clients.map(() => protocol.connect(url)));
   try {
+    const send = async (request: Uint8Array, client: number) => callers[client]?.execute(request);
+    await runLoad(first(queues), send);
     const before = await remote.usage();
-    const load = await runLoad(queues, (request, client) => (callers[client] as Caller).execute(request));
+    const load = await runLoad(rest(queues), send);
     const after = await remote.usage();
     return report({
-      label: 'gRPC-Web',
+      label: protocol.name,
       blobs,
       load,
       ledgerCpuSeconds: after.cpuSeconds - before.cpuSeconds,
@@ -138,7 +171,7 @@ function report(measured: Measured): Measured {
   return measured;
 }
 
-function render(results: readonly Measured[]): string {
+function render(results: readonly Measured[], transactions: number): string {
   const groups = groupRuns(results);
   const rows = groups.map((runs) => {
     const of = (value: (run: Measured) => number | undefined, digits: number, unit = 1): string => {
@@ -172,7 +205,7 @@ function render(results: readonly Measured[]): string {
     'RSS MiB',
     'own MiB',
   ];
-  return `${table(header, rows)}\n\nMedians of ${RUNS} runs on ${machine()}; ${CLIENT_COUNT} clients send ${TRANSACTIONS} signed register transactions each, every one durable when answered; committee of ${NODE_COUNT} nodes and ${SHARD_COUNT} shards; LMDB on this disk. The load's processor time is on the same cores.`;
+  return `${table(header, rows)}\n\nMedians of ${RUNS} runs on ${machine()}; ${CLIENT_COUNT} clients send ${transactions} signed register transactions each after ${WARM_UP} to warm up, every one durable when answered; committee of ${NODE_COUNT} nodes and ${SHARD_COUNT} shards; LMDB on this disk. The load's processor time is on the same cores; the ledger's process runs with \`${LEDGER_FLAGS.join(' ')}\`.`;
 }
 
 function groupRuns(results: readonly Measured[]): Measured[][] {

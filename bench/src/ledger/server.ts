@@ -3,8 +3,7 @@
  * how long it took to start and, when asked, what it uses.
  */
 import { readFileSync } from 'node:fs';
-import { createLedgerHandler } from '@floe/ledger';
-import { serveHttp } from '@floe/platform/node';
+import { serveLedger } from '@floe/ledger/node';
 import { openBenchLedger } from './chain.ts';
 
 /** What the process tells when it is ready. */
@@ -29,7 +28,7 @@ const [directory = ''] = process.argv.slice(2);
 const beganMs = performance.now();
 const ledger = await openBenchLedger(directory);
 const openSeconds = (performance.now() - beganMs) / 1000;
-const server = await serveHttp(createLedgerHandler(ledger), { host: '127.0.0.1', port: 0 });
+const server = await serveLedger(ledger, { host: '127.0.0.1', port: 0 });
 const started: Started = { url: server.url, startSeconds: performance.now() / 1000, openSeconds };
 process.send?.(started);
 
