@@ -15,6 +15,7 @@ import { createWorkerCodec } from '@floe/redstuff/node';
 import { type Case, caseText, codecCases, runsOf, type Selection, sizeText } from './codec-cases.ts';
 import { Official, officialSlivers } from './codec-official.ts';
 import { machine, median, table, writeReadme, writeResults } from './report.ts';
+import { measureStreams } from './stream.ts';
 
 interface Result {
   readonly case: Case;
@@ -52,7 +53,7 @@ export async function benchCodec({ write, quick }: { write: boolean; quick: bool
     await Promise.all([codecs[0].close(), codecs[2].close()]);
   }
   const apart = await measureApart(quick);
-  const text = `${render(results)}\n\n${apart}`;
+  const text = `${render(results)}\n\n${apart}\n\n${await measureStreams(quick)}`;
   process.stdout.write(`\n${text}\n`);
   if (quick) return;
   await writeResults('codec', text, results);

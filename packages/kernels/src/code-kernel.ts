@@ -123,6 +123,17 @@ export function createMemory(sizeBytes: number, { shared }: { readonly shared: b
   }
 }
 
+/** Makes a memory at least `sizeBytes` large; views of it are then to be made anew. @throws KernelMemoryError */
+export function growMemory(memory: WebAssembly.Memory, sizeBytes: number): void {
+  const missing = sizeBytes - memory.buffer.byteLength;
+  if (missing <= 0) return;
+  try {
+    memory.grow(Math.ceil(missing / PAGE_SIZE));
+  } catch (cause) {
+    throw new KernelMemoryError(sizeBytes, cause);
+  }
+}
+
 /** Bytes at the start of every memory that the kernels' constants may take. */
 export const KERNEL_CONSTANTS_SIZE = 32 * 1024;
 
@@ -344,13 +355,8 @@ function makeInstance(shared: WebAssembly.Memory | undefined): Instance {
 }
 
 function growTo(instance: Instance, sizeBytes: number): void {
-  const missing = sizeBytes - instance.bytes.length;
-  if (missing <= 0) return;
-  try {
-    instance.memory.grow(Math.ceil(missing / PAGE_SIZE));
-  } catch (cause) {
-    throw new KernelMemoryError(sizeBytes, cause);
-  }
+  if (sizeBytes <= instance.bytes.length) return;
+  growMemory(instance.memory, sizeBytes);
   instance.bytes = new Uint8Array(instance.memory.buffer as ArrayBuffer);
 }
 

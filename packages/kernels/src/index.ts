@@ -4,6 +4,7 @@ export {
   CodeKernel,
   createMemory,
   createSharedMemory,
+  growMemory,
   KERNEL_CONSTANTS_SIZE,
   kernelAreaSize,
   KernelMemoryError,

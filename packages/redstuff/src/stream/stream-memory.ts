@@ -1,5 +1,5 @@
 /** The memory of streams, of which one is kept for the next: new memory must be touched first, which takes long. */
-import { createMemory } from '@floe/kernels';
+import { createMemory, growMemory } from '@floe/kernels';
 import { errors } from '../errors.ts';
 import { mapMemoryError } from '../inline-runner.ts';
 import type { JobRunner } from '../jobs.ts';
@@ -18,9 +18,10 @@ export class StreamMemory {
     if (this.#isClosed) throw errors.CODEC_CLOSED({ job: 'a stream' });
     const spare = this.#spare;
     this.#spare = undefined;
-    if (spare !== undefined && spare.buffer.byteLength >= sizeBytes) return spare;
     try {
-      return createMemory(sizeBytes, { shared: this.#parallelism.sharesMemory });
+      // Grown in place: one beside it would take as much again until the engine lets go of the first.
+      if (spare !== undefined) growMemory(spare, sizeBytes);
+      return spare ?? createMemory(sizeBytes, { shared: this.#parallelism.sharesMemory });
     } catch (error) {
       throw mapMemoryError(error);
     }
