@@ -58,6 +58,8 @@ export async function writeParts(
       await file.writeFile(part).catch((error: unknown) => Promise.reject(unwritable(path, error)));
       size += part.length;
     }
+    // On disk before its name is: after a power failure there is the old file or all of the new one.
+    await file.datasync().catch((error: unknown) => Promise.reject(unwritable(path, error)));
     await file.close();
     await rename(temporary, path).catch((error: unknown) => Promise.reject(unwritable(path, error)));
     return size;
@@ -95,7 +97,8 @@ async function writeSpecial(path: string, parts: AsyncIterable<Uint8Array> | Ite
   return size;
 }
 
-function unreadable(path: string, error: unknown): Error {
+/** FILE_UNREADABLE that says why in words. */
+export function unreadable(path: string, error: unknown): Error {
   const code = systemErrorCode(error);
   if (error instanceof Error && error.name === 'FloeError') return error;
   const detail = code === 'ENOENT' ? 'there is no such file' : systemErrorText(code, error);

@@ -3,7 +3,7 @@
 /** A description of 1,000 nodes is about 250 bytes each; 4 MiB leaves room for sixteen times that. */
 export const MAX_NETWORK_FILE_BYTES = 4 * 1024 * 1024;
 
-/** A blob and its slivers are held in memory, and one read or buffer of Node.js ends at 2 GiB. */
+/** `floe encode` holds a blob and its slivers in memory, and one read or buffer of Node.js ends at 2 GiB. */
 export const MAX_FILE_BYTES = 2 ** 31 - 1;
 
 /** A description comes from a machine that is up, or it does not come. */

@@ -20,7 +20,8 @@ export interface Output {
 }
 
 export interface Progress {
-  update(stage: string, fraction?: number): void;
+  /** `detail` is shown only where lines can be rewritten. */
+  update(stage: string, fraction?: number, detail?: string): void;
   done(): void;
 }
 
@@ -66,17 +67,18 @@ const BAR_CELLS = 24;
 
 /** One line that rewrites itself. */
 function barProgress(label: string, stream: Streams['stderr']): Progress {
-  let shown = false;
+  let shown = '';
   return {
-    update(stage, fraction) {
+    update(stage, fraction, detail = '') {
       const bar = fraction === undefined ? '' : ` ${bars(fraction)} ${Math.floor(fraction * 100)} %`;
-      const text = `${label}: ${stage}${bar}`;
+      const text = `${label}: ${stage}${detail}${bar}`;
+      if (text === shown) return;
       stream.write(`\r\u001B[K${text.slice(0, (stream.columns || 80) - 1)}`);
-      shown = true;
+      shown = text;
     },
     done() {
-      if (shown) stream.write('\r\u001B[K');
-      shown = false;
+      if (shown !== '') stream.write('\r\u001B[K');
+      shown = '';
     },
   };
 }

@@ -1,4 +1,6 @@
 /** What a command needs to use a network: its description, a client, the ledger, and the wallet. */
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import type { LedgerClient } from '@floe/contracts';
 import type { FloeClient } from '@floe/client';
 import { connectFloe } from '@floe/client/node';
@@ -18,8 +20,17 @@ export interface Session {
 export async function openSession(options: NetworkOptions): Promise<Session> {
   const network = await findNetwork(options);
   const { ledger } = network.description;
-  const connection = await connectFloe({ ledger, nodeUrlScheme: schemeOf(network) });
+  const scratchDirectory = scratchDirectoryOf(options);
+  const connection = await connectFloe({ ledger, nodeUrlScheme: schemeOf(network), scratchDirectory });
   return { network, client: connection.client, ledger: connection.ledgerClient, close: () => connection.close() };
+}
+
+/**
+ * Where large blobs are put aside. Not where the system keeps temporary files unless told so: that is often in memory.
+ */
+function scratchDirectoryOf({ scratch }: NetworkOptions): string {
+  const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
+  return scratch ?? process.env['FLOE_SCRATCH'] ?? join(cache, 'floe');
 }
 
 /** The ledger names nodes by host and port; how they are spoken to is the description's to say. */

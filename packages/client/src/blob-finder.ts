@@ -8,7 +8,7 @@
 import { type Clock, isFloeError } from '@floe/platform';
 import { type BlobId, type Committee, type Committees, isCertified, type VerifiedMetadata } from '@floe/protocol';
 import { withDeadline } from './abort.ts';
-import { BlobReader, type BlobReadOptions } from './blob-reader.ts';
+import { BlobReader, type BlobReaderModules, type BlobReadOptions } from './blob-reader.ts';
 import { agreeOnStatus } from './blob-status.ts';
 import { type BlobView, blobView, rankedNodes } from './blob-view.ts';
 import { resolveRange } from './byte-range.ts';
@@ -16,9 +16,8 @@ import { clientErrors } from './errors.ts';
 import type { LedgerPort } from './ledger-port.ts';
 import { fetchMetadata } from './metadata-fetch.ts';
 import type { NodePool } from './node-pool.ts';
-import type { GatherModules } from './sliver-gather.ts';
 
-export interface BlobFinderModules extends GatherModules {
+export interface BlobFinderModules extends BlobReaderModules {
   readonly ledger: LedgerPort;
   readonly pool: NodePool;
   readonly clock: Clock;

@@ -5,7 +5,8 @@
  *
  * Invariants: a byte leaves only after the sliver it lies in, or the whole decoded blob, was checked against the
  * metadata; only the rows that a range touches are fetched, unless they can be had only by decoding; a stream holds at
- * most two windows of rows.
+ * most two windows of rows. A blob that is large is never held whole, but for the array that a read returns: what must
+ * be decoded or checked strictly goes through scratch space.
  */
 import { assert, isFloeError } from '@floe/platform';
 import {
@@ -16,12 +17,13 @@ import {
   sourceSymbols,
   type VerifiedMetadata,
 } from '@floe/protocol';
-import { redstuffErrors } from '@floe/redstuff';
+import type { ScratchSpace } from '@floe/redstuff';
 import { abortScope, withDeadline } from './abort.ts';
 import type { BlobView } from './blob-view.ts';
 import { type ByteRange, type ResolvedRange, resolveRange, rowPart, rowSize, rowsOf } from './byte-range.ts';
 import { clientErrors } from './errors.ts';
-import { type GatherModules, gatherSlivers } from './sliver-gather.ts';
+import { LargeBlob } from './large-blob.ts';
+import { type GatherModules, type GatherOptions, gatherSlivers, inconsistentBlob } from './sliver-gather.ts';
 
 /**
  * - default: every reader at this level gets the same bytes, or an error: each row is compared with the metadata, whichever
@@ -32,7 +34,8 @@ import { type GatherModules, gatherSlivers } from './sliver-gather.ts';
 export type Consistency = 'default' | 'strict' | 'skip';
 
 export interface ReadProgress {
-  readonly stage: 'fetching' | 'decoding' | 'checking';
+  /** `spooling`: slivers of a large blob that must be decoded are put aside. */
+  readonly stage: 'fetching' | 'spooling' | 'decoding' | 'checking';
   /** Slivers found of those needed as things stand. */
   readonly slivers: number;
   readonly sliversNeeded: number;
@@ -48,15 +51,22 @@ export interface BlobReadOptions {
   readonly onProgress?: (progress: ReadProgress) => void;
 }
 
+export type ScopedOptions = BlobReadOptions & { readonly signal: AbortSignal };
+
+export interface BlobReaderModules extends GatherModules {
+  /** Where large blobs are put aside; without it they are held in memory, which bounds them. */
+  readonly scratch?: ScratchSpace;
+}
+
 export class BlobReader {
   readonly #view: BlobView;
-  readonly #modules: GatherModules;
+  readonly #modules: BlobReaderModules;
   #found = 0;
   #needed = 0;
   /** Kept once a stream had to decode: what cost the whole blob once must not cost it again for each window. */
   #decoded: Uint8Array | undefined;
 
-  constructor(view: BlobView, modules: GatherModules) {
+  constructor(view: BlobView, modules: BlobReaderModules) {
     this.#view = view;
     this.#modules = modules;
   }
@@ -78,13 +88,19 @@ export class BlobReader {
     return this.#view.verified.metadata.unencodedLength;
   }
 
+  /** Whether it is never held whole, but for the array that a read returns. */
+  get isLarge(): boolean {
+    const { scratch, limits } = this.#modules;
+    return scratch !== undefined && this.sizeBytes > limits.maxBufferedBlobBytes;
+  }
+
   /** How far the last fetch came, for the error of a deadline that a caller keeps. */
   get progress(): { readonly found: number; readonly needed: number } {
     return { found: this.#found, needed: this.#needed };
   }
 
   /** The bytes of the range in one array. No deadline of its own. */
-  async read(options: BlobReadOptions & { signal: AbortSignal }): Promise<Uint8Array> {
+  async read(options: ScopedOptions): Promise<Uint8Array> {
     const range = resolveRange(options.range, this.sizeBytes);
     this.#checkBufferable(range.end - range.start);
     const whole = range.start === 0 && range.end === this.sizeBytes;
@@ -99,45 +115,73 @@ export class BlobReader {
 
   /**
    * The bytes of the range in order, in parts of at most a row. Each part is waited for at most `readTimeoutMs`. With
-   * `strict` the whole blob is checked, hence buffered, before the first part.
+   * `strict` the whole blob is checked, hence held or put aside, before the first part.
    */
   async *stream(options: BlobReadOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
     const range = resolveRange(options.range, this.sizeBytes);
     const scope = abortScope(options.signal);
+    const scoped = { ...options, signal: scope.signal };
+    const large = this.#large();
     try {
       if (options.consistency === 'strict') {
+        if (large !== undefined) return yield* large.strictParts(range, scoped);
         const blob = await this.#withDeadline(scope.signal, (signal) => this.#whole({ ...options, signal }));
-        yield* this.#partsOf(blob, range);
-        return;
+        return yield* this.#partsOf(blob, range);
       }
-      const windows = this.#windows(range);
-      const fetchWindow = (window: ResolvedRange | undefined) =>
-        window === undefined ? undefined : this.#window(window, { ...options, signal: scope.signal });
-      let next = fetchWindow(windows.shift());
-      while (next !== undefined) {
-        const parts = await next;
-        next = fetchWindow(windows.shift());
-        // A failure ahead of the reader is reported when the reader gets there.
-        next?.catch(() => undefined);
-        yield* parts;
-      }
+      if (large === undefined) return yield* this.#windowParts(range, scoped, (window) => this.#window(window, scoped));
+      yield* large.parts(range, scoped);
     } finally {
       scope.end();
     }
   }
 
+  /** The way to a blob that is not to be held whole; undefined: it may be. */
+  #large(): LargeBlob | undefined {
+    const { scratch } = this.#modules;
+    if (scratch === undefined || !this.isLarge) return undefined;
+    return new LargeBlob(
+      {
+        view: this.#view,
+        windows: (range, options, fetchWindow) => this.#windowParts(range, options, fetchWindow),
+        rows: (rows, options, rebuilds) => this.#gather('primary', rows, options, { allowDecode: false, rebuilds }),
+        inTime: (signal, work) => this.#withDeadline(signal, work),
+        onProgress: (options, stage, count) => this.#report(options, stage, count),
+      },
+      { ...this.#modules, scratch },
+    );
+  }
+
+  /** One window is fetched while the one before is given out. */
+  async *#windowParts(
+    range: ResolvedRange,
+    options: ScopedOptions,
+    fetchWindow: (window: ResolvedRange) => Promise<Uint8Array[]>,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    const windows = this.#windows(range);
+    const fetchNext = () => {
+      const window = windows.shift();
+      return window === undefined ? undefined : fetchWindow(window);
+    };
+    let next = fetchNext();
+    while (next !== undefined) {
+      options.signal.throwIfAborted();
+      const parts = await next;
+      next = fetchNext();
+      // A failure ahead of the reader is reported when the reader gets there.
+      next?.catch(() => undefined);
+      yield* parts;
+    }
+  }
+
   /** Verified secondary slivers, in the order asked for; undefined when they can be neither fetched nor rebuilt. */
-  async columns(
-    indices: readonly SliverIndex[],
-    options: BlobReadOptions & { signal: AbortSignal },
-  ): Promise<Sliver[] | undefined> {
+  async columns(indices: readonly SliverIndex[], options: ScopedOptions): Promise<Sliver[] | undefined> {
     const { geometry, symbolSize } = this.#view.verified;
     this.#checkBufferable(indices.length * sliverSize(geometry, 'secondary', symbolSize));
     try {
       const slivers = await this.#gather('secondary', indices, options);
       return indices.map((index) => slivers.get(index) as Sliver);
     } catch (error) {
-      if (isFloeError(error, 'INCONSISTENT_SLIVER')) throw this.#inconsistent(error);
+      if (isFloeError(error, 'INCONSISTENT_SLIVER')) throw inconsistentBlob(this.#view, error);
       if (!isFloeError(error, 'SLIVERS_UNAVAILABLE')) throw error;
       return undefined;
     }
@@ -157,7 +201,7 @@ export class BlobReader {
     return windows;
   }
 
-  async #window(range: ResolvedRange, options: BlobReadOptions & { signal: AbortSignal }): Promise<Uint8Array[]> {
+  async #window(range: ResolvedRange, options: ScopedOptions): Promise<Uint8Array[]> {
     if (this.#decoded !== undefined) return [...this.#partsOf(this.#decoded, range)];
     return await this.#withDeadline(options.signal, async (signal) => {
       const rows = rowsOf(this.#view.verified, range);
@@ -180,9 +224,11 @@ export class BlobReader {
   }
 
   /** The whole blob, checked to the level asked for. */
-  async #whole(options: BlobReadOptions & { signal: AbortSignal }): Promise<Uint8Array> {
+  async #whole(options: ScopedOptions): Promise<Uint8Array> {
     this.#checkBufferable(this.sizeBytes);
     const { verified } = this.#view;
+    const large = this.#large();
+    if (large !== undefined) return await large.whole(options);
     const range = { start: 0, end: this.sizeBytes };
     const rows = rowsOf(verified, range);
     const slivers = await this.#slivers(rows, options);
@@ -197,15 +243,12 @@ export class BlobReader {
    * The verified rows, or enough slivers of one axis to decode the blob. Columns are the last resort, for when primary
    * slivers are lost on more shards than the code allows.
    */
-  async #slivers(
-    rows: readonly SliverIndex[],
-    options: BlobReadOptions & { signal: AbortSignal },
-  ): Promise<ReadonlyMap<SliverIndex, Sliver>> {
+  async #slivers(rows: readonly SliverIndex[], options: ScopedOptions): Promise<ReadonlyMap<SliverIndex, Sliver>> {
     if (rows.length === 0) return new Map();
     try {
       return await this.#gather('primary', rows, options);
     } catch (error) {
-      if (isFloeError(error, 'INCONSISTENT_SLIVER')) throw this.#inconsistent(error);
+      if (isFloeError(error, 'INCONSISTENT_SLIVER')) throw inconsistentBlob(this.#view, error);
       if (!isFloeError(error, 'SLIVERS_UNAVAILABLE') && !isFloeError(error, 'BLOB_NOT_FOUND')) throw error;
       const progress = { found: this.#found, needed: this.#needed };
       return await this.#gather('secondary', undefined, options).catch((second: unknown) => {
@@ -218,16 +261,11 @@ export class BlobReader {
     }
   }
 
-  #inconsistent(cause: Error): Error {
-    const { blobId } = this.#view.verified;
-    const expected = 'slivers that belong together';
-    return redstuffErrors.INCONSISTENT_BLOB({ blobId, expected, came: cause.message }, cause);
-  }
-
   #gather(
     axis: 'primary' | 'secondary',
     wanted: readonly SliverIndex[] | undefined,
-    options: BlobReadOptions & { signal: AbortSignal },
+    options: ScopedOptions,
+    how?: Pick<GatherOptions, 'allowDecode' | 'rebuilds'>,
   ): Promise<Map<SliverIndex, Sliver>> {
     return gatherSlivers(
       {
@@ -236,28 +274,22 @@ export class BlobReader {
         wanted,
         // Wanted columns are of use only themselves: what could decode them could give the whole blob.
         allowDecode: axis === 'primary' || wanted === undefined,
+        ...how,
         prefer: options.prefer ?? 'systematic',
         signal: options.signal,
-        onProgress: (found, needed) => {
-          this.#found = found;
-          this.#needed = needed;
-          options.onProgress?.({ stage: 'fetching', slivers: found, sliversNeeded: needed });
-        },
+        onProgress: (found, needed) => this.#report(options, 'fetching', { found, needed }),
       },
       this.#modules,
     );
   }
 
-  async #decode(
-    gathered: ReadonlyMap<SliverIndex, Sliver>,
-    options: BlobReadOptions & { signal: AbortSignal },
-  ): Promise<Uint8Array> {
+  async #decode(gathered: ReadonlyMap<SliverIndex, Sliver>, options: ScopedOptions): Promise<Uint8Array> {
     this.#checkBufferable(this.sizeBytes);
     const { verified } = this.#view;
     const slivers = [...gathered.values()];
     const axis = slivers[0]?.axis;
     assert(axis !== undefined, 'a decode begins with slivers');
-    options.onProgress?.({ stage: 'decoding', slivers: this.#found, sliversNeeded: this.#needed });
+    this.#report(options, 'decoding');
     const used = slivers.slice(0, sourceSymbols(verified.geometry, axis));
     const { codec } = this.#modules;
     const blob = await codec.decode(verified.geometry, this.sizeBytes, used, { signal: options.signal });
@@ -267,13 +299,9 @@ export class BlobReader {
     return blob;
   }
 
-  async #check(
-    blob: Uint8Array,
-    checkedRows: ReadonlySet<SliverIndex>,
-    options: BlobReadOptions & { signal: AbortSignal },
-  ): Promise<void> {
+  async #check(blob: Uint8Array, checkedRows: ReadonlySet<SliverIndex>, options: ScopedOptions): Promise<void> {
     if (options.consistency === 'skip') return;
-    options.onProgress?.({ stage: 'checking', slivers: this.#found, sliversNeeded: this.#needed });
+    this.#report(options, 'checking');
     const level = options.consistency ?? 'default';
     const { codec } = this.#modules;
     await codec.checkConsistency(this.#view.verified, blob, level, checkedRows, { signal: options.signal });
@@ -303,6 +331,16 @@ export class BlobReader {
       at += part.length;
     }
     assert(at === target.length, 'rows fill the range', { at, length: target.length });
+  }
+
+  #report(
+    { onProgress }: BlobReadOptions,
+    stage: ReadProgress['stage'],
+    { found, needed } = { found: this.#found, needed: this.#needed },
+  ): void {
+    this.#found = found;
+    this.#needed = needed;
+    onProgress?.({ stage, slivers: found, sliversNeeded: needed });
   }
 
   #checkBufferable(sizeBytes: number): void {

@@ -29,10 +29,11 @@ import {
   type SuiAddress,
   type VerifiedMetadata,
 } from '@floe/protocol';
-import type { Codec, QuiltPatch, QuiltPatchInput } from '@floe/redstuff';
+import type { Codec, QuiltPatch, QuiltPatchInput, ScratchSpace } from '@floe/redstuff';
 import { withDeadline } from './abort.ts';
 import { auditBlob, type BlobAudit } from './blob-audit.ts';
 import { deleteBlobs, extendBlob, type ExtendResult, type SignedCallOptions, writeAttributes } from './blob-objects.ts';
+import { type BlobInput, type BlobStream, spoolBlob, type SpoolBlobOptions, type SpooledBlob } from './blob-input.ts';
 import type { BlobReader, BlobReadOptions } from './blob-reader.ts';
 import { BlobFinder } from './blob-finder.ts';
 import { agreeOnStatus } from './blob-status.ts';
@@ -69,6 +70,8 @@ export interface ReadOptions extends BlobReadOptions {
 export interface OpenBlob {
   readonly blobId: BlobId;
   readonly sizeBytes: number;
+  /** Too large to be held whole: what needs all of it goes through scratch space, and `read` alone holds its result. */
+  readonly isLarge: boolean;
   read(options?: ReadOptions): Promise<Uint8Array>;
   /** The bytes in order as they come; see {@link BlobReader.stream}. Stopping early stops the fetching. */
   stream(options?: BlobReadOptions): AsyncIterable<Uint8Array>;
@@ -85,8 +88,17 @@ export interface NodeReport {
 }
 
 export interface FloeClient {
-  /** Stores a blob; do not change its bytes before {@link FloeClient.close} or until the result, whichever is later. */
-  store(blob: Uint8Array, options: StoreOptions): Promise<StoreResult>;
+  /**
+   * Stores a blob: bytes, a source that can be read again (such as a file), or a stream. Its bytes must not change before
+   * the result or {@link FloeClient.close}, whichever is later. Large ones go through scratch space, never whole through
+   * memory.
+   */
+  store(blob: BlobInput, options: StoreOptions): Promise<StoreResult>;
+  /**
+   * Takes a stream in, so that it can be stored more than once; close it in the end.
+   * @throws SOURCE_TOO_LARGE, SCRATCH_FULL
+   */
+  spool(stream: BlobStream, options: SpoolBlobOptions): Promise<SpooledBlob>;
   /** Stores many files as one blob, each readable alone. */
   storeQuilt(patches: readonly QuiltPatchInput[], options: StoreOptions): Promise<StoreQuiltResult>;
   /**
@@ -156,6 +168,8 @@ export interface ClientModules {
   readonly clock: Clock;
   readonly scheduler: Scheduler;
   readonly rng: Rng;
+  /** Where large blobs are put aside; without it they are held in memory, which bounds them. */
+  readonly scratch?: ScratchSpace;
   readonly logger?: Logger;
 }
 
@@ -180,11 +194,15 @@ class Client implements FloeClient {
     this.#finder = new BlobFinder(this.#modules);
   }
 
-  async store(blob: Uint8Array, options: StoreOptions): Promise<StoreResult> {
+  async store(blob: BlobInput, options: StoreOptions): Promise<StoreResult> {
     const result = await storeBlob(blob, options, this.#modules);
     const { kind, blobId, sizeBytes, timings } = result;
     this.#logger.info('blob stored', { kind, blobId, sizeBytes, timings });
     return result;
+  }
+
+  async spool(stream: BlobStream, options: SpoolBlobOptions): Promise<SpooledBlob> {
+    return await spoolBlob(stream, options, this.#modules);
   }
 
   async storeQuilt(patches: readonly QuiltPatchInput[], options: StoreOptions): Promise<StoreQuiltResult> {
@@ -237,6 +255,7 @@ class Client implements FloeClient {
     return {
       blobId,
       sizeBytes: reader.sizeBytes,
+      isLarge: reader.isLarge,
       read: (readOptions) => this.read(blobId, readOptions),
       stream: (streamOptions) => this.#finder.stream(blobId, reader, streamOptions),
     };

@@ -1,6 +1,7 @@
 /** Store and read blobs, every byte verified. Pure: `./node` and `./web` bring the modules. */
 export type { SignedCallOptions, ExtendResult } from './blob-objects.ts';
 export type { BlobAudit, NodeAudit } from './blob-audit.ts';
+export { type BlobInput, type BlobStream, SpooledBlob, type SpoolBlobOptions } from './blob-input.ts';
 export type { BlobReadOptions, Consistency, ReadProgress } from './blob-reader.ts';
 export type { ByteRange } from './byte-range.ts';
 export type { UploadProgress } from './certificate-collection.ts';

@@ -10,7 +10,7 @@
  */
 import { isFloeError, type Scheduler } from '@floe/platform';
 import { type Axis, isQuorum, type Sliver, type SliverIndex, sliverSize, sourceSymbols } from '@floe/protocol';
-import type { Codec } from '@floe/redstuff';
+import { type Codec, redstuffErrors } from '@floe/redstuff';
 import { abortScope, onAbort, pause } from './abort.ts';
 import { isPassing, refusalReason } from './answers.ts';
 import type { BlobView } from './blob-view.ts';
@@ -27,6 +27,12 @@ export interface GatherOptions {
   readonly wanted: readonly SliverIndex[] | undefined;
   /** Whether enough other slivers to decode the whole blob will do as well. */
   readonly allowDecode: boolean;
+  /** How many of any make enough; default: those that decode the blob. */
+  readonly count?: number;
+  /** Not to be asked for; those that their nodes have not got are added. */
+  readonly excluded?: Set<SliverIndex>;
+  /** Slivers that may still be rebuilt from symbols, counted down; past them slow nodes are waited for. Default: all. */
+  readonly rebuilds?: { left: number };
   /** `repair` asks for the wanted ones last, which shows that the others suffice. */
   readonly prefer: 'systematic' | 'repair';
   readonly signal: AbortSignal;
@@ -44,6 +50,12 @@ export interface GatherModules {
 export async function gatherSlivers(options: GatherOptions, modules: GatherModules): Promise<Map<SliverIndex, Sliver>> {
   options.signal.throwIfAborted();
   return new SliverGather(options, modules).run();
+}
+
+/** For slivers that are all authentic and do not belong together: the writer cheated. */
+export function inconsistentBlob({ verified }: BlobView, cause: Error): Error {
+  const expected = 'slivers that belong together';
+  return redstuffErrors.INCONSISTENT_BLOB({ blobId: verified.blobId, expected, came: cause.message }, cause);
 }
 
 /**
@@ -89,9 +101,11 @@ class SliverGather {
     this.#options = options;
     this.#modules = modules;
     this.#scope = abortScope(options.signal);
-    this.#threshold = sourceSymbols(geometry, options.axis);
+    this.#threshold = options.count ?? sourceSymbols(geometry, options.axis);
     this.#sliverBytes = sliverSize(geometry, options.axis, symbolSize);
-    this.#states = Array.from({ length: geometry.nShards }, () => 'idle' as const);
+    this.#states = Array.from({ length: geometry.nShards }, (_, index) =>
+      options.excluded?.has(index as SliverIndex) === true ? 'failed' : 'idle',
+    );
   }
 
   async run(): Promise<Map<SliverIndex, Sliver>> {
@@ -140,7 +154,7 @@ class SliverGather {
     const underWay = this.#count('open') + this.#count('checking');
     const needMore = this.#options.allowDecode ? this.#threshold - this.#have.size - underWay : Infinity;
     if (needMore <= 0) return;
-    if (uncovered !== undefined && this.#rebuildIsCheaper(uncovered.length, needMore)) return this.#rebuild(uncovered);
+    if (uncovered !== undefined && this.#rebuildIsCheaper(uncovered, needMore)) return this.#rebuild(uncovered);
     this.#askForOthers(uncovered, needMore);
   }
 
@@ -148,7 +162,7 @@ class SliverGather {
     const candidates = this.#candidates(uncovered).slice(0, needMore);
     this.#ask(candidates);
     if (candidates.length >= needMore || (uncovered !== undefined && candidates.length >= uncovered.length)) return;
-    if (uncovered !== undefined && !this.#rebuildFailed) return this.#rebuild(uncovered);
+    if (uncovered !== undefined && this.#mayRebuild(uncovered)) return this.#rebuild(uncovered);
     const underWay = ['open', 'checking', 'overtaken', 'rebuilding'] as const;
     if (this.#pausing || underWay.some((state) => this.#count(state) > 0)) return;
     const retry = this.#indices().filter((index) => this.#state(index) === 'retry');
@@ -159,8 +173,12 @@ class SliverGather {
   /** What may still be asked for: nodes in good standing first, then (unless repairing) wanted ones, then fast nodes. */
   #candidates(uncovered: readonly SliverIndex[] | undefined): SliverIndex[] {
     const pool = this.#options.allowDecode ? this.#indices() : (uncovered ?? []);
+    const { view, axis, prefer } = this.#options;
     const wanted = new Set(this.#options.wanted);
-    const wantedCost = this.#options.prefer === 'repair' ? 1 : -1;
+    const wantedCost = prefer === 'repair' ? 1 : -1;
+    const systematic = sourceSymbols(view.verified.geometry, axis);
+    const isPreferred = (index: SliverIndex) =>
+      this.#options.wanted === undefined ? index < systematic : wanted.has(index);
     return pool
       .filter((index) => this.#state(index) === 'idle')
       .map((index) => {
@@ -168,8 +186,9 @@ class SliverGather {
         return {
           index,
           suspect: node.isSuspect() ? 1 : 0,
-          cost: wanted.has(index) ? wantedCost : 0,
-          rank: node.rank(),
+          cost: isPreferred(index) ? wantedCost : 0,
+          // Some of many: in their order, which spreads them over the nodes.
+          rank: this.#options.count === undefined ? node.rank() : index,
         };
       })
       .sort((a, b) => a.suspect - b.suspect || a.cost - b.cost || a.rank - b.rank)
@@ -291,16 +310,25 @@ class SliverGather {
     const reason = refusalReason(error);
     this.#failures.set(reason, (this.#failures.get(reason) ?? 0) + 1);
     this.#states[index] = isPassing(error) ? 'retry' : 'failed';
+    if (!isPassing(error)) this.#options.excluded?.add(index);
   }
 
-  #rebuildIsCheaper(slivers: number, needMore: number): boolean {
-    if (this.#rebuildFailed || this.#options.wanted === undefined || this.#options.prefer === 'repair') return false;
+  #mayRebuild(slivers: readonly SliverIndex[]): boolean {
+    if (this.#rebuildFailed) return false;
+    this.#rebuildFailed = slivers.length > (this.#options.rebuilds?.left ?? Infinity);
+    return !this.#rebuildFailed;
+  }
+
+  #rebuildIsCheaper(slivers: readonly SliverIndex[], needMore: number): boolean {
+    if (this.#options.wanted === undefined || this.#options.prefer === 'repair' || !this.#mayRebuild(slivers))
+      return false;
     const { view, axis, allowDecode } = this.#options;
     if (allowDecode && !canRebuild(view, axis)) return false;
-    return slivers * rebuildSize(view.verified, axis) < needMore * this.#sliverBytes;
+    return slivers.length * rebuildSize(view.verified, axis) < needMore * this.#sliverBytes;
   }
 
   #rebuild(indices: readonly SliverIndex[]): void {
+    if (this.#options.rebuilds !== undefined) this.#options.rebuilds.left -= indices.length;
     for (const index of indices) this.#states[index] = 'rebuilding';
     this.#rebuildQueue.push(...indices);
     while (this.#rebuilds < MAX_REBUILDS_AT_ONCE && this.#rebuildQueue.length > 0) {

@@ -1,5 +1,5 @@
 /**
- * Storing a blob: encode, register on the ledger, upload, collect a certificate, certify.
+ * Storing a blob: take it in, encode, register on the ledger, upload, collect a certificate, certify.
  *
  * Invariants: nothing is paid before everything that can be refused was checked; a store that was interrupted and is
  * tried again pays no second time; the result is given only after the ledger has the certificate, from when on the
@@ -26,17 +26,20 @@ import {
   type Epoch,
   type EventId,
   type Frost,
+  geometryOf,
   isCertified,
   isQuorum,
+  maxBlobSize,
   metadataRoot,
   type ObjectId,
   type Persistence,
   type SuiAddress,
 } from '@floe/protocol';
-import type { Codec } from '@floe/redstuff';
+import type { Codec, ScratchSpace } from '@floe/redstuff';
 import { Transaction } from '@mysten/sui/transactions';
 import { raceAbort, withDeadline } from './abort.ts';
 import { writeAttributes } from './blob-objects.ts';
+import { type BlobInput, encodeInput, openInput, type SpooledBlob } from './blob-input.ts';
 import { agreeOnStatus } from './blob-status.ts';
 import { rankedNodes } from './blob-view.ts';
 import { collectCertificate, EpochMoved, type UploadProgress, type UploadTail } from './certificate-collection.ts';
@@ -44,6 +47,7 @@ import { clientErrors } from './errors.ts';
 import type { LedgerPort, Signer } from './ledger-port.ts';
 import type { ClientLimits } from './limits.ts';
 import type { NodePool } from './node-pool.ts';
+import { QUILT_ATTRIBUTE } from './quilts.ts';
 import {
   NO_RESOURCES,
   type OwnedResources,
@@ -55,10 +59,11 @@ import {
   type StorePlan,
 } from './registration.ts';
 import { checkCost, ownedResources, type StorageClaims } from './resources.ts';
-import { type SliverSource, sliversInMemory } from './sliver-source.ts';
+import type { SliverSource } from './sliver-source.ts';
 import type { TailKeeper } from './upload-tails.ts';
 
-export type StoreStage = 'encoding' | 'checking' | 'registering' | 'uploading' | 'certifying' | 'finishing';
+/** `reading`: a stream is taken in. */
+export type StoreStage = 'reading' | 'encoding' | 'checking' | 'registering' | 'uploading' | 'certifying' | 'finishing';
 
 export interface StoreProgress {
   readonly stage: StoreStage;
@@ -66,6 +71,8 @@ export interface StoreProgress {
   readonly blobId?: BlobId;
   /** Share of the stage that is done, 0 to 1, where that is known. */
   readonly fraction?: number;
+  /** Bytes of a stream that came so far. */
+  readonly readBytes?: number;
   /** While uploading. */
   readonly upload?: UploadProgress;
 }
@@ -143,31 +150,42 @@ export interface StoreModules {
   readonly limits: ClientLimits;
   readonly tails: TailKeeper;
   readonly claims: StorageClaims;
+  readonly scratch?: ScratchSpace;
 }
 
 /**
  * @throws INVALID_EPOCHS, BLOB_TOO_LARGE, BLOB_MARKED_INVALID, COST_ABOVE_MAXIMUM, NOT_ENOUGH_NODES, INSUFFICIENT_WAL,
  * INSUFFICIENT_SUI, NOT_ENOUGH_CONFIRMATIONS, EPOCH_CHANGED, STORE_TIMEOUT, and what the ledger reports
  */
-export async function storeBlob(blob: Uint8Array, options: StoreOptions, modules: StoreModules): Promise<StoreResult> {
-  const store = new Store(blob, options, modules);
-  const { scheduler, limits } = modules;
-  const timeoutMs = limits.storeTimeoutMs;
+export async function storeBlob(input: BlobInput, options: StoreOptions, modules: StoreModules): Promise<StoreResult> {
+  const { scheduler, limits, ledger } = modules;
+  const { signal, onProgress } = options;
+  // Before a stream is taken in, which may take as long as its writer likes: the store's time begins after it.
+  const system = await ledger.systemState({ signal });
+  checkEpochs(options, system);
+  const onBytes = (readBytes: number) => onProgress?.({ stage: 'reading', readBytes });
+  const maxBytes = maxBlobSize(geometryOf(system.nShards));
+  const opened = await openInput(input, { maxBytes, signal, onBytes }, modules);
+  const store = new Store(opened, options, modules);
+  const timeoutMs = limits.storeTimeoutMs + Math.ceil(opened.sizeBytes / limits.minStoreBytesPerMs);
   const onTimeout = () => clientErrors.STORE_TIMEOUT({ blobId: store.blobId ?? '', timeoutMs, stage: store.stage });
   try {
-    return await withDeadline({ scheduler, timeoutMs, parent: options.signal, onTimeout }, (signal) =>
-      store.run(signal),
-    );
+    return await withDeadline({ scheduler, timeoutMs, parent: signal, onTimeout }, (inTime) => store.run(inTime));
   } finally {
     store.release();
   }
+}
+
+function checkEpochs({ epochs }: StoreOptions, { maxEpochsAhead }: SystemInfo): void {
+  if (Number.isInteger(epochs) && epochs >= 1 && epochs <= maxEpochsAhead) return;
+  throw clientErrors.INVALID_EPOCHS({ epochs, maxEpochs: maxEpochsAhead });
 }
 
 /** What the ledger says when space that was to be used is not there any more, or not as it was. */
 const SPACE_GONE: ReadonlySet<string> = new Set(['LEDGER_REJECTED', 'STALE_OBJECT', 'TRANSACTION_FAILED']);
 
 class Store {
-  readonly #blob: Uint8Array;
+  readonly #input: SpooledBlob;
   readonly #options: StoreOptions;
   readonly #modules: StoreModules;
   readonly #timings: Partial<Record<StoreStage, number>> = {};
@@ -179,9 +197,12 @@ class Store {
   #owned: OwnedResources = NO_RESOURCES;
   /** FROST that an extension took. */
   #extensionCost: Frost | undefined;
+  /** What the slivers are in is given back once nobody sends them any more: by the store, or by its tail. */
+  #slivers: SliverSource | undefined;
+  #tailHasSlivers = false;
 
-  constructor(blob: Uint8Array, options: StoreOptions, modules: StoreModules) {
-    this.#blob = blob;
+  constructor(input: SpooledBlob, options: StoreOptions, modules: StoreModules) {
+    this.#input = input;
     this.#options = options;
     this.#modules = modules;
     this.#stageStartMs = modules.clock.monotonicMs();
@@ -202,27 +223,27 @@ class Store {
   }
 
   async run(signal: AbortSignal): Promise<StoreResult> {
-    const { ledger, codec } = this.#modules;
+    try {
+      return await this.#run(signal);
+    } finally {
+      if (this.#slivers === undefined) await this.#input.close();
+      else if (!this.#tailHasSlivers) await this.#slivers.release();
+    }
+  }
+
+  async #run(signal: AbortSignal): Promise<StoreResult> {
+    const { ledger } = this.#modules;
     const [system, { current }] = await Promise.all([ledger.systemState({ signal }), ledger.committees({ signal })]);
-    this.#checkEpochs(system);
     this.#enter('encoding');
-    const encoded = await codec.encode(current.geometry, this.#blob, {
-      signal,
-      onProgress: (fraction) => this.#report({ fraction }),
-    });
-    const slivers = sliversInMemory(encoded);
+    const onProgress = (fraction: number) => this.#report({ fraction });
+    const slivers = await encodeInput(this.#input, current.geometry, { signal, onProgress }, this.#modules);
+    this.#slivers = slivers;
     this.#blobId = slivers.verified.blobId;
     this.#enter('checking');
     const { status, plan } = await this.#check(slivers, system, current, signal);
     if (status !== undefined && this.#isStored(status, system)) return this.#alreadyPermanent(status, slivers);
     if (plan.kind === 'alreadyCertified') return await this.#alreadyOwned(plan.object, slivers, signal);
     return await this.#storeAnew(slivers, plan, status, signal);
-  }
-
-  #checkEpochs(system: SystemInfo): void {
-    const { epochs } = this.#options;
-    if (Number.isInteger(epochs) && epochs >= 1 && epochs <= system.maxEpochsAhead) return;
-    throw clientErrors.INVALID_EPOCHS({ epochs, maxEpochs: system.maxEpochsAhead });
   }
 
   /** What the nodes say of the blob, and what the signer owns of it. */
@@ -263,7 +284,7 @@ class Store {
     const { claims } = this.#modules;
     const { geometry, blobId } = slivers.verified;
     const { epochs, deletable = false } = this.#options;
-    const order = { blobId, encodedLength: encodedLength(geometry, this.#blob.length), epochs, deletable };
+    const order = { blobId, encodedLength: encodedLength(geometry, this.#input.sizeBytes), epochs, deletable };
     this.release();
     const plan = planRegistration(order, system, { ...owned, storages: claims.free(owned.storages) });
     if (plan.kind === 'proceed') this.#claimed = plan.storage?.objectId;
@@ -271,11 +292,14 @@ class Store {
     return plan;
   }
 
-  /** Attributes lie on an object of the signer's: with any, that another's object keeps the blob is not enough. */
+  /**
+   * Attributes lie on an object of the signer's: with any, that another's object keeps the blob is not enough. A quilt's
+   * mark is none of them, as its bytes show what it is.
+   */
   #isStored(status: BlobStatus, system: SystemInfo): status is Extract<BlobStatus, { kind: 'permanent' }> {
     return (
       this.#options.deletable !== true &&
-      Object.keys(this.#options.attributes ?? {}).length === 0 &&
+      Object.keys(this.#options.attributes ?? {}).every((key) => key === QUILT_ATTRIBUTE.key) &&
       status.kind === 'permanent' &&
       status.isCertified &&
       status.endEpoch >= system.epoch + this.#options.epochs
@@ -361,7 +385,7 @@ class Store {
     const blob = {
       blobId,
       rootHash: metadataRoot(metadata),
-      sizeBytes: this.#blob.length,
+      sizeBytes: this.#input.sizeBytes,
       encodedSizeBytes: plan.operation.encodedLength,
       deletable,
     };
@@ -488,7 +512,10 @@ class Store {
     const how = this.#options.tail ?? 'background';
     if (how === 'cancel') return tail.cancel();
     this.#enter('finishing');
-    const ended = tails.keep(tail, elapsedMs);
+    this.#tailHasSlivers = true;
+    const slivers = this.#slivers;
+    const finished = tail.finished.then(() => slivers?.release());
+    const ended = tails.keep({ ...tail, finished }, elapsedMs);
     if (how === 'wait') await raceAbort(ended, signal);
     else await raceAbort(tails.room(), signal);
   }
@@ -522,8 +549,8 @@ class Store {
     this.#leave();
     return {
       blobId: slivers.verified.blobId,
-      sizeBytes: this.#blob.length,
-      encodedLength: encodedLength(slivers.verified.geometry, this.#blob.length),
+      sizeBytes: this.#input.sizeBytes,
+      encodedLength: encodedLength(slivers.verified.geometry, this.#input.sizeBytes),
       endEpoch,
       timings: { ...this.#timings },
     };

@@ -2,7 +2,7 @@
  * Uploads that go on after their store has returned: the certificate needed a quorum, the other nodes should get their
  * slivers too, so that the blob does not begin its life with fewer copies than it could have.
  *
- * Invariants: each ends within its time; at most `maxTails` go on at once, since each keeps an encoded blob in memory.
+ * Invariants: each ends within its time; at most `maxTails` go on at once, since each keeps an encoded blob.
  */
 import type { Scheduler } from '@floe/platform';
 import { abortScope } from './abort.ts';

@@ -1,14 +1,15 @@
 /**
  * Streams of blobs within the memory for reads.
  *
- * A stream holds two windows of rows. One that must decode, because rows are lost, gathers and keeps the whole blob: it then
+ * A stream holds two windows of rows. One that must decode, because rows are lost, gathers and keeps the whole blob, unless
+ * that is so large that it goes through disk: it then
  * takes a place among the reads that do, and when there is none stops, lets go of what it gathered, waits, and goes on
  * from the byte it had come to. Nobody who holds a whole blob waits for a window, so that they cannot block each other.
  */
 import type { Consistency, FloeClient, OpenBlob, ReadProgress } from '@floe/client';
 import { sliverSize } from '@floe/protocol';
 import type { Admission, Place } from './admission.ts';
-import { STREAM_BYTES } from './limits.ts';
+import { STREAM_BYTES, STREAMED_BYTES } from './limits.ts';
 
 export interface BoundedStreamModules {
   readonly client: FloeClient;
@@ -34,9 +35,9 @@ export async function* boundedStream(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { signal, consistency } = wanted;
   const { streams, wholes } = modules;
-  // It is checked, hence held, before its first byte leaves.
+  // It is checked, hence held or put aside, before its first byte leaves; encoding it again takes memory in either case.
   if (consistency === 'strict') {
-    const place = await wholes.enter({ signal, sizeBytes: blob.sizeBytes });
+    const place = await wholes.enter({ signal, sizeBytes: wholeBytes(blob) });
     return yield* releasing(place, streamOf(blob, wanted));
   }
   const rowBytes = await rowBytesOf(blob, signal, modules.client);
@@ -49,7 +50,7 @@ async function* streamOrWhole(
   wanted: WantedBytes & { readonly rowBytes: number },
   { wholes }: BoundedStreamModules,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const { sizeBytes } = blob;
+  const sizeBytes = wholeBytes(blob);
   const gatheredBytes = Math.max(wanted.rowBytes, STREAM_BYTES / 2);
   const noRoom = new Error('no room for a whole blob');
   let whole: Place | undefined;
@@ -73,6 +74,11 @@ async function* streamOrWhole(
   }
   const place = await wholes.enter({ signal: wanted.signal, sizeBytes });
   yield* releasing(place, streamOf(blob, { ...wanted, start: at }));
+}
+
+/** What a blob counts as where all of it is needed: one that is large goes through disk, in so much memory. */
+function wholeBytes({ isLarge, sizeBytes }: OpenBlob): number {
+  return isLarge ? STREAMED_BYTES : sizeBytes;
 }
 
 /** Of a blob that fits the windows no number of rows is too many: 0. */

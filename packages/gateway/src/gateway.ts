@@ -1,6 +1,6 @@
 /**
- * The gateway: a Walrus aggregator and publisher on one port, as a web-standard handler. Streams hold two windows of rows,
- * stores and some reads the whole blob; all are bounded in number and in bytes.
+ * The gateway: a Walrus aggregator and publisher on one port, as a web-standard handler. Streams hold two windows of rows;
+ * stores and some reads hold a small blob whole, a large one never; all are bounded in number and in bytes.
  */
 import type { FloeClient, Signer } from '@floe/client';
 import { isFloeError, silentLogger, type HttpHandler, type Logger } from '@floe/platform';
@@ -32,6 +32,8 @@ export interface GatewayOptions {
   readonly maxStreamBytes?: number;
   readonly maxWholeReadBytes?: number;
   readonly maxWaitingReads?: number;
+  readonly maxUploads?: number;
+  readonly maxUploadBytes?: number;
   readonly maxStores?: number;
   readonly maxStoreBytes?: number;
   readonly maxWaitingStores?: number;
@@ -105,8 +107,15 @@ function storeRoutes(options: GatewayOptions, modules: { client: FloeClient; pay
     waiting: options.maxWaitingStores ?? limits.DEFAULT_MAX_WAITING_STORES,
     bytesAtOnce: options.maxStoreBytes ?? limits.DEFAULT_MAX_STORE_BYTES,
   });
+  const uploads = new Admission({
+    name: 'the line of uploads',
+    atOnce: options.maxUploads ?? limits.DEFAULT_MAX_UPLOADS,
+    waiting: options.maxWaitingStores ?? limits.DEFAULT_MAX_WAITING_STORES,
+    bytesAtOnce: options.maxUploadBytes ?? limits.DEFAULT_MAX_UPLOAD_BYTES,
+  });
   return publisherRoutes({
     ...modules,
+    uploads,
     stores,
     maxBlobBodyBytes: options.maxBlobBodyBytes ?? limits.DEFAULT_MAX_BLOB_BODY_BYTES,
     maxQuiltBodyBytes: options.maxQuiltBodyBytes ?? limits.DEFAULT_MAX_QUILT_BODY_BYTES,

@@ -1,7 +1,10 @@
 /** Limits of the gateway; the ones that an operator may change are defaults of its options. */
 
-/** Largest body of `PUT /v1/blobs`: the largest blob of 100 shards is 142 MiB, and a store holds it encoded (×4.5). */
-export const DEFAULT_MAX_BLOB_BODY_BYTES = 256 * 1024 * 1024;
+/**
+ * Largest body of `PUT /v1/blobs`: the largest blob of 1,000 shards, 13.6 GiB. It goes to disk, and a network of fewer
+ * shards refuses what is too large for it.
+ */
+export const DEFAULT_MAX_BLOB_BODY_BYTES = 334 * 667 * 65_534;
 
 /** Largest multipart body of `PUT /v1/quilts`. */
 export const DEFAULT_MAX_QUILT_BODY_BYTES = 100 * 1024 * 1024;
@@ -17,6 +20,7 @@ export const DEFAULT_MAX_STREAM_BYTES = 2 * 1024 * 1024 * 1024;
 
 /**
  * Bytes of the blobs that reads hold whole: strict reads, quilts whose patches are being read, streams that must decode.
+ * One of more than 64 MiB goes through disk and counts as {@link STREAMED_BYTES}, but for quilts.
  * While such a blob is checked there are its slivers and its encoded form too (×6.5 together): at most 3.3 GiB.
  * A patch that is being sent counts as itself. A larger blob is held alone.
  */
@@ -25,16 +29,31 @@ export const DEFAULT_MAX_WHOLE_READ_BYTES = 512 * 1024 * 1024;
 /** Reads that wait for a place, and as many for each kind of bytes; past them comes 429. */
 export const DEFAULT_MAX_WAITING_READS = 64;
 
+/** Bodies of blobs that are taken in, or being stored, at once. */
+export const DEFAULT_MAX_UPLOADS = 64;
+
+/**
+ * Bytes of those, on disk; a body that does not declare its size counts as the largest. While one of more than 64 MiB is
+ * encoded, its slivers take 2.5 to 3.5 times its size beside it.
+ */
+export const DEFAULT_MAX_UPLOAD_BYTES = 64 * 1024 * 1024 * 1024;
+
 /** Stores under way at once. */
 export const DEFAULT_MAX_STORES = 16;
 
 /**
- * Bytes of bodies of the stores under way: with their encoded forms (×5.5 together) at most 2.8 GiB. A body that does not
- * declare its size counts as the largest.
+ * What a blob of more than 64 MiB counts as while it is encoded or decoded: that goes through disk (`maxBufferedBlobBytes`
+ * of the client) in 240 MiB of memory, about as much as a blob of this size takes without.
+ */
+export const STREAMED_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Bytes of bodies of the stores under way: with their encoded forms (×5.5 together) at most 2.8 GiB. Multipart bodies, which
+ * are held whole, count as they declare, else as the largest.
  */
 export const DEFAULT_MAX_STORE_BYTES = 512 * 1024 * 1024;
 
-/** Stores that wait for a place; their bodies are not read while they wait. */
+/** Uploads, and stores, that wait for a place; bodies are not read while they wait to be taken in. */
 export const DEFAULT_MAX_WAITING_STORES = 64;
 
 /** What a client that was turned away is told to wait. */

@@ -1,10 +1,11 @@
 /** The publisher's routes: store the body of a request, paid by the gateway's own wallet. */
 import type { FloeClient, StoreOptions, StoreResult } from '@floe/client';
-import { isFloeError, readBody } from '@floe/platform';
+import { bodyTooLarge, isFloeError, streamBody } from '@floe/platform';
 import { parseObjectId } from '@floe/protocol';
 import { Hono } from 'hono';
 import type { Admission } from './admission.ts';
 import { gatewayErrors } from './errors.ts';
+import { STREAMED_BYTES } from './limits.ts';
 import { readQuiltUpload } from './multipart.ts';
 import { flag, oneOf, parsed, parseQuery, whole } from './parameters.ts';
 import type { Payer } from './payer.ts';
@@ -13,6 +14,9 @@ import { markedInvalidJson, storedPatchesJson, storeResultJson } from './store-r
 export interface PublisherModules {
   readonly client: FloeClient;
   readonly payer: Payer;
+  /** Bodies that are being taken in, by their bytes on disk. */
+  readonly uploads: Admission;
+  /** By what they hold in memory. */
   readonly stores: Admission;
   readonly maxBlobBodyBytes: number;
   readonly maxQuiltBodyBytes: number;
@@ -43,17 +47,32 @@ export function publisherRoutes(modules: PublisherModules): Hono {
 }
 
 async function storeBlob(request: Request, modules: PublisherModules): Promise<Response> {
-  const { client, payer, stores, maxBlobBodyBytes } = modules;
+  const { client, payer, uploads, stores, maxBlobBodyBytes: maxBytes } = modules;
   const options = storeOptions(request, parseQuery(new URL(request.url), STORE_QUERY), modules);
-  const place = { signal: request.signal, sizeBytes: bodySize(request, maxBlobBodyBytes) };
-  return stores.run(place, async () => {
-    const blob = await readBody(request, maxBlobBodyBytes);
-    return answerStore(
-      () => payer.pay(() => client.store(blob, options)),
-      (result: StoreResult) => storeResultJson(result),
-      (marked) => marked,
-    );
+  const { signal } = request;
+  refuseDeclared(request, maxBytes);
+  return uploads.run({ signal, sizeBytes: bodySize(request, maxBytes) }, async (_hold, shrinkTo) => {
+    // As slowly as its sender likes, on disk: no store waits for it. It is there for a second try, should funds run out.
+    const blob = await client.spool(streamBody(request, maxBytes), { maxBytes, signal });
+    shrinkTo(blob.sizeBytes);
+    try {
+      return await stores.run({ signal, sizeBytes: Math.min(blob.sizeBytes, STREAMED_BYTES) }, () =>
+        answerStore(
+          () => payer.pay(() => client.store(blob, options)),
+          (result: StoreResult) => storeResultJson(result),
+          (marked) => marked,
+        ),
+      );
+    } finally {
+      await blob.close();
+    }
   });
+}
+
+/** Before it waits for a place, and before any of it is sent by who asks first (`Expect: 100-continue`). @throws BODY_TOO_LARGE */
+function refuseDeclared(request: Request, maxBytes: number): void {
+  const declared = Number(request.headers.get('content-length') ?? '0');
+  if (declared > maxBytes) throw bodyTooLarge(declared, maxBytes);
 }
 
 async function storeQuilt(request: Request, modules: PublisherModules): Promise<Response> {

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { Admission } from '../src/admission.ts';
 import { boundedStream, type WantedBytes } from '../src/bounded-stream.ts';
 import { createGateway, type GatewayOptions } from '../src/index.ts';
+import { STREAMED_BYTES } from '../src/limits.ts';
 import { BLOB_ID, clientWith, fakeBlob, pattern } from './support/fake-client.ts';
 
 const MIB = 1024 * 1024;
@@ -53,6 +54,19 @@ describe('a bounded stream', () => {
     await collected(stream);
     expect(modules.wholes.tryEnter(100)).toBeDefined();
     expect(modules.streams.tryEnter(100)).toBeDefined();
+  });
+
+  it('counts a large blob that must decode, or is checked strictly, as what that takes in memory', async () => {
+    for (const consistency of ['default', 'strict'] as const) {
+      const modules = places(STREAMED_BYTES, STREAMED_BYTES + 5);
+      const large = { ...fakeBlob(bytes, { decodeAtPart: 0, isLarge: true }), sizeBytes: 9 * STREAMED_BYTES };
+      const client = clientWith(large);
+      const stream = boundedStream(large, { ...all, consistency }, { ...modules, client });
+      await stream.next();
+      expect(modules.wholes.tryEnter(6)).toBeUndefined();
+      expect(modules.wholes.tryEnter(5)).toBeDefined();
+      await stream.return();
+    }
   });
 
   it('stops, waits for room, and goes on where it was when it must decode and there is none', async () => {

@@ -1,11 +1,11 @@
-import { clientErrors, type FloeClient, type StoreOptions } from '@floe/client';
+import { clientErrors, type FloeClient, SpooledBlob, type StoreOptions } from '@floe/client';
 import { ledgerErrors } from '@floe/contracts';
-import { deferred, utf8 } from '@floe/platform';
+import { deferred, joinBytes, utf8 } from '@floe/platform';
 import { type Epoch, parseObjectId, protocolErrors } from '@floe/protocol';
-import { quiltPatchId, type QuiltPatchInput } from '@floe/redstuff';
+import { quiltPatchId, type QuiltPatchInput, redstuffErrors } from '@floe/redstuff';
 import { describe, expect, it } from 'vitest';
 import { createGateway, type GatewayModules, type GatewayOptions } from '../src/index.ts';
-import { BLOB_ID, fakeClient, newlyCreated, OBJECT_ID, pattern, SIGNER } from './support/fake-client.ts';
+import { BLOB_ID, bytesOf, fakeClient, newlyCreated, OBJECT_ID, pattern, SIGNER } from './support/fake-client.ts';
 
 async function put(
   client: FloeClient,
@@ -23,7 +23,7 @@ function recording() {
   const stored: { bytes: string; options: StoreOptions }[] = [];
   const client = fakeClient({
     store: async (blob, options) => {
-      stored.push({ bytes: new TextDecoder().decode(blob), options });
+      stored.push({ bytes: new TextDecoder().decode(bytesOf(blob)), options });
       return newlyCreated();
     },
   });
@@ -155,6 +155,55 @@ describe('PUT of a blob', () => {
     expect([chunked.status, await reasonOf(chunked)]).toEqual([413, 'BODY_TOO_LARGE']);
     expect(stored).toEqual([]);
     expect((await put(client, '/v1/blobs', { body: pattern(1000) as BodyInit }, options)).status).toBe(200);
+  });
+
+  it('takes the body in once, stores it again after a refill, and lets go of it', async () => {
+    const short = ledgerErrors.INSUFFICIENT_WAL({ owner: '0xfee', needed: 5n, available: 1n });
+    const log: string[] = [];
+    const client = fakeClient({
+      spool: async (stream) => {
+        const parts: Uint8Array[] = [];
+        for await (const part of stream as AsyncIterable<Uint8Array>) parts.push(part);
+        log.push('taken in');
+        return new SpooledBlob(joinBytes(parts), async () => void log.push('let go'));
+      },
+      store: async (blob) => {
+        log.push(new TextDecoder().decode(bytesOf(blob)));
+        if (!log.includes('refilled')) throw short;
+        return newlyCreated();
+      },
+    });
+    const refill = async () => void log.push('refilled');
+    expect((await put(client, '/v1/blobs', {}, {}, { refill })).status).toBe(200);
+    expect(log).toEqual(['taken in', 'hello', 'refilled', 'hello', 'let go']);
+    log.length = 0;
+    expect((await put(client, '/v1/blobs')).status).toBe(503);
+    expect(log).toEqual(['taken in', 'hello', 'let go']);
+  });
+
+  it('says that there is no room on its disk, as something that passes', async () => {
+    const full = redstuffErrors.SCRATCH_FULL({ sizeBytes: 9, place: 'somewhere' });
+    const response = await put(fakeClient({ spool: () => Promise.reject(full) }), '/v1/blobs');
+    expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1']);
+  });
+
+  it('takes slow bodies in beside the stores: they hold no place of those', async () => {
+    const body = new ReadableStream({ pull: () => new Promise(() => undefined) });
+    const client = fakeClient({ store: async () => newlyCreated() });
+    const { handler } = createGateway({ maxStores: 1, maxWaitingStores: 0 }, { client, signer: SIGNER });
+    void handler(new Request('http://gateway/v1/blobs', { method: 'PUT', body, duplex: 'half' } as RequestInit));
+    const other = new Request('http://gateway/v1/blobs', { method: 'PUT', body: 'hello' });
+    expect((await handler(other)).status).toBe(200);
+    const { handler: narrow } = createGateway({ maxUploads: 1, maxWaitingStores: 0 }, { client, signer: SIGNER });
+    void narrow(
+      new Request('http://gateway/v1/blobs', {
+        method: 'PUT',
+        body: new ReadableStream(),
+        duplex: 'half',
+      } as RequestInit),
+    );
+    const past = new Request('http://gateway/v1/blobs', { method: 'PUT', body: 'hello' });
+    expect((await narrow(past)).status).toBe(429);
   });
 
   it('turns away what comes past the line, and lets it in later', async () => {

@@ -10,6 +10,7 @@ import {
   BLOB_ID,
   clientWith,
   fakeBlob,
+  bytesOf,
   fakeClient,
   newlyCreated,
   OTHER_BLOB_ID,
@@ -144,7 +145,7 @@ describe('stores over a socket', () => {
     const sizes: number[] = [];
     const client = fakeClient({
       store: async (blob) => {
-        sizes.push(blob.length);
+        sizes.push(bytesOf(blob).length);
         return newlyCreated();
       },
     });

@@ -89,7 +89,7 @@ export interface HttpServer {
  */
 export async function readBody(request: Request, maxBytes: number): Promise<Uint8Array> {
   const fast = bodyReaders.get(request);
-  if (fast !== undefined) return fast(maxBytes);
+  if (fast !== undefined) return fast.whole(maxBytes);
   const declared = Number(request.headers.get('content-length') ?? '0');
   if (declared > maxBytes) throw bodyTooLarge(declared, maxBytes);
   if (request.body === null) return new Uint8Array(0);
@@ -103,9 +103,29 @@ export async function readBody(request: Request, maxBytes: number): Promise<Uint
   return parts.length === 1 ? (parts[0] as Uint8Array) : joinBytes(parts);
 }
 
-/** A request's body as it arrives. */
-export async function* streamBody(request: Request): AsyncGenerator<Uint8Array, void, undefined> {
-  if (request.body !== null) yield* iterateStream(request.body);
+/**
+ * A request's body as it arrives, of at most `maxBytes`.
+ *
+ * @throws `BODY_TOO_LARGE`, at once when the body declares it; `BODY_TRUNCATED` where the server can tell
+ */
+export async function* streamBody(
+  request: Request,
+  maxBytes = Number.POSITIVE_INFINITY,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const declared = Number(request.headers.get('content-length') ?? '0');
+  if (declared > maxBytes) throw bodyTooLarge(declared, maxBytes);
+  const fast = bodyReaders.get(request);
+  const parts = fast === undefined ? bodyParts(request) : fast.parts();
+  let size = 0;
+  for await (const part of parts) {
+    size += part.length;
+    if (size > maxBytes) throw bodyTooLarge(size, maxBytes);
+    yield part;
+  }
+}
+
+async function* bodyParts({ body }: Request): AsyncGenerator<Uint8Array, void, undefined> {
+  if (body !== null) yield* iterateStream(body);
 }
 
 /** The chunks of a web stream; leaving the loop early cancels it. (Not every browser iterates streams itself.) */
@@ -122,11 +142,17 @@ export async function* iterateStream(stream: ReadableStream<Uint8Array>): AsyncG
   }
 }
 
-const bodyReaders = new WeakMap<Request, (maxBytes: number) => Promise<Uint8Array>>();
+/** Ways to read a request's body that skip the web stream; only one of them, once. */
+export interface BodyReader {
+  whole(maxBytes: number): Promise<Uint8Array>;
+  parts(): AsyncIterable<Uint8Array>;
+}
 
-/** For servers: a way to read this request's body that skips the web stream. */
-export function setBodyReader(request: Request, read: (maxBytes: number) => Promise<Uint8Array>): void {
-  bodyReaders.set(request, read);
+const bodyReaders = new WeakMap<Request, BodyReader>();
+
+/** For servers: how the body of this request is read. */
+export function setBodyReader(request: Request, reader: BodyReader): void {
+  bodyReaders.set(request, reader);
 }
 
 /** A request as plain data, for a {@link DirectHandler}. */

@@ -29,10 +29,28 @@ describe('reading a request', () => {
     });
   });
 
+  it('refuses more than the maximum while it streams, declared at once', async () => {
+    const parts: Uint8Array[] = [];
+    const read = async (request: Request) => {
+      for await (const part of streamBody(request, 3)) parts.push(part);
+    };
+    await expect(read(put(chunked('ab', 'cd')))).rejects.toMatchObject({ code: 'BODY_TOO_LARGE' });
+    expect(parts).toEqual([utf8('ab')]);
+    await expect(read(put('abcd', { 'content-length': '4' }))).rejects.toMatchObject({ code: 'BODY_TOO_LARGE' });
+    expect(parts).toHaveLength(1);
+  });
+
   it('uses the way that the server registered', async () => {
     const request = put('slow');
-    setBodyReader(request, async (maxBytes) => utf8(`fast ${maxBytes}`));
+    const parts = async function* (): AsyncGenerator<Uint8Array> {
+      yield utf8('fa');
+      yield utf8('st');
+    };
+    setBodyReader(request, { whole: async (maxBytes) => utf8(`fast ${maxBytes}`), parts });
     expect(await readBody(request, 9)).toEqual(utf8('fast 9'));
+    const streamed: Uint8Array[] = [];
+    for await (const part of streamBody(request)) streamed.push(part);
+    expect(streamed).toEqual([utf8('fa'), utf8('st')]);
   });
 
   it('cancels the stream when the reader leaves early', async () => {

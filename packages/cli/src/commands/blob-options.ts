@@ -8,6 +8,8 @@ import { wholeNumber } from './dev-options.ts';
 export interface NetworkOptions {
   readonly network?: string;
   readonly wallet?: string;
+  /** Where large blobs are put aside, for the commands that move blobs. */
+  readonly scratch?: string;
   readonly json?: boolean;
 }
 
@@ -29,6 +31,14 @@ export function withNetwork(command: Command): Command {
     .option('--json', 'print JSON');
 }
 
+/** Adds the option that says where large blobs are put aside. */
+function withScratch(command: Command): Command {
+  return command.option(
+    '--scratch <dir>',
+    'where large blobs are put aside, up to 3.5 times their size (default FLOE_SCRATCH, else ~/.cache/floe)',
+  );
+}
+
 const BLOB_ID = 'mqsrt3yTNwd5ZnDXNCSNL65SWE1iLvt2Z-KVaMMyNv0';
 
 export interface StatusOptions extends NetworkOptions {
@@ -40,16 +50,23 @@ export function outputOf(options: { readonly json?: boolean }): Output {
 }
 
 export function addBlobCommands(program: Command, signal: AbortSignal): void {
-  withNetwork(program.command('store <files...>'))
-    .description('store files and print their blob ids')
+  withScratch(withNetwork(program.command('store <files...>')))
+    .description('store files, or standard input as -, and print their blob ids')
     .option('--epochs <count>', 'how many epochs to keep them, the current one included', wholeNumber(1, 1000), 1)
     .option('--permanent', 'store so that nobody can delete them before their end (default: deletable)')
-    .addHelpText('after', examples('floe store a.bin b.bin --epochs 10', 'floe store notes.txt --permanent --json'))
+    .addHelpText(
+      'after',
+      examples(
+        'floe store a.bin b.bin --epochs 10',
+        'floe store notes.txt --permanent --json',
+        'tar c photos | floe store -',
+      ),
+    )
     .action(async (files: string[], options: StoreOptions) => {
       const { runStore } = await import('./store.ts');
       await runStore(files, options, outputOf(options), signal);
     });
-  withNetwork(program.command('read <blob-id>'))
+  withScratch(withNetwork(program.command('read <blob-id>')))
     .description('read a blob, verified, to a file or to standard output')
     .option('-o, --out <file>', 'where to write it (default: standard output)')
     .option('--strict', 'also re-encode the whole blob and compare its id')

@@ -17,6 +17,7 @@ import {
   symbolSizeOf,
   verifyMetadata,
   type Axis,
+  type Geometry,
   type Sliver,
   type SliverIndex,
   type VerifiedMetadata,
@@ -24,7 +25,7 @@ import {
 import type { Codec } from '@floe/redstuff';
 import { createWorkerCodec } from '@floe/redstuff/node';
 import { cliErrors } from '../errors.ts';
-import { blobFileSize } from '../blob-file.ts';
+import { openBlobFile, wholeBlobFileSize } from '../blob-file.ts';
 import { readWhole, unwritable, writeParts, writeWhole } from '../files.ts';
 import { findNetworkIfAny } from '../network.ts';
 import { formatBytes, type Output } from '../output.ts';
@@ -44,9 +45,7 @@ export async function runBlobId(
   const results: unknown[] = [];
   await withCodec(async (codec) => {
     for (const path of files) {
-      // The size is checked first, so that an oversized file is refused before it is read.
-      await blobFileSize(path, nShards);
-      const verified = await codec.computeMetadata(geometry, await readWhole(path), { signal });
+      const verified = await metadataOfFile(path, geometry, codec, signal);
       const { unencodedLength } = verified.metadata;
       results.push({
         path,
@@ -63,6 +62,20 @@ export async function runBlobId(
   output.result(results);
 }
 
+async function metadataOfFile(
+  path: string,
+  geometry: Geometry,
+  codec: Codec,
+  signal: AbortSignal,
+): Promise<VerifiedMetadata> {
+  const source = await openBlobFile(path, geometry.nShards);
+  try {
+    return await codec.computeMetadataOf(geometry, source, { signal });
+  } finally {
+    await source.close();
+  }
+}
+
 async function chooseShards(options: BlobIdOptions): Promise<{ nShards: number; from: string }> {
   if (options.shards !== undefined) return { nShards: options.shards, from: 'as asked' };
   const found = await findNetworkIfAny(options);
@@ -77,7 +90,7 @@ export async function runEncode(
   signal: AbortSignal,
 ): Promise<void> {
   const geometry = geometryOf(options.shards);
-  const symbolSize = symbolSizeOf(geometry, await blobFileSize(path, geometry.nShards));
+  const symbolSize = symbolSizeOf(geometry, await wholeBlobFileSize(path, geometry.nShards));
   const blob = await readWhole(path);
   await mkdir(options.out, { recursive: true }).catch((error: unknown) =>
     Promise.reject(unwritable(options.out, error)),

@@ -1,12 +1,14 @@
 /** `floe store FILE…`. */
-import type { FloeClient, StoreProgress, StoreResult } from '@floe/client';
-import { blobFileSize } from '../blob-file.ts';
-import { readWhole } from '../files.ts';
+import type { SpooledBlob, StoreProgress, StoreResult } from '@floe/client';
+import type { BlobSource } from '@floe/redstuff';
+import { openBlobFile, spoolStandardInput, STANDARD_INPUT } from '../blob-file.ts';
+import { cliErrors } from '../errors.ts';
 import { formatBytes, formatCoin, type Output, type Progress } from '../output.ts';
-import { openSession, openWallet } from '../session.ts';
+import { openSession, openWallet, type Session } from '../session.ts';
 import type { StoreOptions } from './blob-options.ts';
 
 const STAGE_TEXT: Readonly<Record<StoreProgress['stage'], string>> = {
+  reading: 'reading',
   encoding: 'encoding',
   checking: 'asking whether it is stored already',
   registering: 'registering on the ledger',
@@ -21,23 +23,29 @@ export async function runStore(
   output: Output,
   signal: AbortSignal,
 ): Promise<void> {
+  if (files.filter((path) => path === STANDARD_INPUT).length > 1) {
+    throw cliErrors.USAGE({ detail: 'standard input can be stored once: - was given more than once' });
+  }
   const session = await openSession(options);
+  const inputs: StoreInput[] = [];
   try {
-    const { nShards } = session.network.description;
-    // All sizes first: a list of files with one that cannot be stored is refused before anything is paid.
-    for (const path of files) await blobFileSize(path, nShards);
+    // All first: a list with one that cannot be read or is too large is refused before anything is paid.
+    for (const path of files) inputs.push({ path, ...(await openInput(path, session, output, signal)) });
     const wallet = await openWallet(session, options, { fund: true, signal });
     const results: unknown[] = [];
     try {
-      for (const path of files) {
-        const progress = output.progress(path);
-        const result = await storeFile(path, session.client, progress, {
-          epochs: options.epochs,
-          deletable: options.permanent !== true,
-          signer: wallet.keypair,
-          signal,
-        }).finally(() => progress.done());
-        describe(path, result, output);
+      for (const { path, blob } of inputs) {
+        const progress = output.progress(nameOf(path));
+        const result = await session.client
+          .store(blob, {
+            epochs: options.epochs,
+            deletable: options.permanent !== true,
+            signer: wallet.keypair,
+            signal,
+            onProgress: (state) => showProgress(progress, state),
+          })
+          .finally(() => progress.done());
+        describe(nameOf(path), result, output);
         results.push({ path, ...resultJson(result) });
       }
     } finally {
@@ -45,22 +53,48 @@ export async function runStore(
       output.result(results);
     }
   } finally {
+    // Uploads that go on after their store read from the inputs.
     await session.close();
+    for (const { blob } of inputs) await blob.close();
   }
 }
 
-async function storeFile(
+interface StoreInput {
+  readonly path: string;
+  readonly blob: SpooledBlob | (BlobSource & { close(): Promise<void> });
+}
+
+async function openInput(
   path: string,
-  client: FloeClient,
-  progress: Progress,
-  options: Parameters<FloeClient['store']>[1],
-): Promise<StoreResult> {
-  progress.update('reading');
-  const blob = await readWhole(path);
-  return client.store(blob, {
-    ...options,
-    onProgress: ({ stage, fraction }) => progress.update(STAGE_TEXT[stage], fraction),
-  });
+  { client, network }: Session,
+  output: Output,
+  signal: AbortSignal,
+): Promise<Pick<StoreInput, 'blob'>> {
+  const { nShards } = network.description;
+  if (path !== STANDARD_INPUT) return { blob: await openBlobFile(path, nShards) };
+  const progress = output.progress(nameOf(path));
+  const onBytes = (readBytes: number): void =>
+    progress.update('reading', undefined, `, ${formatBytes(readBytes)} so far`);
+  try {
+    return { blob: await spoolStandardInput(client, { nShards, signal, onBytes }) };
+  } finally {
+    progress.done();
+  }
+}
+
+function nameOf(path: string): string {
+  return path === STANDARD_INPUT ? 'standard input' : path;
+}
+
+/** An upload is shown by its bytes: confirmations come all at its end. */
+function showProgress(progress: Progress, { stage, fraction, upload }: StoreProgress): void {
+  if (upload === undefined) return progress.update(STAGE_TEXT[stage], fraction);
+  const { sentBytes, totalBytes } = upload;
+  progress.update(
+    STAGE_TEXT[stage],
+    sentBytes / totalBytes,
+    `, ${formatBytes(sentBytes)} of ${formatBytes(totalBytes)}`,
+  );
 }
 
 function describe(path: string, result: StoreResult, output: Output): void {

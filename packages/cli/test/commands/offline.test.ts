@@ -71,11 +71,12 @@ describe('blob-id and encode', () => {
     expect(await readdir(home)).not.toContain('never');
   });
 
-  it('refuse what cannot be held in memory, though shards could hold it', async () => {
+  it('refuse to encode what cannot be held in memory, though shards could hold it', async () => {
     const path = join(home, 'sparse');
     await writeFile(path, '');
     await truncate(path, 2 ** 32);
-    await expect(blobIds([path], 1000)).rejects.toMatchObject({ code: 'FILE_TOO_LARGE', data: { path } });
+    const encoded = encode(path, 1000, join(home, 'never'));
+    await expect(encoded).rejects.toMatchObject({ code: 'FILE_TOO_LARGE', data: { path } });
   });
 
   it('name a file that is not there, or none', async () => {

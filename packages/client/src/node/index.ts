@@ -3,13 +3,19 @@ import { LedgerClient, type LedgerConfig } from '@floe/contracts';
 import type { Logger } from '@floe/platform';
 import { createUndiciTransport, holdingScheduler, systemClock, systemRng } from '@floe/platform/node';
 import { createMclBls } from '@floe/protocol/bls-mcl';
-import { createWorkerCodec } from '@floe/redstuff/node';
+import type { ScratchSpace } from '@floe/redstuff';
+import { createWorkerCodec, openScratchSpace } from '@floe/redstuff/node';
 import { type ClientOptions, createFloeClient, type FloeClient } from '../client.ts';
 
 export interface ConnectOptions extends ClientOptions {
   readonly ledger: LedgerConfig;
   /** Threads that encode and decode; default: one per core but one. */
   readonly workers?: number;
+  /**
+   * Where large blobs are put aside while they are stored or decoded, up to 3.5 times their size; default: the system's
+   * directory for temporary files. Nothing is touched before it is needed.
+   */
+  readonly scratchDirectory?: string;
 }
 
 /** A client with modules of its own, closed with it. */
@@ -33,12 +39,13 @@ export async function connectFloe(
   options: ConnectOptions,
   modules: { readonly logger?: Logger } = {},
 ): Promise<FloeConnection> {
-  const { ledger, workers, ...clientOptions } = options;
+  const { ledger, workers, scratchDirectory, ...clientOptions } = options;
   const clock = systemClock;
   const scheduler = holdingScheduler;
   const bls = await createMclBls();
   const transport = createUndiciTransport();
   const codec = createWorkerCodec({ workers });
+  const scratch = scratchOnDemand(() => openScratchSpace({ directory: scratchDirectory }));
   const ledgerClient = new LedgerClient(ledger, { clock, scheduler });
   const client = createFloeClient(clientOptions, {
     transport,
@@ -48,11 +55,29 @@ export async function connectFloe(
     clock,
     scheduler,
     rng: systemRng,
+    scratch,
     logger: modules.logger,
   });
   const close = async (): Promise<void> => {
     await client.close();
-    await Promise.all([codec.close(), transport.close()]);
+    await Promise.all([codec.close(), transport.close(), scratch.close()]);
   };
   return { client, ledgerClient, close };
+}
+
+/** Most commands need none: then its directory is not even looked at. */
+function scratchOnDemand(openSpace: () => Promise<ScratchSpace>): ScratchSpace {
+  let space: Promise<ScratchSpace> | undefined;
+  return {
+    async open(sizeBytes, options) {
+      space ??= openSpace().catch((error: unknown) => {
+        space = undefined;
+        throw error;
+      });
+      return await (await space).open(sizeBytes, options);
+    },
+    async close() {
+      await (await space)?.close();
+    },
+  };
 }

@@ -11,7 +11,7 @@ import {
   type ShardIndex,
 } from '@floe/protocol';
 import { createMclBls } from '@floe/protocol/bls-mcl';
-import { type Codec, createInlineCodec } from '@floe/redstuff';
+import { type Codec, createInlineCodec, type ScratchSpace } from '@floe/redstuff';
 import { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
 import { type ClientLimits, createFloeClient, type FloeClient } from '../../src/index.ts';
 import { FakeLedger } from './fake-ledger.ts';
@@ -42,7 +42,13 @@ export interface TestNetwork {
 let blsPromise: Promise<Bls> | undefined;
 
 export async function createTestNetwork(
-  options: { nShards?: number; nodes?: number; seed?: number; limits?: Partial<ClientLimits> } = {},
+  options: {
+    nShards?: number;
+    nodes?: number;
+    seed?: number;
+    limits?: Partial<ClientLimits>;
+    scratch?: ScratchSpace;
+  } = {},
 ): Promise<TestNetwork> {
   const { nShards = 10, nodes: count = 5, seed = 1 } = options;
   const bls = await (blsPromise ??= createMclBls());
@@ -69,7 +75,7 @@ export async function createTestNetwork(
   const newClient = (limits?: Partial<ClientLimits>): FloeClient =>
     createFloeClient(
       { nodeUrlScheme: 'http', limits: { ...options.limits, ...limits } },
-      { transport, codec, bls, ledgerClient: ledger, clock: time, scheduler: time, rng },
+      { transport, codec, bls, ledgerClient: ledger, clock: time, scheduler: time, rng, scratch: options.scratch },
     );
   return {
     client: newClient(),

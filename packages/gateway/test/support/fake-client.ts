@@ -1,6 +1,15 @@
 /** Stand-ins for the client: what the gateway's tests are about is HTTP, not storage. */
-import { clientErrors, type FloeClient, type NewlyCreated, type OpenBlob, type Signer } from '@floe/client';
+import {
+  type BlobInput,
+  clientErrors,
+  type FloeClient,
+  type NewlyCreated,
+  type OpenBlob,
+  type Signer,
+  SpooledBlob,
+} from '@floe/client';
 import type { BlobObject } from '@floe/contracts';
+import { joinBytes } from '@floe/platform';
 import {
   type BlobId,
   blobIdFromBytes,
@@ -19,9 +28,21 @@ export const SIGNER_ADDRESS = parseObjectId('0xfee');
 /** Only its address is ever asked for. */
 export const SIGNER = { toSuiAddress: () => SIGNER_ADDRESS } as unknown as Signer;
 
-/** A client that has `methods` and nothing else. */
+/** A client that has `methods`, takes streams in, and nothing else. */
 export function fakeClient(methods: Partial<FloeClient>): FloeClient {
-  return methods as FloeClient;
+  const spool: FloeClient['spool'] = async (stream) => {
+    const parts: Uint8Array[] = [];
+    for await (const part of stream as AsyncIterable<Uint8Array>) parts.push(part);
+    return new SpooledBlob(joinBytes(parts), async () => undefined);
+  };
+  return { spool, ...methods } as FloeClient;
+}
+
+/** The bytes of what a client was asked to store. */
+export function bytesOf(input: BlobInput): Uint8Array {
+  const content = input instanceof SpooledBlob ? input.content : input;
+  if (content instanceof Uint8Array) return content;
+  throw new Error('a blob of the tests is in memory');
 }
 
 export interface FakeBlob extends OpenBlob {
@@ -41,6 +62,7 @@ export function fakeBlob(
     failAtPart?: number;
     error?: Error;
     before?: () => Promise<void>;
+    isLarge?: boolean;
     /** From this part on the blob must be decoded, in each stream again. */
     decodeAtPart?: number;
   } = {},
@@ -49,6 +71,7 @@ export function fakeBlob(
   const blob: FakeBlob = {
     blobId: BLOB_ID,
     sizeBytes: bytes.length,
+    isLarge: options.isLarge ?? false,
     asked: [],
     taken: 0,
     dropped: 0,

@@ -5,6 +5,7 @@
  * that stood still is held against it.
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { awaitsContinue } from './expect-continue.ts';
 
 export interface BodyPaceOptions {
   /** Waited for any body, however slow. */
@@ -47,9 +48,9 @@ export function watchBodyPace(server: Server, { graceMs, minBytesPerSecond }: Bo
   server.once('close', () => clearInterval(ticking));
 }
 
-/** Whether a body is owed and none of it waits here to be read. */
+/** Whether a body is owed, none of it waits here to be read, and its client may send it. */
 export function owesBody(incoming: IncomingMessage): boolean {
-  return !incoming.complete && incoming.readableLength === 0;
+  return !incoming.complete && incoming.readableLength === 0 && !awaitsContinue(incoming);
 }
 
 /** A client that does not read an answer that has begun is watched for its silence, as any that does not read. */

@@ -26,7 +26,8 @@ import { watchAnswerPace } from './answer-pace.ts';
 import { owesBody, watchBodyPace } from './body-pace.ts';
 import { callerSignal, directRequest } from './direct-request.ts';
 import { divertHttp2, type Http2Connections } from './protocol-sniffer.ts';
-import { readIncoming } from './request-body.ts';
+import { acceptExpectations } from './expect-continue.ts';
+import { readIncoming, streamIncoming } from './request-body.ts';
 
 export interface ServeOptions {
   readonly host: string;
@@ -68,6 +69,7 @@ export async function serveHttp(handler: HttpHandler, options: ServeOptions): Pr
   server.maxConnections = options.maxConnections ?? LIMITS.serverConnections;
   const listener = requestListener(handler, options);
   server.on('request', (incoming, outgoing) => void listener(incoming, outgoing));
+  acceptExpectations(server);
   watchIdleSockets(server, options.idleTimeoutMs ?? LIMITS.serverIdleTimeoutMs);
   watchBodyPace(server, {
     graceMs: options.bodyGraceMs ?? LIMITS.requestBodyGraceMs,
@@ -109,7 +111,10 @@ function requestListener(
   const direct = directHandler(handler);
   let underWay = 0;
   const answer = async (request: Request, raw: Exchange) => {
-    setBodyReader(request, (maxBytes) => readIncoming(raw.incoming, maxBytes));
+    setBodyReader(request, {
+      whole: (maxBytes) => readIncoming(raw.incoming, maxBytes),
+      parts: () => streamIncoming(raw.incoming),
+    });
     const signal = callerSignal(raw.incoming, raw.outgoing);
     Object.defineProperty(request, 'signal', { get: signal });
     const response = await handler(request);

@@ -1,6 +1,7 @@
-/** Reads a raw Node.js request into one buffer, allocated once when its size is declared. */
+/** Reads the body of a raw Node.js request: into one buffer, allocated once when its size is declared, or as it comes. */
 import type { IncomingMessage } from 'node:http';
 import { bodyTooLarge, httpErrors } from '../http.ts';
+import { letSend } from './expect-continue.ts';
 
 /**
  * The whole body. A declared size past the maximum is refused before a byte is read.
@@ -12,6 +13,7 @@ export async function readIncoming(incoming: IncomingMessage, maxBytes: number):
   const declared = header === undefined ? undefined : Number(header);
   if (declared !== undefined && declared > maxBytes) throw bodyTooLarge(declared, maxBytes);
   if (incoming.readableDidRead) throw new TypeError('the body of this request was already read');
+  letSend(incoming);
   // Large zeroed memory is only reserved until it is written: a client that declares much and sends nothing costs nothing.
   let whole = new Uint8Array(declared ?? 16_384);
   let length = 0;
@@ -45,4 +47,26 @@ export async function readIncoming(incoming: IncomingMessage, maxBytes: number):
     else if (incoming.destroyed) onClose();
   });
   return length === whole.length ? whole : whole.slice(0, length);
+}
+
+/**
+ * The body as it arrives; the connection waits while no part is asked for.
+ *
+ * @throws `BODY_TRUNCATED` (invalid)
+ */
+export async function* streamIncoming(incoming: IncomingMessage): AsyncGenerator<Uint8Array, void, undefined> {
+  if (incoming.readableDidRead) throw new TypeError('the body of this request was already read');
+  letSend(incoming);
+  const header = incoming.headers['content-length'];
+  let sizeBytes = 0;
+  try {
+    // Left early, the connection must stay: it has an answer to carry.
+    for await (const chunk of incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      sizeBytes += chunk.length;
+      yield new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    }
+  } catch (error) {
+    const expectedBytes = header === undefined ? sizeBytes + 1 : Number(header);
+    throw httpErrors.BODY_TRUNCATED({ sizeBytes, expectedBytes }, error);
+  }
 }

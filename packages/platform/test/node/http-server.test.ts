@@ -9,6 +9,7 @@ import {
   type HttpServer,
   readBody,
   setDirectHandler,
+  streamBody,
   streamResponse,
 } from '../../src/http.ts';
 import { serveHttp, type ServeOptions } from '../../src/node/http-server.ts';
@@ -237,6 +238,56 @@ describe('the HTTP server', () => {
     expect(await failure.promise).toMatchObject({ code: 'BODY_TRUNCATED' });
     earned.write('x');
     expect(await answer).toContain('100001 bytes');
+  });
+
+  it('lets a client that asks before it sends wait for its turn, go on when its body is read, or keep it', async () => {
+    const gate = deferred<void>();
+    const server = await serve(
+      async (request) => {
+        if (request.url.endsWith('/refused')) return new Response('no', { status: 413 });
+        await gate.promise;
+        let size = 0;
+        for await (const part of streamBody(request)) size += part.length;
+        return new Response(`${size} bytes`);
+      },
+      { bodyGraceMs: 20, minBodyBytesPerSecond: 1_000_000 },
+    );
+    const head = (path: string) =>
+      `PUT ${path} HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\nconnection: close\r\ncontent-length: 5\r\n\r\n`;
+    const refused = await everything(await raw(server, head('/refused')));
+    expect(refused).toMatch(/^HTTP\/1.1 413/);
+    const socket = await raw(server, head('/taken'));
+    let told = '';
+    const goOn = deferred<void>();
+    socket.on('data', (chunk) => {
+      told += String(chunk);
+      if (told.includes('100 Continue')) goOn.resolve();
+    });
+    // Another client, whose turn it is, is cut in that time: this one waits for its reader.
+    const owing = await raw(server, head('/owing').replace('expect: 100-continue\r\n', ''));
+    await once(owing.resume(), 'close');
+    gate.resolve();
+    await goOn.promise;
+    socket.write('hello');
+    await once(socket, 'close');
+    expect(told).toContain('5 bytes');
+  });
+
+  it('tells the reader of a streamed body when its client leaves in the middle', async () => {
+    const failure = deferred<unknown>();
+    const began = deferred<void>();
+    const server = await serve(async (request) => {
+      try {
+        for await (const part of streamBody(request)) if (part.length > 0) began.resolve();
+      } catch (error) {
+        failure.resolve(error);
+      }
+      return new Response();
+    });
+    const socket = await raw(server, 'PUT / HTTP/1.1\r\nhost: x\r\ncontent-length: 50\r\n\r\nhello');
+    await began.promise;
+    socket.destroy();
+    expect(await failure.promise).toMatchObject({ code: 'BODY_TRUNCATED', data: { sizeBytes: 5, expectedBytes: 50 } });
   });
 
   it('cuts a client that takes its answer a little at a time, and lets one go on that is fast enough', async () => {
