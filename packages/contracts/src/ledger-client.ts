@@ -3,7 +3,7 @@
  * is configuration. Reads of the system's state are shared and cached for a short time; every call is bounded in time,
  * tries and size and fails with a typed error.
  */
-import type { Committees, Frost, NodeId, ObjectId, SuiAddress } from '@floe/protocol';
+import type { Committees, Epoch, Frost, NodeId, ObjectId, SuiAddress } from '@floe/protocol';
 import { ledgerErrors } from './errors.ts';
 import * as layouts from './layouts.ts';
 import { LedgerCalls, type CallModules } from './ledger/calls.ts';
@@ -48,7 +48,8 @@ import type {
   TransactionSigner,
 } from './ledger/types.ts';
 import { STATE_TTL_MS } from './limits.ts';
-import { metadataFieldId, SUI_TYPE, typeNames } from './type-names.ts';
+import * as moveValues from './move-values.ts';
+import { dynamicFieldId, metadataFieldId, SUI_TYPE, typeNames } from './type-names.ts';
 
 export class LedgerClient {
   readonly config: LedgerConfig;
@@ -132,6 +133,14 @@ export class LedgerClient {
       this.#treasuryId = await readTreasuryId(this.#calls, walType, options.signal);
     }
     return this.#treasuryId;
+  }
+
+  /** The public randomness of an epoch, 32 bytes; undefined when the ledger records none. @throws LEDGER_* */
+  async epochRandomness(epoch: Epoch, options: CallOptions = {}): Promise<Uint8Array | undefined> {
+    const name = moveValues.epoch.serialize(epoch).toBytes();
+    const id = dynamicFieldId(this.config.stakingObjectId, 'u32', name);
+    const [field] = await readObjects(this.#calls, [id], options.signal);
+    return field === undefined ? undefined : Uint8Array.from(layouts.RandomnessField.parse(field.contents).value);
   }
 
   /** The blob object, owned or shared, of that id; undefined when there is none. @throws WRONG_OBJECT_TYPE, LEDGER_* */

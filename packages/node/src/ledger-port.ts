@@ -10,13 +10,15 @@ import type {
   TransactionSigner,
   TransactionSource,
 } from '@floe/contracts';
-import type { Committees, NodeId, ObjectId, SuiAddress } from '@floe/protocol';
+import type { Committees, Epoch, NodeId, ObjectId, SuiAddress } from '@floe/protocol';
 
 /** What a node follows. */
 export interface NodeLedger {
   /** Which chain it is and where it ends. */
   chain(options?: { signal?: AbortSignal }): Promise<{ chainId: string; latestCheckpoint: bigint }>;
   committees(options?: { fresh?: boolean; signal?: AbortSignal }): Promise<Committees>;
+  /** The public randomness of an epoch; undefined when the ledger has none. */
+  epochRandomness(epoch: Epoch, options?: { signal?: AbortSignal }): Promise<Uint8Array | undefined>;
   /** Checkpoints from `from` on, in order, without end; survives the ledger's restarts. */
   followCheckpoints(options: { from: bigint; signal: AbortSignal }): AsyncIterable<CheckpointRecord>;
 }

@@ -25,6 +25,8 @@ import {
   objectIdBytes,
 } from '@floe/protocol';
 import type { Codec } from '@floe/redstuff';
+import { ChallengeBook } from './challenges/challenge-book.ts';
+import { Challenger } from './challenges/challenger.ts';
 import { CommitteeTracker } from './committee-tracker.ts';
 import { Confirmations } from './confirmations.ts';
 import { EpochChanges } from './epochs/epoch-changes.ts';
@@ -97,6 +99,8 @@ export interface StorageNodeStatus {
   readonly store: SliverStoreStatus;
   readonly healing: HealingStatus;
   readonly scrub: ScrubStatus;
+  /** Nodes that more than f shards say fail their challenges in this epoch. */
+  readonly failingNodes: readonly NodeId[];
   readonly activeRequests: number;
 }
 
@@ -105,6 +109,7 @@ interface Parts {
   readonly registry: BlobRegistry;
   readonly slivers: SliverStore;
   readonly uploads: Uploads;
+  readonly book: ChallengeBook;
   readonly selfHealing: SelfHealing;
   readonly service: NodeService;
   readonly collector: GarbageCollector;
@@ -156,6 +161,7 @@ export class StorageNode {
     const registrations = new Registrations({ maxWaiting: limits.longPolls }, { scheduler });
     const held = { registry, committees, metadata, slivers, pending, registrations, metrics, logger };
     const uploads = new Uploads({ ...held, codec });
+    const book = new ChallengeBook({ nodeId }, { store });
     const selfHealing = createSelfHealing(
       { nodeId, blsSecretKey, peerScheme: config.peerScheme ?? 'http', limits, signal },
       { ...modules, ...held, ledger, operator: modules.operator, uploads },
@@ -163,14 +169,14 @@ export class StorageNode {
     slivers.whenDamaged((blobId) => selfHealing.healing.request(blobId, 'damaged'));
     const health = (detailed: boolean): NodeHealth =>
       nodeHealth({ startedMs, publicKey, detailed }, { clock, committees, registry });
-    const service = createService({ config, limits }, { ...modules, ...held, ...selfHealing, uploads, health });
+    const service = createService({ config, limits }, { ...modules, ...held, ...selfHealing, uploads, book, health });
     const work = startWork(
       { config, limits, latestCheckpoint, signal },
-      { ...modules, ...held, ...selfHealing, uploads, registerMetrics: modules.metrics },
+      { ...modules, ...held, ...selfHealing, uploads, book, registerMetrics: modules.metrics },
     );
     config.signal?.removeEventListener('abort', giveUp);
     logger.info('storage node is open', { nodeId, epoch: committees.epoch, shards: committees.ownShards.length });
-    const parts = { committees, registry, slivers, uploads, selfHealing, service, ...work, stop, health };
+    const parts = { committees, registry, slivers, uploads, book, selfHealing, service, ...work, stop, health };
     return new StorageNode(nodeId, parts);
   }
 
@@ -190,7 +196,7 @@ export class StorageNode {
   }
 
   status(): StorageNodeStatus {
-    const { committees, slivers, service, health, selfHealing, scrubber } = this.#parts;
+    const { committees, slivers, service, health, selfHealing, scrubber, book } = this.#parts;
     return {
       nodeId: this.#nodeId,
       epoch: committees.epoch,
@@ -198,6 +204,7 @@ export class StorageNode {
       store: slivers.status(),
       healing: selfHealing.healing.status,
       scrub: scrubber.status(),
+      failingNodes: book.failing(committees.committees.current),
       activeRequests: service.activeRequests,
     };
   }
@@ -240,6 +247,7 @@ export class StorageNode {
 
 /** What there is before anything is served or done. */
 interface HeldModules extends Omit<StorageNodeModules, 'metrics'>, SelfHealing {
+  readonly book: ChallengeBook;
   readonly registry: BlobRegistry;
   readonly committees: CommitteeTracker;
   readonly metadata: MetadataStore;
@@ -297,5 +305,10 @@ function startWork(
     { ...modules, operator: modules.operator, changes, shardsInPlace },
   );
   const scrubber = new Scrubber({ limits }, { ...modules, metrics: modules.registerMetrics });
-  return { collector, scrubber, following, background: [collector.run(signal), scrubber.run(signal), operating] };
+  const challenger = new Challenger(
+    { nodeId: config.nodeId, limits },
+    { ...modules, ledger, metrics: modules.registerMetrics },
+  );
+  const background = [collector.run(signal), scrubber.run(signal), challenger.run(signal), operating];
+  return { collector, scrubber, following, background };
 }

@@ -18,6 +18,8 @@ export const tables = {
   pools: 'pools',
   /** Shard index -> status. */
   shards: 'shards',
+  /** Epoch and node -> what the challenges that this node put to it came to. */
+  challenges: 'challenges',
   /** Single rows: cursor, sequence counters, ledger identity. */
   state: 'state',
 } as const;

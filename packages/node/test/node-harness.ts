@@ -79,6 +79,11 @@ export class FakeLedger implements NodeLedger {
     return { chainId: this.chainId, latestCheckpoint: BigInt(this.checkpoints.length) - 1n };
   }
 
+  /** Different for each epoch. */
+  async epochRandomness(epoch: Epoch): Promise<Uint8Array | undefined> {
+    return seededRng(`randomness of epoch ${epoch}`).bytes(32);
+  }
+
   async committees(): Promise<Committees> {
     return this.current;
   }

@@ -24,6 +24,7 @@ import {
   sliverSize,
   sourceSymbols,
 } from '@floe/protocol';
+import type { ChallengeBook } from '../challenges/challenge-book.ts';
 import type { CommitteeTracker } from '../committee-tracker.ts';
 import type { Confirmations } from '../confirmations.ts';
 import type { NodeLimits } from '../limits.ts';
@@ -43,6 +44,7 @@ export interface RouteModules {
   readonly confirmations: Confirmations;
   readonly symbols: Symbols;
   readonly pages: ShardPages;
+  readonly book: Pick<ChallengeBook, 'results'>;
   readonly health: (detailed: boolean) => unknown;
 }
 
@@ -105,7 +107,7 @@ export class NodeRoutes {
   }
 
   answer(route: ServedRoute, call: Call): Answer | Promise<Answer> {
-    const { reads, health, confirmations } = this.#modules;
+    const { reads, health, confirmations, book } = this.#modules;
     switch (route.name) {
       case 'getMetadata':
         return bcsAnswer(reads.metadata(route.blobId));
@@ -142,8 +144,10 @@ export class NodeRoutes {
       case 'getCapabilities': {
         const { batchReadSlivers, batchUploadSlivers } = this.#limits;
         const batchedSlivers = { maxReadSlivers: batchReadSlivers, maxUploadSlivers: batchUploadSlivers };
-        return dataAnswer({ floe: 1, batchedSlivers });
+        return dataAnswer({ floe: 1, batchedSlivers, challenges: true });
       }
+      case 'getChallenges':
+        return dataAnswer({ epoch: route.epoch, results: book.results(route.epoch) });
     }
   }
 

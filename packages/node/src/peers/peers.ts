@@ -24,6 +24,7 @@ import {
   BCS_CONTENT_TYPE,
   type BlobId,
   type BlobMetadata,
+  type ChallengeResult,
   type CommitteeMember,
   decodeBatch,
   decodeGeneralRecoverySymbols,
@@ -33,6 +34,7 @@ import {
   encodedMetadataSize,
   encodeInconsistencyProof,
   encodeSignedMessage,
+  type Epoch,
   type GeneralRecoverySymbol,
   type InconsistencyProof,
   MAX_ENVELOPE_BYTES,
@@ -44,6 +46,7 @@ import {
   type NodeRoute,
   pairOfSliver,
   parseBcsResponse,
+  parseChallengeResults,
   parseFailure,
   parseJsonResponse,
   parseNodeCapabilities,
@@ -216,6 +219,17 @@ export class Peers {
       },
     );
     return this.#decoded(member, () => decodeSyncShardResponse(bytes));
+  }
+
+  /** What the peer says its challenges of that epoch came to. */
+  async challengeResults(
+    member: CommitteeMember,
+    epoch: Epoch,
+    signal: AbortSignal,
+  ): Promise<readonly ChallengeResult[]> {
+    const answer = await this.#json(member, { name: 'getChallenges', epoch }, { signal }, parseChallengeResults);
+    if (answer.epoch !== epoch) throw this.#misbehaved(member, `challenges of epoch ${answer.epoch}, not of ${epoch}`);
+    return answer.results;
   }
 
   async #sliver(

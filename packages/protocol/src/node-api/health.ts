@@ -1,5 +1,7 @@
 /** What a node says about itself: health (Walrus storage node rules) and Floe's capabilities (an extension). */
 import type { FloeError } from '@floe/platform';
+import { type Epoch, type NodeId, parseObjectId } from '../ids.ts';
+import { MAX_SHARDS } from '../limits.ts';
 import { envelopeErrors } from './envelopes.ts';
 
 export type ShardStatus = 'unknown' | 'ready' | 'inTransfer' | 'inRecovery' | 'readOnly';
@@ -64,6 +66,8 @@ export function parseNodeHealth(json: unknown): NodeHealth {
 export interface NodeCapabilities {
   /** Version of Floe's extensions. */
   readonly floe: 1;
+  /** Whether `GET /v1/challenges` is offered. */
+  readonly challenges?: true;
   /** Batched slivers, when offered. */
   readonly batchedSlivers?: {
     /** Most slivers in one batched read. */
@@ -77,15 +81,63 @@ export interface NodeCapabilities {
 export function parseNodeCapabilities(json: unknown): NodeCapabilities {
   const fields = record(json, 'capabilities');
   if (fields['floe'] !== 1) throw malformed('capabilities', 'floe version 1', String(fields['floe']).slice(0, 40));
-  if (fields['batchedSlivers'] === undefined) return { floe: 1 };
+  const challenges = fields['challenges'] === true ? ({ challenges: true } as const) : {};
+  if (fields['batchedSlivers'] === undefined) return { floe: 1, ...challenges };
   const batched = record(fields['batchedSlivers'], 'batchedSlivers');
   return {
     floe: 1,
+    ...challenges,
     batchedSlivers: {
       maxReadSlivers: positive(batched, 'maxReadSlivers'),
       maxUploadSlivers: positive(batched, 'maxUploadSlivers'),
     },
   };
+}
+
+/** What the challenges of one node to another came to in an epoch. */
+export interface ChallengeResult {
+  /** The node that was asked. */
+  readonly nodeId: NodeId;
+  /** It proved the symbol; it answered with something else; it did not answer. */
+  readonly passed: number;
+  readonly failed: number;
+  readonly silent: number;
+}
+
+/** The `data` of `GET /v1/challenges?epoch=`: the answering node's results of that epoch. */
+export interface ChallengeResults {
+  readonly epoch: Epoch;
+  readonly results: readonly ChallengeResult[];
+}
+
+/** @throws MALFORMED_RESPONSE, INVALID_OBJECT_ID */
+export function parseChallengeResults(json: unknown): ChallengeResults {
+  const fields = record(json, 'challenges');
+  const results = fields['results'];
+  if (!Array.isArray(results) || results.length > MAX_SHARDS) {
+    throw malformed('results', `a list of at most ${MAX_SHARDS}`, typeof results);
+  }
+  return {
+    epoch: count(fields, 'epoch') as Epoch,
+    results: results.map((each: unknown) => {
+      const result = record(each, 'result');
+      const nodeId = parseObjectId(String(result['nodeId'])) as NodeId;
+      return {
+        nodeId,
+        passed: count(result, 'passed'),
+        failed: count(result, 'failed'),
+        silent: count(result, 'silent'),
+      };
+    }),
+  };
+}
+
+function count(fields: Record<string, unknown>, name: string): number {
+  const value = fields[name];
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > 0xffff_ffff) {
+    throw malformed(`field ${name}`, 'a 32-bit count', String(value).slice(0, 40));
+  }
+  return value;
 }
 
 function positive(fields: Record<string, unknown>, name: string): number {

@@ -8,6 +8,7 @@ import {
   AXES,
   type Axis,
   type BlobId,
+  type Epoch,
   type ObjectId,
   parseBlobId,
   parseObjectId,
@@ -75,6 +76,7 @@ export type NodeRoute =
   | { readonly name: 'postSyncShard' }
   | { readonly name: 'getApi' }
   | { readonly name: 'getCapabilities' }
+  | { readonly name: 'getChallenges'; readonly epoch: Epoch }
   | SliverBatchRoute
   | (OfBlob<'putSliverBatch'> & Pending);
 
@@ -125,6 +127,8 @@ function targetOf(route: NodeRoute): string {
         return '/api';
       case 'getCapabilities':
         return '/capabilities';
+      case 'getChallenges':
+        return `/challenges?epoch=${route.epoch}`;
     }
   }
   return `/blobs/${route.blobId}/${blobTarget(route)}`;
@@ -316,6 +320,7 @@ const SHAPES: readonly Shape[] = [
   shape('/v1/migrate/sync_shard', { POST: () => ({ name: 'postSyncShard' }) }),
   shape('/v1/api', { GET: () => ({ name: 'getApi' }) }),
   shape('/v1/capabilities', { GET: () => ({ name: 'getCapabilities' }) }),
+  shape('/v1/challenges', { GET: parseChallenges }),
 ];
 
 function shape(pattern: string, methods: Shape['methods']): Shape {
@@ -324,6 +329,12 @@ function shape(pattern: string, methods: Shape['methods']): Shape {
 
 function fits(pattern: readonly string[], segments: readonly string[]): boolean {
   return pattern.length === segments.length && pattern.every((part, i) => part.startsWith(':') || part === segments[i]);
+}
+
+function parseChallenges(_path: Path, query: Query): NodeRoute {
+  const text = query.one('epoch') ?? '';
+  if (!/^\d{1,10}$/.test(text) || Number(text) > 0xffff_ffff) throw new RefusedRoute('query epoch is not an epoch');
+  return query.end({ name: 'getChallenges', epoch: Number(text) as Epoch });
 }
 
 function parseConfirmation(blobId: BlobId, persistence: Persistence, query: Query): NodeRoute {
