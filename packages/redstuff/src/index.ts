@@ -7,6 +7,7 @@ export type {
   EncodedBlob,
   EncodeOptions,
   EncodeStreamOptions,
+  MetadataStreamOptions,
   StreamCodecOptions,
 } from './codec.ts';
 export { errors as redstuffErrors } from './errors.ts';

@@ -29,7 +29,7 @@ import type {
   EncodedBlob,
   EncodeOptions,
   EncodeStreamOptions,
-  StreamCodecOptions,
+  MetadataStreamOptions,
 } from './codec.ts';
 import { encodedBlob, systematicPrimaries } from './encoded-blob.ts';
 import { errors } from './errors.ts';
@@ -112,7 +112,7 @@ class JobCodec implements Codec {
   async computeMetadataOf(
     geometry: Geometry,
     source: BlobSource,
-    options: StreamCodecOptions = {},
+    options: MetadataStreamOptions = {},
   ): Promise<VerifiedMetadata> {
     return await this.#streams.computeMetadata(geometry, source, options);
   }
@@ -264,7 +264,11 @@ class JobCodec implements Codec {
     await this.#checkPrimaries(verified, blob, verifiedPrimaries, options);
   }
 
-  async checkEncoding(verified: VerifiedMetadata, source: BlobSource, options: StreamCodecOptions = {}): Promise<void> {
+  async checkEncoding(
+    verified: VerifiedMetadata,
+    source: BlobSource,
+    options: MetadataStreamOptions = {},
+  ): Promise<void> {
     await this.#streams.checkEncoding(verified, source, options);
   }
 

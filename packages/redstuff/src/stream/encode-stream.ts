@@ -21,7 +21,6 @@ import type { BlobSource, SliverRun, SliverSink } from './ports.ts';
 import type { RepairColumns } from './repair-columns.ts';
 import { cut, numbers, type Run } from './runs.ts';
 import { slotAddress } from './slot.ts';
-
 import { TaskRunner } from './task-runner.ts';
 
 /** What a streamed encode works with. */
@@ -74,6 +73,7 @@ export class StreamEncoder {
     const passes = groups.filter(({ repair }) => repair !== undefined).length;
     for (const group of groups) {
       if (group.repair !== undefined) await this.#extendRows(group.repair, ROW_SHARE / passes);
+      await checkSource(source, signal); // before slivers go out that the next check would make worthless
       await this.#extendColumns(group);
       await checkSource(source, signal);
     }

@@ -4,19 +4,25 @@
 import { mapConcurrent } from '@floe/platform';
 import { type Geometry, type SliverIndex, sealMetadata, type VerifiedMetadata } from '@floe/protocol';
 import { type BlobLayout, blobLayout } from '../blob-layout.ts';
-import type { Codec, DecodeStreamOptions, EncodeStreamOptions, StreamCodecOptions } from '../codec.ts';
+import type {
+  Codec,
+  DecodeStreamOptions,
+  EncodeStreamOptions,
+  MetadataStreamOptions,
+  StreamCodecOptions,
+} from '../codec.ts';
 import { errors } from '../errors.ts';
 import type { JobRunner } from '../jobs.ts';
-import { STREAM_CALLS_AT_ONCE, STREAM_MEMORY_SIZE_BYTES } from '../limits.ts';
+import { STREAM_CALLS_AT_ONCE, STREAM_MEMORY_SIZE_BYTES, STREAM_METADATA_MEMORY_SIZE_BYTES } from '../limits.ts';
 import { allocate } from '../steps.ts';
 import { StreamDecoder } from './decode-stream.ts';
+import { planWithin, type SliversWanted } from './encode-plan.ts';
 import { type ColumnGroup, StreamEncoder } from './encode-stream.ts';
 import { checkSource, guardedScratch, readSource, writeSink } from './guards.ts';
 import type { BlobSource, SliverRun, SliverSink, StoredSliver } from './ports.ts';
 import { heldColumns, heldColumnsSize, repairColumnsSize, scratchColumns } from './repair-columns.ts';
 import { slotAddress } from './slot.ts';
 import { StreamMemory } from './stream-memory.ts';
-import { planWithin, type SliversWanted } from './encode-plan.ts';
 
 export class StreamCodec {
   readonly #runner: JobRunner;
@@ -42,34 +48,54 @@ export class StreamCodec {
     const layout = blobLayout(geometry, source.sizeBytes);
     const memorySize = options.memorySizeBytes ?? STREAM_MEMORY_SIZE_BYTES;
     if (encodedSize(layout) <= memorySize) return await this.#encodeInMemory(geometry, source, sink, options);
-    const { scratch: space, signal } = options;
-    const room = await space.open(repairColumnsSize(layout), signal === undefined ? {} : { signal });
-    const scratch = guardedScratch(room, signal);
-    try {
-      const groups = [{ firstBlock: 0, endBlock: layout.blocks, repair: scratchColumns(layout, scratch) }];
-      return await this.#run(layout, source, { sink, groups, streamSize: memorySize - nodesSize(layout) }, options);
-    } finally {
-      await room.close();
-    }
+    return await this.#runOnScratch(layout, source, sink, { ...options, memorySizeBytes: memorySize });
   }
 
   async computeMetadata(
     geometry: Geometry,
     source: BlobSource,
-    options: StreamCodecOptions,
+    options: MetadataStreamOptions,
   ): Promise<VerifiedMetadata> {
     const layout = blobLayout(geometry, source.sizeBytes);
-    const memorySize = options.memorySizeBytes ?? STREAM_MEMORY_SIZE_BYTES;
-    if (2 * source.sizeBytes + repairColumnsSize(layout) + nodesSize(layout) <= memorySize) {
+    const { scratch } = options;
+    const byDefault = scratch === undefined ? STREAM_METADATA_MEMORY_SIZE_BYTES : STREAM_MEMORY_SIZE_BYTES;
+    const memorySizeBytes = options.memorySizeBytes ?? byDefault;
+    if (2 * source.sizeBytes + repairColumnsSize(layout) + nodesSize(layout) <= memorySizeBytes) {
       const blob = await readAll(source, options.signal);
       return await this.#codec.computeMetadata(geometry, blob, options);
     }
-    const free = memorySize - nodesSize(layout);
+    if (scratch !== undefined) {
+      return await this.#runOnScratch(layout, source, undefined, { ...options, scratch, memorySizeBytes });
+    }
     // Small tasks, so that most of the memory holds repair columns: each pass over the source makes those.
+    const free = memorySizeBytes - nodesSize(layout);
     const { slotSize } = planWithin(shapeOf(layout), NO_SLIVERS, this.#slots, 0);
-    const streamSize = Math.max(this.#slots * slotSize, Math.floor(free / 4));
+    const slots = Math.max(1, Math.min(this.#slots, Math.floor(free / 2 / slotSize)));
+    const streamSize = Math.max(slots * slotSize, Math.floor(free / 4));
     const groups = columnGroups(layout, free - streamSize);
     return await this.#run(layout, source, { sink: undefined, groups, streamSize }, options);
+  }
+
+  async #runOnScratch(
+    layout: BlobLayout,
+    source: BlobSource,
+    sink: SliverSink | undefined,
+    options: EncodeStreamOptions & { readonly memorySizeBytes: number },
+  ): Promise<VerifiedMetadata> {
+    const { scratch: space, signal, memorySizeBytes } = options;
+    const room = await space.open(repairColumnsSize(layout), signal === undefined ? {} : { signal });
+    const repair = scratchColumns(layout, guardedScratch(room, signal));
+    try {
+      const groups = [{ firstBlock: 0, endBlock: layout.blocks, repair }];
+      return await this.#run(
+        layout,
+        source,
+        { sink, groups, streamSize: memorySizeBytes - nodesSize(layout) },
+        options,
+      );
+    } finally {
+      await room.close();
+    }
   }
 
   async *decode(
@@ -89,7 +115,7 @@ export class StreamCodec {
     }
   }
 
-  async checkEncoding(verified: VerifiedMetadata, source: BlobSource, options: StreamCodecOptions): Promise<void> {
+  async checkEncoding(verified: VerifiedMetadata, source: BlobSource, options: MetadataStreamOptions): Promise<void> {
     const { blobId, metadata, geometry } = verified;
     const inconsistent = (expected: string, came: string) => errors.INCONSISTENT_BLOB({ blobId, expected, came });
     if (source.sizeBytes !== metadata.unencodedLength) {

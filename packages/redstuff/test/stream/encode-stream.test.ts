@@ -51,8 +51,10 @@ describe('a streamed encode', () => {
         expect(verified.blobId).toBe(encoded.verified.blobId);
         expect(verified.metadata).toEqual(encoded.verified.metadata);
         expectSame(sink, geometry, encoded);
-        const computed = await codec.computeMetadataOf(geometry, bytesSource(blob), { memorySizeBytes: memory });
-        expect(computed.blobId).toBe(encoded.verified.blobId);
+        for (const options of [{ memorySizeBytes: memory }, { memorySizeBytes: memory, scratch }]) {
+          const computed = await codec.computeMetadataOf(geometry, bytesSource(blob), options);
+          expect(computed.blobId).toBe(encoded.verified.blobId);
+        }
       }),
       { numRuns },
     );
