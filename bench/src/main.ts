@@ -1,5 +1,6 @@
 /** `npm run bench -- NAME [--quick] [--write]`; `ledger` also takes `--objects=N,…`. */
 import { benchCodec } from './codec.ts';
+import { benchHeal } from './heal/main.ts';
 import { benchLedger } from './ledger/main.ts';
 import { benchStore } from './store.ts';
 
@@ -8,6 +9,7 @@ type Benchmark = (options: { write: boolean; quick: boolean; objects?: readonly 
 
 const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   codec: benchCodec,
+  heal: benchHeal,
   ledger: benchLedger,
   store: benchStore,
 };

@@ -2,8 +2,6 @@
  * Storage nodes in processes of their own that lose their disk, or sleep while blobs are stored: each comes back by itself to everything it
  * owes, and moves no more than it must.
  */
-import { readFile, rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { connectFloe, type FloeConnection } from '@floe/client/node';
 import {
@@ -58,8 +56,7 @@ afterAll(async () => {
 describe('a node whose process is killed', () => {
   it('holds everything again after its disk was wiped', { timeout: TEST_TIMEOUT_MS }, async () => {
     const name = anyNode();
-    await act('kill', name);
-    await wipe(name);
+    await act('wipe', name);
     await act('restore', name);
     await untilWhole(name);
     await readAll();
@@ -76,8 +73,7 @@ describe('a node whose process is killed', () => {
 
   it('goes on when it is killed again in the middle', { timeout: TEST_TIMEOUT_MS }, async () => {
     const name = anyNode();
-    await act('kill', name);
-    await wipe(name);
+    await act('wipe', name);
     await act('restore', name);
     await act('kill', name);
     await act('restore', name);
@@ -91,18 +87,11 @@ function anyNode(): string {
   return (members[suite.rng.below(members.length)] as (typeof members)[0]).name;
 }
 
-async function act(action: 'kill' | 'restore', name: string): Promise<void> {
+async function act(action: 'kill' | 'wipe' | 'restore', name: string): Promise<void> {
   process.stdout.write(`${action} ${name}\n`);
   const result = await runFloe(['dev', action, name, '--dir', home.path]);
   expect(result.stderr).toBe('');
   expect(result.code).toBe(0);
-}
-
-async function wipe(name: string): Promise<void> {
-  process.stdout.write(`wipe ${name}\n`);
-  const file = join(home.path, 'nodes', name, 'node.json');
-  const { dataDirectory } = JSON.parse(await readFile(file, 'utf8')) as { dataDirectory: string };
-  await rm(resolve(file, '..', dataDirectory), { recursive: true });
 }
 
 /** Until the node gives every sliver that the committee assigns to it. */

@@ -3,9 +3,9 @@
  *
  * | the shard is        | and here it is        | and                                   | then it is |
  * |---------------------|-----------------------|---------------------------------------|------------|
- * | this node's         | not, or being dropped | nobody had it before                  | active     |
- * |                     |                       | another node had it before            | transfer   |
+ * | this node's         | not, or being dropped | another node had it before            | transfer   |
  * |                     |                       | this node had it before: it lost it   | recovery   |
+ * |                     |                       | nobody did: new, or lost since        | recovery   |
  * |                     | locked                |                                       | recovery   |
  * |                     | active                | this node slept through a change      | recovery   |
  * |                     | active                |                                       | active     |
@@ -40,8 +40,7 @@ export function planShards(options: {
   for (const shard of own) {
     const state = states.get(shard);
     if (state === undefined || state === 'dropping') {
-      const had = hadBefore(shard);
-      set(shard, had === undefined ? 'active' : had ? 'recovery' : 'transfer');
+      set(shard, hadBefore(shard) === false ? 'transfer' : 'recovery');
     } else if (state === 'locked') {
       set(shard, 'recovery');
     } else if ((state === 'active' && passed > 1) || (state === 'transfer' && passed > 0)) {

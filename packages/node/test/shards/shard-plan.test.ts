@@ -44,7 +44,7 @@ function plan(options: {
 
 describe('a shard that is this node’s', () => {
   it.each<[string, ShardState, Omit<Parameters<typeof plan>[0], 'owner'>]>([
-    ['is empty and complete in the first epoch', 'active', {}],
+    ['is looked through in the first epoch: it is new, or was lost', 'recovery', {}],
     ['is copied from the node that had it before', 'transfer', { before: OTHER, lastEpoch: 8 }],
     ['is recovered when this node had it and lost it', 'recovery', { before: SELF }],
     ['stays as it is over one change', 'active', { before: SELF, state: 'active', lastEpoch: 8 }],

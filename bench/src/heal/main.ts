@@ -1,0 +1,170 @@
+/**
+ * How fast a node that lost its disk comes back, what that moves and costs, and what readers feel of it. The network is `floe dev` with a
+ * process for each node; the one that heals is a child of this one, so that its processor time is its own.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { connectFloe } from '@floe/client/node';
+import type { FloeClient } from '@floe/client';
+import { systemRng } from '@floe/platform/node';
+import { type BlobId, geometryOf, parseObjectId, symbolSizeOf } from '@floe/protocol';
+import { runFloe, startDev, temporaryDirectory } from '@floe/testkit';
+import { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
+import { machine, median, table, writeReadme, writeResults } from '../report.ts';
+import type { Healed } from './node.ts';
+
+const CHILD = fileURLToPath(new URL('./node.js', import.meta.url));
+const KIB = 1024;
+
+interface Case {
+  readonly label: string;
+  readonly sizeBytes: number;
+  readonly blobs: number;
+}
+
+const CASES: readonly Case[] = [
+  { label: '200 × 10 KiB', sizeBytes: 10 * KIB, blobs: 200 },
+  { label: '64 × 1 MiB', sizeBytes: 1024 * KIB, blobs: 64 },
+  { label: '8 × 32 MiB', sizeBytes: 32 * 1024 * KIB, blobs: 8 },
+];
+const QUICK: readonly Case[] = [{ label: '20 × 100 KiB', sizeBytes: 100 * KIB, blobs: 20 }];
+
+interface Run extends Healed {
+  /** Fewest bytes that rebuilding by symbols without proofs could have moved. */
+  readonly leastBytes: number;
+  /** Reads of whole blobs by a client: before the node was lost, and while it healed. */
+  readonly idleReadMs: readonly number[];
+  readonly readMs: readonly number[];
+}
+
+export async function benchHeal({ write, quick }: { write: boolean; quick: boolean }): Promise<void> {
+  const results: { label: string; runs: Run[] }[] = [];
+  for (const each of quick ? QUICK : CASES) {
+    const runs: Run[] = [];
+    for (let run = 0; run < (quick ? 1 : 5); run += 1) runs.push(await measure(each, quick));
+    results.push({ label: each.label, runs });
+  }
+  const text = render(results);
+  process.stdout.write(`${text}\n`);
+  if (quick) return;
+  await writeResults('heal', text, results);
+  if (write) await writeReadme('heal', text);
+}
+
+async function measure({ sizeBytes, blobs: count }: Case, quick: boolean): Promise<Run> {
+  const home = await temporaryDirectory('bench-heal');
+  const size = quick ? ['--nodes', '5', '--shards', '20'] : ['--nodes', '13', '--shards', '100'];
+  const network = await startDev(home.path, ['--isolate', ...size]);
+  const { url, systemObjectId, stakingObjectId } = network.network.ledger;
+  const ledger = {
+    url,
+    systemObjectId: parseObjectId(systemObjectId),
+    stakingObjectId: parseObjectId(stakingObjectId),
+  };
+  const connection = await connectFloe({ ledger, nodeUrlScheme: 'http' });
+  try {
+    const { client } = connection;
+    const signer = new Ed25519Keypair();
+    await fetch(network.network.faucet.url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ address: signer.toSuiAddress() }),
+    });
+    const ids: BlobId[] = [];
+    for (let stored = 0; stored < count; stored += 1) {
+      const { blobId } = await client.store(systemRng.bytes(sizeBytes), { epochs: 1, signer, tail: 'wait' });
+      ids.push(blobId);
+    }
+    const idleReadMs = await readFor(client, ids, rounds(quick ? 20 : 200));
+    const lost = network.network.nodes.at(-1)?.name as string;
+    const { current } = await client.committees();
+    const shards = current.members.find(({ name }) => name === lost)?.shards.length as number;
+    succeeded(await runFloe(['dev', 'wipe', lost, '--dir', home.path]));
+    const healing = heal(join(home.path, 'nodes', lost, 'node.json'));
+    const readMs = await readFor(client, ids, () => healing.isOver);
+    const least = leastSymbols(current.geometry.nShards, shards) * symbolSizeOf(current.geometry, sizeBytes);
+    return { ...(await healing.result), leastBytes: count * least, idleReadMs, readMs };
+  } finally {
+    await connection.close();
+    await network.stop();
+    await home.remove();
+  }
+}
+
+/** Reads blobs one after another until it is over. */
+async function readFor(client: FloeClient, ids: readonly BlobId[], isOver: () => boolean): Promise<number[]> {
+  const times: number[] = [];
+  while (!isOver()) {
+    const startMs = performance.now();
+    await client.read(ids[times.length % ids.length] as BlobId);
+    times.push(performance.now() - startMs);
+  }
+  return times;
+}
+
+function rounds(count: number): () => boolean {
+  let left = count;
+  return () => (left -= 1) < 0;
+}
+
+function heal(file: string): { readonly isOver: boolean; readonly result: Promise<Healed> } {
+  const child = spawn(process.execPath, [CHILD, file], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
+  const state = {
+    isOver: false,
+    result: once(child, 'close').then(([code]) => {
+      state.isOver = true;
+      if (code !== 0) throw new Error(`the healing node ended with ${String(code)}`);
+      return JSON.parse(output) as Healed;
+    }),
+  };
+  // Seen by whoever awaits it.
+  state.result.catch(() => undefined);
+  return state;
+}
+
+/** k pairs from symbols: the first axis takes from the others alone, the second also from what was just rebuilt. */
+function leastSymbols(nShards: number, lost: number): number {
+  const { rows, columns } = geometryOf(nShards);
+  return lost >= rows ? rows * columns : lost * (rows + columns - lost);
+}
+
+function succeeded({ code, stderr }: { code: number | null; stderr: string }): void {
+  if (code !== 0) throw new Error(stderr);
+}
+
+function percentile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
+}
+
+function render(results: readonly { label: string; runs: readonly Run[] }[]): string {
+  const total = (counts: Readonly<Record<string, number>>): number =>
+    Object.values(counts).reduce((sum, count) => sum + count, 0);
+  const rows = results.map(({ label, runs }) => {
+    const of = (measureOf: (run: Run) => number): number => median(runs.map(measureOf));
+    const moved = ({ received }: Run): number => total(received) - (received['metadata'] ?? 0);
+    return [
+      `${label} (${runs.length} runs)`,
+      (of(({ restored }) => total(restored)) / 1e6).toPrecision(3),
+      (of(({ elapsedMs }) => elapsedMs) / 1000).toPrecision(3),
+      of(({ restored, elapsedMs }) => total(restored) / 1000 / elapsedMs).toPrecision(3),
+      of((run) => moved(run) / total(run.restored)).toFixed(2),
+      of((run) => moved(run) / run.leastBytes).toFixed(2),
+      of(({ cpuMs, restored }) => (cpuMs * 1e6) / total(restored)).toFixed(1),
+      (of(({ peakRssBytes }) => peakRssBytes) / 2 ** 20).toFixed(0),
+      of(({ idleReadMs }) => percentile(idleReadMs, 0.99)).toFixed(0),
+      of(({ readMs }) => percentile(readMs, 0.99)).toFixed(0),
+    ];
+  });
+  const header = [
+    ...['lost with the disk', 'MB restored', 's', 'MB/s', 'bytes moved per byte lost', 'per byte of the least'],
+    ...['CPU ns per byte', 'peak MiB', 'read p99 ms, idle', 'while it heals'],
+  ];
+  const note =
+    'a network of a process for each node, all on the same disk and processors; metadata are not counted as moved.';
+  return `${table(header, rows)}\n\nMedians on ${machine()}; ${note}`;
+}
