@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { type NodeHealth, parseNodeCapabilities, parseNodeHealth } from '../../src/node-api/health.ts';
+import {
+  type NodeHealth,
+  parseChallengeResults,
+  parseNodeCapabilities,
+  parseNodeHealth,
+} from '../../src/node-api/health.ts';
 
 const health: NodeHealth = {
   uptime: { secs: 5, nanos: 6 },
@@ -42,5 +47,31 @@ describe('capabilities', () => {
     [{ floe: 1, batchedSlivers: { maxReadSlivers: 0 } }],
   ])('refuse %j', (json) => {
     expect(() => parseNodeCapabilities(json)).toThrow('is malformed');
+  });
+});
+
+describe('results of challenges', () => {
+  const nodeId = `0x${'1'.padStart(64, '0')}`;
+  const result = { nodeId, passed: 3, failed: 0, silent: 0xffff_ffff };
+
+  it('are read back', () => {
+    const results = { epoch: 7, results: [result] };
+    expect(parseChallengeResults(JSON.parse(JSON.stringify(results)))).toEqual(results);
+  });
+
+  it.each([
+    ['no results', { epoch: 7 }],
+    ['too many', { epoch: 7, results: Array.from({ length: 1001 }, () => result) }],
+    ['a negative count', { epoch: 7, results: [{ ...result, passed: -1 }] }],
+    ['a count that is too large', { epoch: 7, results: [{ ...result, silent: 2 ** 32 }] }],
+    ['no epoch', { results: [] }],
+    ['something else', 'results'],
+  ])('with %s are refused', (_what, json) => {
+    expect(() => parseChallengeResults(json)).toThrow('is malformed');
+  });
+
+  it('of what is no node are refused', () => {
+    const json = { epoch: 7, results: [{ ...result, nodeId: 'node-1' }] };
+    expect(() => parseChallengeResults(json)).toThrow();
   });
 });
