@@ -2,17 +2,20 @@
  * Ordering: which transactions make up the next step of the chain, and at what time. The port, and the embedded engine.
  *
  * The embedded engine serves one process: what arrives while a batch is being made durable forms the next batch, so that
- * under load one disk sync pays for many transactions and alone a transaction waits for nothing. Timestamps come from
- * the clock and never go back.
+ * under load one disk sync pays for many transactions and alone a transaction waits for nothing. When enough has come
+ * the next batch does not wait for the one that is written: it is executed meanwhile. Timestamps come from the clock and
+ * never go back.
  */
 import { type Clock, deferred } from '@floe/platform';
 import type { Digest, TransactionRecord } from './api.ts';
 import { errors } from './errors.ts';
 import {
   MAX_BATCH_TRANSACTIONS,
+  MAX_BATCHES_UNDER_WAY,
   MAX_CHECKPOINT_TRANSACTIONS,
   MAX_WAITING_BYTES,
   MAX_WAITING_TRANSACTIONS,
+  MIN_EARLY_BATCH_TRANSACTIONS,
 } from './limits.ts';
 import type { TransactionData } from './transaction-data.ts';
 
@@ -47,7 +50,7 @@ export interface OrderingEngine {
 
 export interface EngineModules {
   readonly clock: Clock;
-  /** Executes a batch and makes it durable; outcomes in order. Called for one batch at a time. */
+  /** Executes a batch at once and makes it durable after those before it; outcomes in order. */
   deliver(batch: OrderedBatch): Promise<readonly Outcome[]>;
 }
 
@@ -56,83 +59,131 @@ interface Waiting {
   settle(outcome: Outcome): void;
 }
 
-export function createEmbeddedEngine(
-  options: { startTimestampMs: number; maxWaiting?: number; maxBatch?: number },
-  modules: EngineModules,
-): OrderingEngine {
-  const maxWaiting = options.maxWaiting ?? MAX_WAITING_TRANSACTIONS;
-  const maxBatch = Math.min(options.maxBatch ?? MAX_BATCH_TRANSACTIONS, MAX_CHECKPOINT_TRANSACTIONS);
-  const queue = new Set<Waiting>();
-  let waitingBytes = 0;
-  let timestampMs = options.startTimestampMs;
-  let running: Promise<void> | undefined;
-  let isClosed = false;
+/** What waits for a batch, in order, bounded by number and bytes. */
+class WaitingQueue {
+  readonly #entries = new Set<Waiting>();
+  readonly #maxWaiting: number;
+  #bytes = 0;
 
-  const remove = (entry: Waiting) => {
-    if (queue.delete(entry)) waitingBytes -= entry.transaction.transactionBytes.length;
-  };
+  constructor(maxWaiting: number) {
+    this.#maxWaiting = maxWaiting;
+  }
 
-  const takeBatch = (): Waiting[] => {
-    const batch: Waiting[] = [];
-    for (const entry of queue) {
-      if (batch.length === maxBatch) break;
-      batch.push(entry);
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** @throws MEMPOOL_FULL */
+  add(entry: Waiting): void {
+    const size = entry.transaction.transactionBytes.length;
+    if (this.size >= this.#maxWaiting || this.#bytes + size > MAX_WAITING_BYTES) {
+      throw errors.MEMPOOL_FULL({ limit: this.#maxWaiting });
     }
-    for (const entry of batch) remove(entry);
-    return batch;
-  };
+    this.#entries.add(entry);
+    this.#bytes += size;
+  }
 
-  const run = async (): Promise<void> => {
-    // What was submitted in the same turn of the event loop goes into the same batch.
-    await Promise.resolve();
-    while (queue.size > 0) {
-      const batch = takeBatch();
-      timestampMs = Math.max(timestampMs, Math.floor(modules.clock.nowMs()));
-      const transactions = batch.map(({ transaction }) => transaction);
-      const outcomes = await modules
-        .deliver({ timestampMs, transactions })
-        .catch((error: unknown) => batch.map(() => ({ error: error as Error })));
-      for (const [i, entry] of batch.entries()) entry.settle(outcomes[i] as Outcome);
+  remove(entry: Waiting): void {
+    if (this.#entries.delete(entry)) this.#bytes -= entry.transaction.transactionBytes.length;
+  }
+
+  /** Takes out the first ones, at most `count`. */
+  take(count: number): Waiting[] {
+    const taken: Waiting[] = [];
+    for (const entry of this.#entries) {
+      if (taken.length === count) break;
+      taken.push(entry);
     }
-    running = undefined;
-  };
-
-  return {
-    async submit(transaction, signal) {
-      signal?.throwIfAborted();
-      if (isClosed) throw errors.LEDGER_CLOSED({});
-      const size = transaction.transactionBytes.length;
-      if (queue.size >= maxWaiting || waitingBytes + size > MAX_WAITING_BYTES) {
-        throw errors.MEMPOOL_FULL({ limit: maxWaiting });
-      }
-      const { promise, resolve, reject } = deferred<TransactionRecord>();
-      const settle = (outcome: Outcome) => ('record' in outcome ? resolve(outcome.record) : reject(outcome.error));
-      const entry: Waiting = { transaction, settle };
-      const abort = () => {
-        remove(entry);
-        reject(signal?.reason);
-      };
-      signal?.addEventListener('abort', abort, { once: true });
-      queue.add(entry);
-      waitingBytes += size;
-      running ??= run();
-      try {
-        return await promise;
-      } finally {
-        signal?.removeEventListener('abort', abort);
-      }
-    },
-    async close() {
-      isClosed = true;
-      for (const entry of takeAll(queue)) entry.settle({ error: errors.LEDGER_CLOSED({}) });
-      waitingBytes = 0;
-      await running;
-    },
-  };
+    for (const entry of taken) this.remove(entry);
+    return taken;
+  }
 }
 
-function takeAll<T>(queue: Set<T>): T[] {
-  const all = [...queue];
-  queue.clear();
-  return all;
+export interface EngineOptions {
+  readonly startTimestampMs: number;
+  readonly maxWaiting?: number;
+  readonly maxBatch?: number;
+  readonly minEarlyBatch?: number;
+}
+
+class EmbeddedEngine implements OrderingEngine {
+  readonly #modules: EngineModules;
+  readonly #queue: WaitingQueue;
+  readonly #maxBatch: number;
+  readonly #minEarlyBatch: number;
+  readonly #underWay = new Set<Promise<void>>();
+  #timestampMs: number;
+  #isWoken = false;
+  #isClosed = false;
+
+  constructor(options: EngineOptions, modules: EngineModules) {
+    this.#modules = modules;
+    this.#queue = new WaitingQueue(options.maxWaiting ?? MAX_WAITING_TRANSACTIONS);
+    this.#maxBatch = Math.min(options.maxBatch ?? MAX_BATCH_TRANSACTIONS, MAX_CHECKPOINT_TRANSACTIONS);
+    this.#minEarlyBatch = options.minEarlyBatch ?? MIN_EARLY_BATCH_TRANSACTIONS;
+    this.#timestampMs = options.startTimestampMs;
+  }
+
+  async submit(transaction: SignedTransaction, signal?: AbortSignal): Promise<TransactionRecord> {
+    signal?.throwIfAborted();
+    if (this.#isClosed) throw errors.LEDGER_CLOSED({});
+    const { promise, resolve, reject } = deferred<TransactionRecord>();
+    const settle = (outcome: Outcome) => ('record' in outcome ? resolve(outcome.record) : reject(outcome.error));
+    const entry: Waiting = { transaction, settle };
+    this.#queue.add(entry);
+    const abort = () => {
+      this.#queue.remove(entry);
+      reject(signal?.reason);
+    };
+    signal?.addEventListener('abort', abort, { once: true });
+    this.#wake();
+    try {
+      return await promise;
+    } finally {
+      signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const entry of this.#queue.take(this.#queue.size)) entry.settle({ error: errors.LEDGER_CLOSED({}) });
+    await Promise.all(this.#underWay);
+  }
+
+  /** What is submitted in the same turn of the event loop goes into the same batch. */
+  #wake(): void {
+    if (this.#isWoken || !this.#isDue()) return;
+    this.#isWoken = true;
+    queueMicrotask(() => {
+      this.#isWoken = false;
+      while (this.#isDue()) this.#deliverNext();
+    });
+  }
+
+  #isDue(): boolean {
+    if (this.#queue.size === 0) return false;
+    const { size } = this.#underWay;
+    return size === 0 || (size < MAX_BATCHES_UNDER_WAY && this.#queue.size >= this.#minEarlyBatch);
+  }
+
+  #deliverNext(): void {
+    const delivered = this.#deliver(this.#queue.take(this.#maxBatch)).then(() => {
+      this.#underWay.delete(delivered);
+      this.#wake();
+    });
+    this.#underWay.add(delivered);
+  }
+
+  async #deliver(batch: readonly Waiting[]): Promise<void> {
+    this.#timestampMs = Math.max(this.#timestampMs, Math.floor(this.#modules.clock.nowMs()));
+    const transactions = batch.map(({ transaction }) => transaction);
+    const outcomes = await this.#modules
+      .deliver({ timestampMs: this.#timestampMs, transactions })
+      .catch((error: unknown) => batch.map(() => ({ error: error as Error })));
+    for (const [i, entry] of batch.entries()) entry.settle(outcomes[i] as Outcome);
+  }
+}
+
+export function createEmbeddedEngine(options: EngineOptions, modules: EngineModules): OrderingEngine {
+  return new EmbeddedEngine(options, modules);
 }

@@ -39,7 +39,7 @@ import { objectValue } from './execution/datatypes.ts';
 import { executeTransaction } from './execution/executor.ts';
 import { MAX_PAGE_SIZE, MAX_SIGNATURE_CHECKS, MAX_TRANSACTION_BYTES, REFERENCE_GAS_PRICE } from './limits.ts';
 import { checkSignatures, type SignatureVerifier } from './signatures.ts';
-import { sequenceKey, type StateMachine } from './state-machine.ts';
+import { type PreparedBatch, sequenceKey, type StateMachine } from './state-machine.ts';
 import type { MembershipProof } from './state-tree.ts';
 import { openChain } from './store-opening.ts';
 import { Subscriptions } from './subscription.ts';
@@ -68,6 +68,8 @@ export interface LedgerOptions {
   readonly maxWaiting?: number;
   /** Transactions of one checkpoint; default MAX_BATCH_TRANSACTIONS. */
   readonly maxBatch?: number;
+  /** Transactions for which a batch is executed before the one ahead of it is durable; default MIN_EARLY_BATCH_TRANSACTIONS. */
+  readonly minEarlyBatch?: number;
 }
 
 export interface LedgerModules {
@@ -95,6 +97,8 @@ export class Ledger implements LedgerApi {
     permits: MAX_SIGNATURE_CHECKS,
     maxWaiting: MAX_SIGNATURE_CHECKS,
   });
+  /** The write of the batch that was prepared last. */
+  #writing = NOTHING_WRITTEN;
   #closing: Promise<void> | undefined;
   #startTimestampMs: number;
 
@@ -104,7 +108,12 @@ export class Ledger implements LedgerApi {
     this.#startTimestampMs = startTimestampMs;
     this.#logger = modules.logger ?? silentLogger;
     this.#engine = createEmbeddedEngine(
-      { startTimestampMs: machine.head.timestampMs, maxWaiting: options.maxWaiting, maxBatch: options.maxBatch },
+      {
+        startTimestampMs: machine.head.timestampMs,
+        maxWaiting: options.maxWaiting,
+        maxBatch: options.maxBatch,
+        minEarlyBatch: options.minEarlyBatch,
+      },
       { clock: modules.clock, deliver: (batch) => this.#deliver(batch) },
     );
   }
@@ -307,9 +316,24 @@ export class Ledger implements LedgerApi {
     return signal === undefined ? submitted : untilAborted(submitted, signal);
   }
 
+  /** Executes at once; writes when what it builds on is durable. */
   async #deliver(batch: OrderedBatch): Promise<readonly Outcome[]> {
+    const base = this.#writing;
     const prepared = this.#machine.prepare(batch);
-    if (prepared.checkpoint === undefined) return prepared.outcomes;
+    const written = this.#write(prepared, base);
+    this.#writing = written;
+    const { outcomes } = await written;
+    return outcomes;
+  }
+
+  async #write(prepared: PreparedBatch, base: Promise<Written>): Promise<Written> {
+    const { failure } = await base;
+    if (failure !== undefined) {
+      // Executed on what never came to be: only what was durable before holds.
+      const { sequence } = this.#machine.head;
+      return { failure, outcomes: prepared.outcomes.map((outcome) => orFailure(outcome, sequence, failure)) };
+    }
+    if (prepared.checkpoint === undefined) return { outcomes: prepared.outcomes };
     try {
       await this.#modules.store.write(prepared.operations);
     } catch (error) {
@@ -317,22 +341,28 @@ export class Ledger implements LedgerApi {
     }
     prepared.commit();
     this.#subscriptions.notify();
-    return prepared.outcomes;
+    return { outcomes: prepared.outcomes };
   }
 
   /** Usually nothing was written. Should the write have taken effect all the same, its results count. */
-  #afterFailedWrite(prepared: ReturnType<StateMachine['prepare']>, error: unknown): readonly Outcome[] {
+  #afterFailedWrite(prepared: PreparedBatch, error: unknown): Written {
     const reason = error instanceof Error ? error.message : String(error);
-    const checkpoint = prepared.checkpoint as CheckpointRecord;
-    if (this.#modules.store.get(TABLES.checkpoints, sequenceKey(checkpoint.sequence)) !== undefined) {
-      this.#logger.warn('a write that reported failure took effect', { sequence: `${checkpoint.sequence}`, reason });
+    const { sequence } = prepared.checkpoint as CheckpointRecord;
+    if (this.#modules.store.get(TABLES.checkpoints, sequenceKey(sequence)) !== undefined) {
+      this.#logger.warn('a write that reported failure took effect', { sequence: `${sequence}`, reason });
       prepared.commit();
       this.#subscriptions.notify();
-      return prepared.outcomes;
+      return { outcomes: prepared.outcomes };
     }
-    this.#logger.error('could not write a checkpoint', { sequence: `${checkpoint.sequence}`, reason });
+    this.#logger.error('could not write a checkpoint', { sequence: `${sequence}`, reason });
+    // What is prepared from here on builds on the durable state again; what was prepared before sees the failure.
+    this.#machine.forget();
+    this.#writing = NOTHING_WRITTEN;
     const failure = errors.LEDGER_STORE_FAILED({ reason }, error);
-    return prepared.outcomes.map((outcome) => (isOld(outcome, checkpoint) ? outcome : { error: failure }));
+    const outcomes = prepared.outcomes.map((outcome) =>
+      'error' in outcome ? outcome : orFailure(outcome, sequence - 1n, failure),
+    );
+    return { failure, outcomes };
   }
 
   #walTreasury(): Pick<CoinInfo, 'totalSupply' | 'treasuryCapId'> {
@@ -347,9 +377,18 @@ export class Ledger implements LedgerApi {
   }
 }
 
-/** Whether the outcome does not depend on the batch: refused, or executed before. */
-function isOld(outcome: Outcome, checkpoint: CheckpointRecord): boolean {
-  return 'error' in outcome || outcome.record.checkpoint < checkpoint.sequence;
+/** How the write of a batch ended. */
+interface Written {
+  readonly outcomes: readonly Outcome[];
+  /** Set when it did not become durable. */
+  readonly failure?: Error;
+}
+
+const NOTHING_WRITTEN: Promise<Written> = Promise.resolve({ outcomes: [] });
+
+/** The outcome when it is a record of a checkpoint that is durable, up to `durable`. */
+function orFailure(outcome: Outcome, durable: bigint, failure: Error): Outcome {
+  return 'record' in outcome && outcome.record.checkpoint <= durable ? outcome : { error: failure };
 }
 
 function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {

@@ -39,6 +39,10 @@ export const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 export const MAX_CHECKPOINT_TRANSACTIONS = 65_536;
 /** Transactions the embedded engine puts in one checkpoint: bounds how long the event loop is held and one write. */
 export const MAX_BATCH_TRANSACTIONS = 128;
+/** Batches of the embedded engine that are executed and not durable yet: one is written while the next one runs. */
+export const MAX_BATCHES_UNDER_WAY = 2;
+/** Fewer transactions wait for the batch ahead of them: smaller checkpoints cost more than is won by not waiting. */
+export const MIN_EARLY_BATCH_TRANSACTIONS = 32;
 /** Signature checks under way at once. */
 export const MAX_SIGNATURE_CHECKS = 4096;
 

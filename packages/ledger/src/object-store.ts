@@ -3,10 +3,12 @@
  *
  * Reads see what is durable. A checkpoint's changes are turned into operations (`prepare`), written by the caller in one
  * atomic write together with the journal and the state tree, and only then seen (`commit`). So no reader ever sees a
- * state that a crash could take back, and indexes never disagree with objects.
+ * state that a crash could take back, and indexes never disagree with objects. While they are written, the next
+ * checkpoint's changes may be prepared on top of them (`stage`, `newest`).
  */
 import { compareBytes, concatBytes, type KeyValueOperation, type KeyValueStore, utf8 } from '@floe/platform';
 import { BcsReader, BcsWriter, objectIdBytes, objectIdFromBytes, type ObjectId, type SuiAddress } from '@floe/protocol';
+import { Ahead } from './ahead.ts';
 import type { CoinBalance, LedgerObject, Owner, OwnedQuery, Page, TypeName } from './api.ts';
 import { BoundedCache } from './bounded-cache.ts';
 import { coinValue } from './coin-value.ts';
@@ -26,8 +28,12 @@ export interface ObjectReader {
   getObject(id: ObjectId): LedgerObject | undefined;
 }
 
+/** Dropped without a trace when neither is called. */
 export interface PreparedWrites {
   readonly operations: readonly KeyValueOperation[];
+  /** What is prepared from now on builds on these writes. */
+  stage(): void;
+  /** The operations are durable. */
   commit(): void;
 }
 
@@ -47,6 +53,17 @@ export class ObjectStore implements ObjectReader {
     OBJECT_CACHE_BYTES,
     (object) => object.contents.length + OBJECT_OVERHEAD_BYTES,
   );
+
+  readonly #ahead = new Ahead<ObjectId, LedgerObject>();
+  /** By owner and coin type, as `#countBalance` names them. */
+  readonly #balancesAhead = new Ahead<string, CoinBalance>();
+  /** Objects as the writes that were staged leave them. */
+  readonly newest: ObjectReader = {
+    getObject: (id) => {
+      const ahead = this.#ahead.get(id);
+      return ahead === undefined ? this.getObject(id) : ahead.value;
+    },
+  };
 
   constructor(store: KeyValueStore) {
     this.#store = store;
@@ -109,7 +126,7 @@ export class ObjectStore implements ObjectReader {
   }
 
   /**
-   * Operations that bring objects and indexes from what is durable to `writes`.
+   * Operations that bring objects and indexes from what is staged, or else durable, to `writes`.
    *
    * @param fresh ids that surely name no object yet
    */
@@ -117,7 +134,7 @@ export class ObjectStore implements ObjectReader {
     const operations: KeyValueOperation[] = [];
     const balances = new Map<string, { key: Uint8Array; entry: CoinBalance }>();
     for (const [id, after] of writes) {
-      const before = fresh.has(id) ? undefined : this.getObject(id);
+      const before = fresh.has(id) ? undefined : this.newest.getObject(id);
       if (before === undefined && after === undefined) continue;
       const key = objectIdBytes(id);
       if (after === undefined) operations.push({ kind: 'remove', table: TABLES.objects, key });
@@ -130,13 +147,26 @@ export class ObjectStore implements ObjectReader {
       if (entry.coinCount === 0) operations.push({ kind: 'remove', table: TABLES.balances, key });
       else operations.push({ kind: 'put', table: TABLES.balances, key, value: encodeBalance(entry) });
     }
+    const entries = new Map([...balances].map(([name, { entry }]) => [name, entry]));
+    const stage = () => {
+      this.#ahead.add(writes);
+      this.#balancesAhead.add(entries);
+    };
     const commit = () => {
+      this.#ahead.settle(writes);
+      this.#balancesAhead.settle(entries);
       for (const [id, after] of writes) {
         if (after === undefined) this.#cache.delete(id);
         else this.#cache.set(id, after);
       }
     };
-    return { operations, commit };
+    return { operations, stage, commit };
+  }
+
+  /** Takes back all that was staged and not committed. */
+  forget(): void {
+    this.#ahead.clear();
+    this.#balancesAhead.clear();
   }
 
   #indexOwner(
@@ -161,7 +191,7 @@ export class ObjectStore implements ObjectReader {
     if (coinType === undefined) return;
     const name = `${object.owner.address}${coinType}`;
     const known = balances.get(name);
-    const entry = known?.entry ?? this.balance(object.owner.address, coinType);
+    const entry = known?.entry ?? this.#balancesAhead.get(name)?.value ?? this.balance(object.owner.address, coinType);
     balances.set(name, {
       key: known?.key ?? balanceKey(object.owner.address, coinType),
       entry: {

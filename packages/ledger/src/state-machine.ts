@@ -2,8 +2,9 @@
  * The replicated state machine: a batch in order with its timestamp goes in; records, a checkpoint and one atomic write
  * come out. Same genesis and same batches give the same checkpoint digests, whoever runs it and however often.
  *
- * Nothing in memory changes until the write is durable (`commit`); a failed write is forgotten as if the batch had never
- * come. A batch in which nothing could be executed makes no checkpoint.
+ * Readers see a batch when its write is durable (`commit`). The next batch is executed on top of it before: while one is
+ * written, another runs. After a failed write all that was built on it is taken back (`forget`), as if it had never come.
+ * A batch in which nothing could be executed makes no checkpoint.
  */
 import { packageAddresses } from '@floe/contracts';
 import { type KeyValueOperation, type KeyValueStore, toHex, utf8 } from '@floe/platform';
@@ -66,6 +67,12 @@ class Overlay implements ObjectReader {
   }
 }
 
+interface Tip {
+  readonly checkpoint: CheckpointRecord;
+  /** Began in this checkpoint: the next one records its randomness. */
+  readonly started: StartedEpoch | undefined;
+}
+
 export class StateMachine {
   readonly objects: ObjectStore;
   readonly tree: StateTree;
@@ -74,14 +81,17 @@ export class StateMachine {
   readonly #recent = new BoundedCache<string, TransactionRecord>(RECENT_TRANSACTIONS);
   /** Names of the transactions executed last, in order. */
   readonly #window = new Set<string>();
-  #head: CheckpointRecord;
-  /** Began in the newest checkpoint: the next one records its randomness. */
-  #started: StartedEpoch | undefined;
+  /** Executed and not durable yet. */
+  readonly #pending = new Map<string, TransactionRecord>();
+  #head: Tip;
+  /** What the next batch is executed on: the head, or a checkpoint that is not durable yet. */
+  #tip: Tip;
 
   private constructor(chain: ChainInfo, head: CheckpointRecord, modules: StateMachineModules) {
     const types = new Datatypes(chain.addresses);
     this.#modules = modules;
-    this.#head = head;
+    this.#head = { checkpoint: head, started: undefined };
+    this.#tip = this.#head;
     this.objects = new ObjectStore(modules.store);
     this.tree = new StateTree(modules.store);
     this.execution = {
@@ -100,10 +110,9 @@ export class StateMachine {
     modules: StateMachineModules,
   ): StateMachine {
     const machine = new StateMachine(chainInfo(genesis, chainIdentifier), head, modules);
-    machine.#started = epochStartedIn(
-      head,
-      head.transactions.flatMap(({ digest }) => machine.transaction(digest) ?? []),
-    );
+    const records = head.transactions.flatMap(({ digest }) => machine.transaction(digest) ?? []);
+    machine.#head = { checkpoint: head, started: epochStartedIn(head, records) };
+    machine.#tip = machine.#head;
     return machine;
   }
 
@@ -144,8 +153,9 @@ export class StateMachine {
     return this.execution.chain;
   }
 
+  /** The newest durable checkpoint. */
   get head(): CheckpointRecord {
-    return this.#head;
+    return this.#head.checkpoint;
   }
 
   transaction(digest: Digest): TransactionRecord | undefined {
@@ -156,29 +166,38 @@ export class StateMachine {
   }
 
   checkpoint(sequence: bigint): CheckpointRecord | undefined {
-    if (sequence === this.#head.sequence) return this.#head;
-    if (sequence < 0n || sequence > this.#head.sequence) return undefined;
+    if (sequence === this.head.sequence) return this.head;
+    if (sequence < 0n || sequence > this.head.sequence) return undefined;
     const bytes = this.#modules.store.get(TABLES.checkpoints, sequenceKey(sequence));
     return bytes === undefined ? undefined : decodeStoredCheckpoint(sequence, bytes);
   }
 
-  /** Executes a batch over the durable state. */
+  /** Executes a batch over what was prepared before it. */
   prepare(batch: OrderedBatch): PreparedBatch {
-    const sequence = this.#head.sequence + 1n;
-    const overlay = new Overlay(this.objects);
+    const { checkpoint, started } = this.#tip;
+    const sequence = checkpoint.sequence + 1n;
+    const overlay = new Overlay(this.objects.newest);
     setClock(overlay, batch.timestampMs);
-    if (this.#started !== undefined) recordRandomness(overlay, this.chain.stakingObjectId, this.#started);
+    if (started !== undefined) recordRandomness(overlay, this.chain.stakingObjectId, started);
     const executed = new Map<string, TransactionRecord>();
     const outcomes = batch.transactions.map((signed): Outcome => {
       const name = toHex(signed.digest);
-      const known = executed.get(name) ?? this.#executedBefore(name, signed);
+      const known = executed.get(name) ?? this.#pending.get(name) ?? this.#executedBefore(name, signed);
       if (known !== undefined) return { record: known };
       const outcome = this.#execute(signed, batch.timestampMs, sequence, overlay);
       if ('record' in outcome) executed.set(name, outcome.record);
       return outcome;
     });
     if (executed.size === 0) return { outcomes, checkpoint: undefined, operations: [], commit() {} };
-    return { outcomes, ...this.#finish([...executed.values()], batch.timestampMs, overlay) };
+    return { outcomes, ...this.#finish(executed, batch.timestampMs, overlay) };
+  }
+
+  /** Takes back every batch that was prepared and is not committed. */
+  forget(): void {
+    this.objects.forget();
+    this.tree.forget();
+    this.#pending.clear();
+    this.#tip = this.#head;
   }
 
   /** The durable state as a transaction at that time would find it: every checkpoint begins with setting the clock. */
@@ -191,12 +210,11 @@ export class StateMachine {
   /** Asks the store only when more was executed since somebody looked than the window holds. */
   #executedBefore(name: string, { digest, unknownAt }: SignedTransaction): TransactionRecord | undefined {
     const isCovered =
-      unknownAt !== undefined && this.#head.totalTransactions - unknownAt <= BigInt(REPEAT_WINDOW_TRANSACTIONS);
+      unknownAt !== undefined && this.head.totalTransactions - unknownAt <= BigInt(REPEAT_WINDOW_TRANSACTIONS);
     return isCovered && !this.#window.has(name) ? undefined : this.transaction(digest);
   }
 
-  #remember(record: TransactionRecord): void {
-    const name = toHex(record.digest);
+  #remember(name: string, record: TransactionRecord): void {
     this.#recent.set(name, record);
     this.#window.add(name);
     for (const oldest of this.#window) {
@@ -223,11 +241,12 @@ export class StateMachine {
   }
 
   #finish(
-    records: readonly TransactionRecord[],
+    executed: ReadonlyMap<string, TransactionRecord>,
     timestampMs: number,
     overlay: Overlay,
   ): Pick<PreparedBatch, 'checkpoint' | 'operations' | 'commit'> {
-    const before = this.#head;
+    const before = this.#tip.checkpoint;
+    const records = [...executed.values()];
     const objects = this.objects.prepare(overlay.writes, overlay.fresh);
     const changes = [...overlay.writes].map(([id, object]) => leafOf(object ?? { id, digest: undefined }));
     const tree = this.tree.update(changes);
@@ -250,12 +269,20 @@ export class StateMachine {
       ...records.map((record) => put(TABLES.transactions, record.digest, encodeStoredTransaction(record))),
       ...checkpointOperations(checkpoint),
     ];
+    // From here on nothing can fail.
+    objects.stage();
+    tree.stage();
+    for (const [name, record] of executed) this.#pending.set(name, record);
+    const tip = { checkpoint, started: epochStartedIn(checkpoint, records) };
+    this.#tip = tip;
     const commit = () => {
       objects.commit();
       tree.commit();
-      for (const record of records) this.#remember(record);
-      this.#head = checkpoint;
-      this.#started = epochStartedIn(checkpoint, records);
+      for (const [name, record] of executed) {
+        this.#pending.delete(name);
+        this.#remember(name, record);
+      }
+      this.#head = tip;
     };
     return { checkpoint, operations, commit };
   }

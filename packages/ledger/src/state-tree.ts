@@ -16,11 +16,13 @@
 import { assert, equalBytes } from '@floe/platform';
 import type { KeyValueOperation, KeyValueStore } from '@floe/platform';
 import { BcsWriter, objectIdBytes, type ObjectId } from '@floe/protocol';
+import { Ahead } from './ahead.ts';
 import type { Digest } from './api.ts';
 import { BoundedCache } from './bounded-cache.ts';
 import { errors } from './errors.ts';
 import { blake2b256 } from './hash.ts';
 import { TREE_CACHE_PAGES } from './limits.ts';
+import type { PreparedWrites } from './object-store.ts';
 import { TABLES } from './tables.ts';
 import { nodeHash, type Slot, TreePage } from './tree-page.ts';
 
@@ -59,16 +61,15 @@ export function verifyMembership(root: Uint8Array, id: ObjectId, digest: Digest,
   return equalBytes(hash, root);
 }
 
-/** What an update changes; `commit` it once its operations are on disk, or drop it. */
-export interface TreeUpdate {
+/** What an update changes; `stage` it to build on it, `commit` it once its operations are on disk, or drop it. */
+export interface TreeUpdate extends PreparedWrites {
   readonly root: Uint8Array;
-  readonly operations: readonly KeyValueOperation[];
-  commit(): void;
 }
 
 export class StateTree {
   readonly #store: KeyValueStore;
   readonly #cache = new BoundedCache<string, TreePage>(TREE_CACHE_PAGES);
+  readonly #ahead = new Ahead<string, TreePage>();
 
   constructor(store: KeyValueStore) {
     this.#store = store;
@@ -80,10 +81,10 @@ export class StateTree {
     return page === undefined ? EMPTY : page.hash().slice();
   }
 
-  /** The tree after `changes`, each to another key. */
+  /** The tree after `changes`, each to another key, on top of what is staged. */
   update(changes: readonly LeafChange[]): TreeUpdate {
     const written = new Map<string, TreePage | undefined>();
-    const page = this.#updatePage('', this.#load(''), changes, written);
+    const page = this.#updatePage('', this.#loadNewest(''), changes, written);
     written.set('', page);
     const operations: KeyValueOperation[] = [];
     for (const [path, next] of written) {
@@ -91,13 +92,20 @@ export class StateTree {
       if (next !== undefined) operations.push({ kind: 'put', table: TABLES.tree, key, value: next.encode() });
       else operations.push({ kind: 'remove', table: TABLES.tree, key });
     }
+    const stage = () => this.#ahead.add(written);
     const commit = () => {
+      this.#ahead.settle(written);
       for (const [path, next] of written) {
         if (next === undefined) this.#cache.delete(path);
         else this.#cache.set(path, next);
       }
     };
-    return { root: page.hash().slice(), operations, commit };
+    return { root: page.hash().slice(), operations, stage, commit };
+  }
+
+  /** Takes back all that was staged and not committed. */
+  forget(): void {
+    this.#ahead.clear();
   }
 
   /** Undefined when the object is not in the tree. */
@@ -130,6 +138,11 @@ export class StateTree {
     return page;
   }
 
+  #loadNewest(path: string): TreePage | undefined {
+    const ahead = this.#ahead.get(path);
+    return ahead === undefined ? this.#load(path) : ahead.value;
+  }
+
   #updatePage(
     path: string,
     before: TreePage | undefined,
@@ -150,7 +163,7 @@ export class StateTree {
     changes: readonly LeafChange[],
     written: Map<string, TreePage | undefined>,
   ): Slot | undefined {
-    const before = this.#load(path);
+    const before = this.#loadNewest(path);
     if (before === undefined) throw errors.LEDGER_CORRUPT({ what: 'state tree', reason: `page ${path} is missing` });
     const page = this.#updatePage(path, before, changes, written);
     if (page.isWorthKeeping) {

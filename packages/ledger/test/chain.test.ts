@@ -1,6 +1,6 @@
 import { createPublicKey, verify } from 'node:crypto';
 import { createMemoryStore, seededRng } from '@floe/platform/memory';
-import { toBase64Url } from '@floe/platform';
+import { deferred, type KeyValueStore, toBase64Url } from '@floe/platform';
 import { describe, expect, test } from 'vitest';
 import type { CheckpointRecord, TransactionRecord } from '../src/api.ts';
 import { encodeContents, summaryMessage } from '../src/checkpoint-codec.ts';
@@ -126,6 +126,99 @@ describe('execution', () => {
     const versions = records.map(({ effects }) => effects.lamportVersion).sort((a, b) => Number(a - b));
     expect(versions).toEqual([2n, 3n, 4n]);
     await world.ledger.close();
+  });
+
+  describe('on top of a checkpoint that is not durable yet', () => {
+    const open = async () => {
+      const store = createMemoryStore();
+      /** What a write waits for before it fails, when it is to fail. */
+      const disk: { broken?: Promise<void>; writes: number } = { writes: 0 };
+      const failing: KeyValueStore = {
+        get: (table, key) => store.get(table, key),
+        entries: (table, range) => store.entries(table, range),
+        count: (table) => store.count(table),
+        async write(operations) {
+          disk.writes += 1;
+          if (disk.broken === undefined) return store.write(operations);
+          await disk.broken;
+          throw new Error('the disk is broken');
+        },
+        close: () => store.close(),
+      };
+      const world = await openWorld({ store: failing, signatures: trustingVerifier, ledger: { minEarlyBatch: 1 } });
+      const build = (p: Program) => void p.call('walrus::system::epoch', [p.system()]);
+      const sent = await Promise.all([alice, bob].map((keys) => signed(world, keys, build)));
+      const execute = () => sent.map(({ bytes, signatures }) => world.ledger.execute(bytes, signatures));
+      /** One batch each: the second runs while the first is written. */
+      const executeApart = async () => {
+        const outcomes: Promise<PromiseSettledResult<TransactionRecord>[]>[] = [];
+        for (const { bytes, signatures } of sent) {
+          outcomes.push(Promise.allSettled([world.ledger.execute(bytes, signatures)]));
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+        return (await Promise.all(outcomes)).flat();
+      };
+      return { store, disk, world, execute, executeApart };
+    };
+
+    test('a batch runs, and readers see it when both are', async () => {
+      const { store, world, executeApart } = await open();
+      const before = world.ledger.getObject(world.ledger.chain.systemObjectId)!;
+      const hold = store.holdWrites();
+      const outcomes = executeApart();
+      for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+      expect(head(world).sequence).toBe(0n);
+      expect(world.ledger.getObject(before.id)).toBe(before);
+      hold.release();
+      const records = (await outcomes).map((outcome) => (outcome as PromiseFulfilledResult<TransactionRecord>).value);
+      expect(records.map(({ checkpoint }) => checkpoint)).toEqual([1n, 2n]);
+      expect(records.map(({ effects }) => effects.lamportVersion)).toEqual([2n, 3n]);
+      expect(world.ledger.getObject(before.id)!.version).toBe(3n);
+      const replayed = await replayJournal(store, { target: createMemoryStore(), bls: trustingBls });
+      expect(replayed.digest).toEqual(head(world).digest);
+      await world.ledger.close();
+    });
+
+    test('a batch fails with the one below it, and both can be sent again', async () => {
+      const { store, disk, world, execute, executeApart } = await open();
+      const before = head(world);
+      const breaks = deferred<void>();
+      disk.broken = breaks.promise;
+      const outcomes = executeApart();
+      for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+      breaks.resolve();
+      for (const outcome of await outcomes) {
+        expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'LEDGER_STORE_FAILED' } });
+      }
+      // Genesis and the first batch: what was built on that was not even tried.
+      expect(disk.writes).toBe(2);
+      expect(head(world)).toEqual(before);
+      disk.broken = undefined;
+      const records = await Promise.all(execute());
+      expect(new Set(records.map(({ effects }) => effects.lamportVersion))).toEqual(new Set([2n, 3n]));
+      const replayed = await replayJournal(store, { target: createMemoryStore(), bls: trustingBls });
+      expect(replayed.digest).toEqual(head(world).digest);
+      expect(world.ledger.proveObject(world.ledger.chain.systemObjectId)).toBeDefined();
+      await world.ledger.close();
+    });
+
+    test('a transaction that is sent again is answered when it is durable', async () => {
+      const { store, world, execute } = await open();
+      const hold = store.holdWrites();
+      const first = execute();
+      await new Promise((resolve) => setImmediate(resolve));
+      let isAnswered = false;
+      const again = Promise.all(execute()).then((records) => {
+        isAnswered = true;
+        return records;
+      });
+      for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+      expect(isAnswered).toBe(false);
+      hold.release();
+      expect(await again).toEqual(await Promise.all(first));
+      expect(head(world).totalTransactions).toBe(3n);
+      await world.ledger.close();
+    });
   });
 
   test('the same transaction twice is executed once, one after the other and at the same time', async () => {

@@ -11,7 +11,7 @@ const transaction = (name: number): SignedTransaction =>
   }) as unknown as SignedTransaction;
 
 /** An engine whose batches wait until the test lets them go. */
-function engineWith(options: { maxWaiting?: number; maxBatch?: number } = {}) {
+function engineWith(options: { maxWaiting?: number; maxBatch?: number; minEarlyBatch?: number } = {}) {
   const batches: { names: number[]; timestampMs: number; finish: (outcomes?: Outcome[]) => void }[] = [];
   let nowMs = 100;
   const arrivals: (() => void)[] = [];
@@ -55,6 +55,29 @@ test('what is submitted together is one batch; what comes meanwhile is the next,
   batches[2]!.finish();
   const records = await Promise.all([...first, ...second]);
   expect(records.map(({ digest }) => digest[0])).toEqual([1, 2, 3, 4, 5, 6]);
+  await engine.close();
+});
+
+test('when enough waits a batch goes out before the one ahead of it is done, but never a third', async () => {
+  const { engine, batches, nextBatch } = engineWith({ minEarlyBatch: 2 });
+  const submit = (...names: number[]) => names.map((name) => engine.submit(transaction(name)));
+  const [one, two] = [nextBatch(), nextBatch()];
+  const submitted = submit(1);
+  await one;
+  submitted.push(...submit(2));
+  await Promise.resolve();
+  expect(batches).toHaveLength(1);
+  submitted.push(...submit(3));
+  await two;
+  submitted.push(...submit(4, 5, 6));
+  await Promise.resolve();
+  expect(batches.map(({ names }) => names)).toEqual([[1], [2, 3]]);
+  const three = nextBatch();
+  batches[0]!.finish();
+  await three;
+  expect(batches[2]!.names).toEqual([4, 5, 6]);
+  for (const batch of batches) batch.finish();
+  await Promise.all(submitted);
   await engine.close();
 });
 
