@@ -1,13 +1,19 @@
 /** The official encoder (`@mysten/walrus-wasm`) behind the calls that the codec benchmark compares. */
+import { equalBytes } from '@floe/platform';
 import {
+  AXES,
+  type Axis,
+  decodeSliverData,
   encodeSliverData,
   type Geometry,
   type SliverIndex,
+  type SliverPairIndex,
   sliverDataSize,
+  sliverOfPair,
   sliverSize,
   symbolSizeOf,
 } from '@floe/protocol';
-import type { Axis } from '@floe/protocol';
+import type { SliverMemory } from '@floe/redstuff';
 import { BlobEncoder } from '@mysten/walrus-wasm';
 
 /** Everything prepared that the official encoder wants from its caller, so that only its own work is timed. */
@@ -15,9 +21,11 @@ export class Official {
   readonly #encoder: BlobEncoder;
   readonly #buffers: Readonly<Record<Axis, Uint8Array[]>>;
   readonly #output: Uint8Array;
+  readonly #geometry: Geometry;
 
   /** @param forSlivers - whether to make buffers for all slivers, which `encode` fills */
   constructor(geometry: Geometry, sizeBytes: number, forSlivers: boolean) {
+    this.#geometry = geometry;
     this.#encoder = new BlobEncoder(geometry.nShards);
     const symbolSize = symbolSizeOf(geometry, sizeBytes);
     const buffers = (axis: Axis) => {
@@ -33,8 +41,25 @@ export class Official {
     this.#encoder.encode(blob, this.#buffers.primary, this.#buffers.secondary);
   }
 
-  blobId(blob: Uint8Array): void {
-    this.#encoder.compute_metadata(blob);
+  /** The 32 bytes of the id. */
+  blobId(blob: Uint8Array): Uint8Array {
+    const [id] = this.#encoder.compute_metadata(blob) as [number[]];
+    return Uint8Array.from(id);
+  }
+
+  /** Whether a sliver of the last {@link encode} is not as ours in `memory`, and which. */
+  difference(memory: SliverMemory): string | undefined {
+    const { nShards } = this.#geometry;
+    for (const axis of AXES) {
+      const size = memory[axis].length / nShards;
+      for (let pair = 0; pair < nShards; pair += 1) {
+        const index = sliverOfPair(this.#geometry, axis, pair as SliverPairIndex);
+        const data = memory[axis].subarray(index * size, (index + 1) * size);
+        const expected = decodeSliverData(this.#buffers[axis][pair] as Uint8Array, axis);
+        if (!equalBytes(data, expected.data)) return `${axis} sliver ${index} differs from the official one`;
+      }
+    }
+    return undefined;
   }
 
   /** From primary slivers as {@link officialSlivers} gives them; the id is not looked at. */

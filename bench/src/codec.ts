@@ -1,6 +1,6 @@
 /**
- * The codec beside the official encoder: both do the same work in turns in one process, so that what disturbs one
- * disturbs the other; medians and their ratio.
+ * The codec beside the official encoder: in every round each of our forms and the official encoder do the same work once,
+ * in one process, so that what disturbs one disturbs the others; medians and their ratio.
  *
  * Encoding copies all slivers into memory of the caller's, as the official encoder does, but for 'lent', which hands out
  * views. The pool keeps its shared memory between encodes, as the official encoder keeps all memory it ever had. Each
@@ -8,17 +8,28 @@
  */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { equalBytes } from '@floe/platform';
-import { type Geometry, geometryOf, type Sliver, type SliverIndex } from '@floe/protocol';
-import { type Codec, createInlineCodec, createSliverMemory, type EncodedBlob } from '@floe/redstuff';
+import { createInlineCodec } from '@floe/redstuff';
 import { createWorkerCodec } from '@floe/redstuff/node';
-import { type Case, caseText, codecCases, runsOf, type Selection, sizeText } from './codec-cases.ts';
-import { Official, officialSlivers } from './codec-official.ts';
-import { machine, median, table, writeReadme, writeResults } from './report.ts';
+import {
+  BATCH_BLOBS,
+  type Case,
+  caseText,
+  codecCases,
+  COPY_TARGET,
+  type Form,
+  roundsOf,
+  sizeText,
+  targetOf,
+} from './codec-cases.ts';
+import { type KernelResult, measureKernels, renderKernels } from './codec-kernels.ts';
+import { type Codecs, prepareWork } from './codec-works.ts';
+import { type Bar, barChart } from './plot.ts';
+import { machine, median, table, writePlot, writeReadme, writeResults } from './report.ts';
 import { measureStreams } from './stream.ts';
 
 interface Result {
   readonly case: Case;
+  readonly form: Form;
   readonly ours: readonly number[];
   /** Empty where the official encoder cannot do it. */
   readonly official: readonly number[];
@@ -26,56 +37,63 @@ interface Result {
   readonly copy: readonly number[];
 }
 
-/** One side's work of a case; each call is one run. */
-interface Work {
-  ours(): Promise<unknown>;
-  official?(): unknown;
-  copy?(): unknown;
-  close?(): void;
-}
-
 /** An encode of 256 MiB at 1,000 shards takes 1.5 GB of shared memory. */
 const KEPT_MEMORY_SIZE_BYTES = 2 * 1024 ** 3;
 
 export async function benchCodec({ write, quick }: { write: boolean; quick: boolean }): Promise<void> {
+  const kernels = await measureKernels(quick);
+  process.stdout.write(`${renderKernels(kernels)}\n\n`);
   const codecs = {
-    0: createInlineCodec(),
-    2: createWorkerCodec({ workers: 2, keptMemorySizeBytes: KEPT_MEMORY_SIZE_BYTES }),
-  } as const;
+    inline: createInlineCodec(),
+    pooled: createWorkerCodec({ workers: 2, keptMemorySizeBytes: KEPT_MEMORY_SIZE_BYTES }),
+  };
   const results: Result[] = [];
   try {
     for (const example of codecCases(quick)) {
-      const result = await measure(codecs, example, runsOf(example, quick));
-      results.push(result);
-      process.stdout.write(`${caseText(example)}: ${summary(result)}\n`);
+      const measured = await measure(codecs, example, roundsOf(example, quick));
+      results.push(...measured);
+      for (const result of measured) process.stdout.write(`${nameOf(result)}: ${summary(result)}\n`);
     }
   } finally {
-    await Promise.all([codecs[0].close(), codecs[2].close()]);
+    await Promise.all([codecs.inline.close(), codecs.pooled.close()]);
   }
-  const apart = await measureApart(quick);
-  const text = `${render(results)}\n\n${apart}\n\n${await measureStreams(quick)}`;
-  process.stdout.write(`\n${text}\n`);
-  if (quick) return;
-  await writeResults('codec', text, results);
-  if (write) await writeReadme('codec', text);
+  const apart = `${await orProblem(measureApart(quick))}\n\n${await orProblem(measureStreams(quick))}`;
+  await report({ results, kernels, apart }, { write, quick });
 }
 
-async function measure(codecs: Readonly<Record<0 | 2, Codec>>, example: Case, runs: number): Promise<Result> {
-  const geometry = geometryOf(example.nShards);
-  const blob = contents(example.sizeBytes);
-  const work = await prepare(codecs[example.workers], codecs[0], geometry, blob, example);
-  const times: Record<'ours' | 'official' | 'copy', number[]> = { ours: [], official: [], copy: [] };
-  await work.ours(); // compiled, and memory touched
+/** What came of a run goes to the terminal and, if it was a whole one, to the results and the project's README. */
+async function report(
+  { results, kernels, apart }: { results: readonly Result[]; kernels: readonly KernelResult[]; apart: string },
+  { write, quick }: { write: boolean; quick: boolean },
+): Promise<void> {
+  // Another release of Node.js than the one that the project is built for has results of its own.
+  const major = process.versions.node.split('.')[0];
+  const name = major === '20' ? 'codec' : `codec-node-${major}`;
+  const plot = `![Times as fast as the official encoder](bench/results/${name}.svg)`;
+  const text = [render(results), apart, renderKernels(kernels)].join('\n\n');
+  process.stdout.write(`\n${text}\n\n${missed(results)}\n`);
+  if (quick) return;
+  await writePlot(name, barChart(`Red Stuff on ${machine()}`, 'times as fast as the official encoder', bars(results)));
+  await writeResults(name, text, { results, kernels });
+  if (write && name === 'codec') await writeReadme(name, `${renderShort(results)}\n\n${plot}\n\n${apart}`);
+}
+
+async function measure(codecs: Codecs, example: Case, rounds: number): Promise<Result[]> {
+  const work = await prepareWork(codecs, example);
+  const forms = Object.entries(work.forms) as [Form, () => Promise<unknown>][];
+  const ours = forms.map((): number[] => []);
+  const [official, copy]: [number[], number[]] = [[], []];
+  for (const [, run] of forms) await run(); // compiled, and memory touched
   try {
-    for (let run = 0; run < runs; run += 1) {
-      times.ours.push(await timed(() => work.ours()));
-      if (work.official !== undefined) times.official.push(await timed(() => work.official?.()));
-      if (work.copy !== undefined) times.copy.push(await timed(() => work.copy?.()));
+    for (let round = 0; round < rounds; round += 1) {
+      for (const [i, [, run]] of forms.entries()) ours[i]?.push(await timed(run));
+      if (work.official !== undefined) official.push(await timed(() => work.official?.()));
+      if (work.copy !== undefined) copy.push(await timed(() => work.copy?.()));
     }
   } finally {
     work.close?.();
   }
-  return { case: example, ...times };
+  return forms.map(([form], i) => ({ case: example, form, ours: ours[i] as number[], official, copy }));
 }
 
 async function timed(action: () => unknown): Promise<number> {
@@ -84,111 +102,14 @@ async function timed(action: () => unknown): Promise<number> {
   return performance.now() - startMs;
 }
 
-async function prepare(
-  codec: Codec,
-  inline: Codec,
-  geometry: Geometry,
-  blob: Uint8Array,
-  example: Case,
-): Promise<Work> {
-  switch (example.operation) {
-    case 'encode':
-    case 'encode, lent':
-      return encodeWork(codec, geometry, blob, example);
-    case 'blob id': {
-      const official = new Official(geometry, blob.length, false);
-      return {
-        ours: () => codec.computeMetadata(geometry, blob),
-        official: () => official.blobId(blob),
-        close: () => official.close(),
-      };
-    }
-    case 'decode':
-      return await decodeWork(codec, geometry, blob, example.selection ?? 'systematic');
-    case 'verify': {
-      const { encoded, slivers } = await someSlivers(inline, geometry, blob);
-      return { ours: () => codec.verifySlivers(encoded.verified, slivers) };
-    }
-    case 'recover': {
-      const symbols = await repairSymbols(inline, geometry, blob);
-      return { ours: () => codec.recoverSliver(symbols.verified, 'primary', 0 as SliverIndex, symbols.all) };
-    }
+/** A table or, because what was measured before it is worth half an hour, why there is none. */
+async function orProblem(measured: Promise<string>): Promise<string> {
+  try {
+    return await measured;
+  } catch (error) {
+    process.exitCode = 1;
+    return `Not measured: ${String(error)}`;
   }
-}
-
-function encodeWork(codec: Codec, geometry: Geometry, blob: Uint8Array, { operation, workers }: Case): Work {
-  const official = new Official(geometry, blob.length, true);
-  const common = { official: () => official.encode(blob), close: () => official.close() };
-  if (operation === 'encode, lent') {
-    return {
-      ...common,
-      ours: async () => (await codec.encode(geometry, blob, { lend: true })).release(),
-    };
-  }
-  const into = createSliverMemory(geometry, blob.length, { shared: workers > 0 });
-  return { ...common, ours: () => codec.encode(geometry, blob, { into }) };
-}
-
-async function decodeWork(codec: Codec, geometry: Geometry, blob: Uint8Array, selection: Selection): Promise<Work> {
-  const encoded = await codec.encode(geometry, blob);
-  const slivers = chosen(encoded, geometry, selection);
-  const theirs = officialSlivers(slivers);
-  const official = new Official(geometry, blob.length, false);
-  const into = new Uint8Array(blob.length);
-  const decoded = await codec.decode(geometry, blob.length, slivers, { into });
-  if (!equalBytes(decoded, blob) || !equalBytes(official.decode(theirs), blob)) throw new Error('decoded differently');
-  return {
-    ours: () => codec.decode(geometry, blob.length, slivers, { into }),
-    official: () => official.decode(theirs),
-    ...(selection === 'systematic' ? { copy: () => into.set(blob) } : {}),
-    close: () => official.close(),
-  };
-}
-
-function chosen(encoded: EncodedBlob, { nShards, rows }: Geometry, selection: Selection): Sliver[] {
-  const indexOf = {
-    systematic: (i: number) => i,
-    repair: (i: number) => nShards - rows + i,
-    'every 2nd': (i: number) => 2 * i,
-  }[selection];
-  return Array.from({ length: rows }, (_, i) => encoded.sliver('primary', indexOf(i) as SliverIndex));
-}
-
-/** As many slivers as a node may hold, or as hold 64 MiB. */
-async function someSlivers(
-  codec: Codec,
-  geometry: Geometry,
-  blob: Uint8Array,
-): Promise<{ encoded: EncodedBlob; slivers: Sliver[] }> {
-  const encoded = await codec.encode(geometry, blob);
-  const size = encoded.sliver('primary', 0 as SliverIndex).data.length;
-  const count = Math.max(1, Math.min(geometry.nShards, 64, Math.floor((64 * 1024 * 1024) / size)));
-  const slivers = Array.from({ length: count }, (_, i) => encoded.sliver('primary', i as SliverIndex));
-  return { encoded, slivers };
-}
-
-/** Symbols of primary sliver 0 from secondary slivers, as few of them systematic as can be. */
-async function repairSymbols(codec: Codec, geometry: Geometry, blob: Uint8Array) {
-  const encoded = await codec.encode(geometry, blob);
-  const { nShards, columns } = geometry;
-  const { verified } = encoded;
-  const all = Array.from({ length: columns }, (_, i) => {
-    const index = (nShards - columns + i) as SliverIndex;
-    const data = encoded.sliver('secondary', index).data.slice(0, verified.symbolSize);
-    return { index, data };
-  });
-  return { verified, all };
-}
-
-/** Bytes without structure, the same in every run. */
-function contents(sizeBytes: number): Uint8Array {
-  const words = new Uint32Array(Math.ceil(sizeBytes / 4));
-  let state = 1;
-  for (let i = 0; i < words.length; i += 1) {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    words[i] = state ^ (state >>> 15);
-  }
-  return new Uint8Array(words.buffer, 0, sizeBytes);
 }
 
 /** What needs a process of its own: memory, and the time from loading the module to the first blob id. */
@@ -222,31 +143,90 @@ async function runApart(
   return JSON.parse(output) as { firstMs: number; peakMib: number };
 }
 
-function summary({ ours, official, copy }: Result): string {
-  const ms = median(ours);
-  const parts = [`${ms.toPrecision(3)} ms`];
-  if (official.length > 0) {
-    const officialMs = median(official);
-    parts.push(`official ${officialMs.toPrecision(3)} ms`, `${(officialMs / ms).toPrecision(3)} x`);
+/** How many times as fast as the official encoder; undefined where there is none. */
+function ratioOf({ ours, official }: Result): number | undefined {
+  return official.length === 0 ? undefined : median(official) / median(ours);
+}
+
+function copyRatioOf({ ours, copy }: Result): number | undefined {
+  return copy.length === 0 ? undefined : median(copy) / median(ours);
+}
+
+function nameOf({ case: example, form }: Result): string {
+  return form === '1 thread' ? caseText(example) : `${caseText(example)}, ${form}`;
+}
+
+function summary(result: Result): string {
+  const [ratio, copyRatio] = [ratioOf(result), copyRatioOf(result)];
+  const target = targetOf(result.case, result.form);
+  const parts = [`${median(result.ours).toPrecision(3)} ms`];
+  if (ratio !== undefined) {
+    const wanted = target === undefined ? '' : ` (target ${target})`;
+    parts.push(`official ${median(result.official).toPrecision(3)} ms`, `${ratio.toPrecision(3)} x${wanted}`);
   }
-  if (copy.length > 0) parts.push(`${(median(copy) / ms).toPrecision(2)} of the speed of copying`);
+  if (copyRatio !== undefined) parts.push(`${copyRatio.toPrecision(2)} of the speed of copying`);
   return parts.join(', ');
 }
 
 function render(results: readonly Result[]): string {
   const rows = results.map((result) => {
-    const ms = median(result.ours);
-    const officialMs = result.official.length === 0 ? undefined : median(result.official);
+    const { case: example, ours, official } = result;
+    const [ratio, copyRatio] = [ratioOf(result), copyRatioOf(result)];
+    const sizeBytes = example.sizeBytes * (example.operation === 'batch' ? BATCH_BLOBS : 1);
     return [
-      caseText(result.case),
-      ms.toPrecision(3),
-      (result.case.sizeBytes / 1e3 / ms).toPrecision(3),
-      officialMs === undefined ? '' : officialMs.toPrecision(3),
-      officialMs === undefined ? '' : `**${(officialMs / ms).toPrecision(3)}**`,
-      result.copy.length === 0 ? '' : (median(result.copy) / ms).toPrecision(2),
+      nameOf(result),
+      median(ours).toPrecision(3),
+      (sizeBytes / 1e3 / median(ours)).toPrecision(3),
+      official.length === 0 ? '' : median(official).toPrecision(3),
+      ratio === undefined ? '' : `**${ratio.toPrecision(3)}**`,
+      String(targetOf(example, result.form) ?? ''),
+      copyRatio === undefined ? '' : copyRatio.toPrecision(2),
     ];
   });
-  const header = ['work', 'ms', 'MB/s', 'official ms', 'ratio', 'of copying'];
-  const note = `Medians on ${machine()}; both in turns in one process. MB/s counts bytes of the blob.`;
-  return `${table(header, rows)}\n\n${note}`;
+  const header = ['work', 'ms', 'MB/s', 'official ms', 'ratio', 'target', 'of copying'];
+  return `${table(header, rows)}\n\n${note()}`;
+}
+
+/** For the README: one row for each case, its forms side by side. */
+function renderShort(results: readonly Result[]): string {
+  const compared = results.filter(({ official }) => official.length > 0);
+  const rows = [...new Set(compared.map(({ case: example }) => example))].map((example) => {
+    const of = (form: Form) => compared.find((result) => result.case === example && result.form === form);
+    const ratio = (form: Form) => {
+      const result = of(form);
+      return result === undefined ? '' : (ratioOf(result) as number).toPrecision(3);
+    };
+    const single = of('1 thread') as Result;
+    const cells = [median(single.official).toPrecision(3), median(single.ours).toPrecision(3)];
+    return [caseText(example), ...cells, ratio('1 thread'), ratio('2 workers'), ratio('2 workers, lent')];
+  });
+  const header = ['work', 'official ms', 'ours ms', 'ratio', '2 workers', '2 workers, lent'];
+  return `${table(header, rows)}\n\n${note()}`;
+}
+
+function note(): string {
+  return `Medians on ${machine()}; all in turns in one process, ratios to the official encoder, which has one thread. MB/s counts bytes of the blob.`;
+}
+
+function bars(results: readonly Result[]): Bar[] {
+  return results.flatMap((result) => {
+    const value = ratioOf(result);
+    return value === undefined ? [] : [{ name: nameOf(result), value, target: targetOf(result.case, result.form) }];
+  });
+}
+
+/** The cases that did not come to their targets. */
+function missed(results: readonly Result[]): string {
+  const lines = results.flatMap((result) => {
+    const [ratio, target, copyRatio] = [ratioOf(result), targetOf(result.case, result.form), copyRatioOf(result)];
+    const found: string[] = [];
+    if (ratio !== undefined && target !== undefined && ratio < target) {
+      found.push(`${nameOf(result)}: ${ratio.toPrecision(3)} x, not ${target} x`);
+    }
+    if (copyRatio !== undefined && copyRatio < COPY_TARGET) {
+      found.push(`${nameOf(result)}: ${copyRatio.toPrecision(2)} of the speed of copying, not ${COPY_TARGET}`);
+    }
+    return found;
+  });
+  return lines.length === 0 ? 'All targets reached.' : `Below target:\n${lines.map((line) => `  ${line}`).join('\n')}`;
 }

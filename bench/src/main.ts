@@ -1,11 +1,17 @@
-/** `npm run bench -- NAME [--quick] [--write]`; `ledger` also takes `--objects=N,…`. */
+/** `npm run bench -- NAME [--quick] [--write] [--node PATH]`; `ledger` also takes `--objects N,…`. */
+import { spawn } from 'node:child_process';
+import { parseArgs } from 'node:util';
 import { benchCodec } from './codec.ts';
 import { benchHeal } from './heal/main.ts';
 import { benchLedger } from './ledger/main.ts';
 import { benchStore } from './store.ts';
 
 /** `write`: put the table into the project's README; `quick`: a few short cases, to see that all is well. */
-type Benchmark = (options: { write: boolean; quick: boolean; objects?: readonly number[] }) => Promise<void>;
+type Benchmark = (options: {
+  write: boolean;
+  quick: boolean;
+  objects?: readonly number[] | undefined;
+}) => Promise<void>;
 
 const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   codec: benchCodec,
@@ -13,18 +19,42 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   ledger: benchLedger,
   store: benchStore,
 };
-const FLAGS = /^--(write|quick|objects=\d+(,\d+)*)$/;
-
-const [name = '', ...flags] = process.argv.slice(2);
+const { values, positionals, problem } = parsed();
+const [name = '', ...rest] = positionals;
 const benchmark = Object.hasOwn(BENCHMARKS, name) ? BENCHMARKS[name] : undefined;
-if (benchmark === undefined || flags.some((flag) => !FLAGS.test(flag))) {
-  process.stderr.write(`usage: npm run bench -- ${Object.keys(BENCHMARKS).join('|')} [--quick] [--write]\n`);
+if (benchmark === undefined || rest.length > 0 || problem) {
+  const names = Object.keys(BENCHMARKS).join('|');
+  process.stderr.write(`usage: npm run bench -- ${names} [--quick] [--write] [--node PATH]\n`);
   process.exitCode = 2;
+} else if (values.node === undefined) {
+  const objects = values.objects?.split(',').map(Number);
+  await benchmark({ write: values.write ?? false, quick: values.quick ?? false, objects });
 } else {
-  const objects = flags.find((flag) => flag.startsWith('--objects='))?.slice('--objects='.length);
-  await benchmark({
-    write: flags.includes('--write'),
-    quick: flags.includes('--quick'),
-    objects: objects?.split(',').map(Number),
+  process.exitCode = await runOn(values.node);
+}
+
+function parsed() {
+  try {
+    const options = {
+      quick: { type: 'boolean' },
+      write: { type: 'boolean' },
+      node: { type: 'string' },
+      objects: { type: 'string' },
+    } as const;
+    const { values, positionals } = parseArgs({ options, allowPositionals: true });
+    return { values, positionals, problem: values.objects !== undefined && !/^\d+(,\d+)*$/.test(values.objects) };
+  } catch {
+    return { values: {}, positionals: [], problem: true };
+  }
+}
+
+/** The same benchmark on another Node.js; gives its exit code. */
+async function runOn(node: string): Promise<number> {
+  const flags = (['quick', 'write'] as const).filter((flag) => values[flag] === true).map((flag) => `--${flag}`);
+  if (values.objects !== undefined) flags.push(`--objects=${values.objects}`);
+  const child = spawn(node, [process.argv[1] as string, name, ...flags], { stdio: 'inherit' });
+  return await new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('exit', (code) => resolve(code ?? 1));
   });
 }

@@ -34,6 +34,13 @@ export async function writeResults(name: string, text: string, runs: unknown): P
   await writeFile(new URL(`${name}.md`, directory), `${text}\n`);
 }
 
+/** Writes a chart to `bench/results/NAME.svg`. */
+export async function writePlot(name: string, svg: string): Promise<void> {
+  const directory = new URL('bench/results/', ROOT);
+  await mkdir(directory, { recursive: true });
+  await writeFile(new URL(`${name}.svg`, directory), svg);
+}
+
 /** Replaces what stands between the markers of `name` in the project's README. */
 export async function writeReadme(name: string, text: string): Promise<void> {
   const path = fileURLToPath(new URL('README.md', ROOT));
