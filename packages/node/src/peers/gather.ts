@@ -2,7 +2,7 @@
  * Collects things of which any sufficient set will do, from peers that have different ones: asks as few as should be enough, another one as
  * soon as one fails, gives less than it should, or is slow. What is late still counts when it comes.
  */
-import { deferred, onAbort, type Scheduler } from '@floe/platform';
+import { abortScope, deferred, onAbort, type Scheduler } from '@floe/platform';
 import type { CommitteeMember } from '@floe/protocol';
 import { errors } from '../errors.ts';
 
@@ -68,7 +68,7 @@ export async function gather(
     for (const item of items) asked.items.add(item);
     expected.set(attempt, items);
     underWay += 1;
-    const hedge = new AbortController();
+    const hedge = abortScope(stop.signal);
     modules.scheduler.sleep(hedgeMs, hedge.signal).then(
       () => {
         expected.delete(attempt);
@@ -83,7 +83,7 @@ export async function gather(
       failures += 1;
       lastFailure = error;
     } finally {
-      hedge.abort();
+      hedge.end();
       expected.delete(attempt);
       underWay -= 1;
       change();

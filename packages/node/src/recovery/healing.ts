@@ -25,10 +25,8 @@ import type { NodeMetrics } from '../node-metrics.ts';
 import type { BlobRegistry } from '../registry/blob-registry.ts';
 import type { BlobRecovery, RecoveryOutcome } from './blob-recovery.ts';
 import { type HealingEntry, HealingQueue, type HealingReason } from './healing-queue.ts';
-import type { Holdings } from './holdings.ts';
+import { type Holdings, rowsPerTurn } from './holdings.ts';
 
-/** Rows of the registry looked at between two turns of the event loop. */
-const WALK_PAGE_ROWS = 200;
 const MIB = 1024 * 1024;
 
 export interface HealingModules {
@@ -121,16 +119,9 @@ export class Healing {
     this.#running.get(blobId)?.scope.abort(new Interrupted('the blob is not wanted any more', false));
   }
 
-  /** Work under way goes on with the new committee. What ended meanwhile is found out then. */
+  /** Work under way goes on with the new committee. What it assigns to this node anew is for those who move shards. */
   committeeChanged(): void {
     for (const { scope } of this.#running.values()) scope.abort(new Interrupted('the committee has changed', true));
-    this.walk();
-  }
-
-  /** Looks through the whole registry for what is incomplete. */
-  walk(): void {
-    this.#mustWalk = true;
-    this.#pump();
   }
 
   /** Resolves when the queue has room for what a walk finds. */
@@ -265,7 +256,8 @@ export class Healing {
     try {
       let found = 0;
       for (let from: Uint8Array | undefined; ;) {
-        const { blobs, next } = registry.certifiedPage({ from, limit: WALK_PAGE_ROWS, epoch: committees.epoch });
+        const limit = rowsPerTurn(committees.ownShards.length);
+        const { blobs, next } = registry.certifiedPage({ from, limit, epoch: committees.epoch });
         for (const { blobId, since } of blobs) {
           if (!this.#isIncomplete(blobId, since)) continue;
           await this.room(signal);

@@ -3,6 +3,14 @@ import { AXES, type BlobId, type ShardIndex } from '@floe/protocol';
 import type { MetadataStore } from '../metadata-store.ts';
 import type { SliverKey, SliverStore } from '../sliver-store.ts';
 
+/** Look-ups of slivers between two turns of the event loop: some 3 µs each, 6 ms together. */
+const LOOKUPS_PER_TURN = 2000;
+
+/** Rows of the registry that a walk may look at in one turn when it looks for two slivers of each of these shards. */
+export function rowsPerTurn(shardCount: number): number {
+  return Math.max(1, Math.floor(LOOKUPS_PER_TURN / (2 * shardCount + 1)));
+}
+
 export interface MissingParts {
   readonly metadata: boolean;
   readonly slivers: readonly SliverKey[];
@@ -17,7 +25,7 @@ export class Holdings {
     this.#slivers = modules.slivers;
   }
 
-  /** What of the blob is not durable here, of these shards. */
+  /** What of the blob is not durable here, of these shards; who has no shards owes nothing. */
   missing(blobId: BlobId, shards: readonly ShardIndex[]): MissingParts {
     const slivers: SliverKey[] = [];
     for (const shard of shards) {
@@ -26,12 +34,12 @@ export class Holdings {
         if (!this.#slivers.has(key)) slivers.push(key);
       }
     }
-    return { metadata: !this.#metadata.has(blobId), slivers };
+    return { metadata: shards.length > 0 && !this.#metadata.has(blobId), slivers };
   }
 
   /** Whether nothing of the blob is missing, of these shards: its metadata, and both slivers of each. */
   isComplete(blobId: BlobId, shards: readonly ShardIndex[]): boolean {
-    if (!this.#metadata.has(blobId)) return false;
+    if (shards.length > 0 && !this.#metadata.has(blobId)) return false;
     return shards.every((shard) => AXES.every((axis) => this.#slivers.has({ blobId, shard, axis })));
   }
 }

@@ -123,7 +123,8 @@ export class SegmentLog implements SliverStore {
 
   has(key: SliverKey): boolean {
     // What is being removed is gone from that moment on: a put that comes now is written behind the removal.
-    return this.#index.get(key) !== undefined && !this.#leaving.has(sliverKeyText(key));
+    if (this.#index.get(key) === undefined) return false;
+    return this.#leaving.size === 0 || !this.#leaving.has(sliverKeyText(key));
   }
 
   sizeOf(key: SliverKey): number | undefined {

@@ -24,14 +24,14 @@ import type { NodeLimits } from '../limits.ts';
 import type { NodeMetrics } from '../node-metrics.ts';
 import { patiently } from '../patience.ts';
 import type { Healing } from '../recovery/healing.ts';
-import type { Holdings } from '../recovery/holdings.ts';
+import { type Holdings, rowsPerTurn } from '../recovery/holdings.ts';
 import type { BlobRegistry } from '../registry/blob-registry.ts';
 import type { SliverKey, SliverStore } from '../sliver-store.ts';
 import type { ShardState } from './shard-states.ts';
 import type { ShardTransfer } from './shard-transfer.ts';
 
-/** Rows looked at between two turns of the event loop. */
-const PAGE_ROWS = 200;
+/** Slivers looked at between two turns of the event loop. */
+const PAGE_SLIVERS = 200;
 const SHARD_STATES: readonly ShardState[] = ['active', 'transfer', 'recovery', 'locked', 'dropping'];
 
 export interface ShardMovementModules {
@@ -149,7 +149,7 @@ export class ShardMovement {
     const { epoch } = committees;
     let missing = 0;
     for (let from: Uint8Array | undefined; ;) {
-      const { blobs, next } = registry.certifiedPage({ from, limit: PAGE_ROWS, epoch });
+      const { blobs, next } = registry.certifiedPage({ from, limit: rowsPerTurn(shards.length), epoch });
       for (const { blobId, since } of blobs) {
         // What is certified in this epoch was confirmed by this epoch's owners.
         if (since >= epoch || holdings.isComplete(blobId, shards)) continue;
@@ -171,7 +171,7 @@ export class ShardMovement {
     if (shards.length === 0) return;
     let removed = 0;
     for (let after: SliverKey | undefined; ;) {
-      const { entries, next } = slivers.page({ limit: PAGE_ROWS, ...(after && { after }) });
+      const { entries, next } = slivers.page({ limit: PAGE_SLIVERS, ...(after && { after }) });
       removed += await states.alone(async () => {
         const unwanted = entries.map(({ key }) => key).filter(({ shard }) => states.of(shard) === 'dropping');
         return unwanted.length === 0 ? 0 : slivers.remove(unwanted);

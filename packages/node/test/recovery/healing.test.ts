@@ -88,6 +88,7 @@ describe('a node that lacks a certified blob', () => {
       false,
       () => () => streamResponse(endless(), { headers: { 'content-type': 'application/octet-stream' } }),
     ],
+    ['a byte now and then', false, () => () => dripping()],
   ])('uses nothing of a node that sends %s, and asks it last', async (_, isLie, lie) => {
     const net = await start();
     const blobs = await Promise.all([makeBlob(40_000, 1), makeBlob(40_000, 2), makeBlob(40_000, 3)]);
@@ -173,6 +174,18 @@ async function changed(response: Response): Promise<Response> {
   if (response.headers.get('content-type') !== 'application/octet-stream') return response.clone();
   bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] as number) ^ 1;
   return new Response(bytes, { status: response.status, headers: response.headers });
+}
+
+/** Never silent for long, and never done. */
+function dripping(): Response {
+  const { time } = network as Network;
+  async function* drops(): AsyncGenerator<Uint8Array, void, undefined> {
+    for (let count = 0; count < 10_000; count += 1) {
+      await time.sleep(1000);
+      yield Uint8Array.of(0);
+    }
+  }
+  return streamResponse(drops(), { headers: { 'content-type': 'application/octet-stream' } });
 }
 
 async function* endless(): AsyncGenerator<Uint8Array, void, undefined> {
