@@ -334,8 +334,13 @@ export interface LedgerApi {
   proveObject(id: ObjectId): { checkpoint: CheckpointRecord; proof: MembershipProof } | undefined;
   getTransaction(digest: Digest): TransactionRecord | undefined;
   getCheckpoint(which: bigint | Digest | 'latest'): CheckpointRecord | undefined;
-  /** Checkpoints `from`, `from + 1`, …; at most `limit`. */
-  listCheckpoints(from: bigint, limit: number): CheckpointRecord[];
+  /**
+   * Checkpoints from `from` on in order, at most `limit`: `from + 1`, …, or with `descending` `from - 1`, …. Below
+   * {@link LedgerApi.lowestCheckpoint} only those that pruning left.
+   */
+  listCheckpoints(from: bigint, limit: number, options?: { readonly descending?: boolean }): CheckpointRecord[];
+  /** The checkpoint from which on all are there; 0 unless the ledger was pruned. */
+  lowestCheckpoint(): bigint;
   /** Every checkpoint from `from` (default: the next one) on, as each becomes durable; ends when the ledger closes. */
   subscribe(options: { from?: bigint; signal?: AbortSignal }): AsyncIterable<CheckpointRecord>;
   /**

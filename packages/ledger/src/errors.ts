@@ -2,6 +2,14 @@
 import { errorCatalogue, spec } from '@floe/platform';
 
 export const errors = errorCatalogue({
+  PRUNING_INVALID: spec<{ came: number; least: number }>(
+    'invalid',
+    ({ came, least }) => `a pruned ledger keeps at least ${least} checkpoints, not ${came}`,
+  ),
+  LEDGER_PRUNED: spec<{ lowest: bigint }>(
+    'not-found',
+    ({ lowest }) => `this ledger was pruned: it is whole from checkpoint ${lowest} on only`,
+  ),
   INVALID_TRANSACTION: spec<{ reason: string }>('invalid', ({ reason }) => `transaction is malformed: ${reason}`),
   UNSUPPORTED_TRANSACTION: spec<{ what: string }>(
     'invalid',

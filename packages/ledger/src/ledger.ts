@@ -37,9 +37,17 @@ import { createEmbeddedEngine, type OrderedBatch, type OrderingEngine, type Outc
 import { errors } from './errors.ts';
 import { objectValue } from './execution/datatypes.ts';
 import { executeTransaction } from './execution/executor.ts';
-import { MAX_PAGE_SIZE, MAX_SIGNATURE_CHECKS, MAX_TRANSACTION_BYTES, REFERENCE_GAS_PRICE } from './limits.ts';
+import {
+  MAX_PAGE_SIZE,
+  MIN_KEPT_CHECKPOINTS,
+  MAX_SIGNATURE_CHECKS,
+  MAX_TRANSACTION_BYTES,
+  REFERENCE_GAS_PRICE,
+} from './limits.ts';
 import { checkSignatures, type SignatureVerifier } from './signatures.ts';
-import { type PreparedBatch, sequenceKey, type StateMachine } from './state-machine.ts';
+import { Pruner, readPruneMark } from './pruning.ts';
+import type { PreparedBatch, StateMachine } from './state-machine.ts';
+import { sequenceKey } from './store-keys.ts';
 import type { MembershipProof } from './state-tree.ts';
 import { openChain } from './store-opening.ts';
 import { Subscriptions } from './subscription.ts';
@@ -66,6 +74,8 @@ export interface LedgerOptions {
   readonly genesis?: Genesis;
   /** Transactions that may wait for a batch; default MAX_WAITING_TRANSACTIONS. */
   readonly maxWaiting?: number;
+  /** Removes old checkpoints but for these newest ones, see pruning.ts; default: everything is kept. */
+  readonly pruning?: { readonly keepCheckpoints: number };
   /** Transactions of one checkpoint; default MAX_BATCH_TRANSACTIONS. */
   readonly maxBatch?: number;
   /** Transactions for which a batch is executed before the one ahead of it is durable; default MIN_EARLY_BATCH_TRANSACTIONS. */
@@ -99,6 +109,9 @@ export class Ledger implements LedgerApi {
   });
   /** The write of the batch that was prepared last. */
   #writing = NOTHING_WRITTEN;
+  readonly #pruner: Pruner | undefined;
+  readonly #lowestAtOpening: bigint;
+  #pruning: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
   #startTimestampMs: number;
 
@@ -107,6 +120,9 @@ export class Ledger implements LedgerApi {
     this.#machine = machine;
     this.#startTimestampMs = startTimestampMs;
     this.#logger = modules.logger ?? silentLogger;
+    this.#lowestAtOpening = readPruneMark(modules.store).lowest;
+    this.#pruner =
+      options.pruning === undefined ? undefined : new Pruner(options.pruning.keepCheckpoints, modules.store);
     this.#engine = createEmbeddedEngine(
       {
         startTimestampMs: machine.head.timestampMs,
@@ -124,6 +140,10 @@ export class Ledger implements LedgerApi {
    * @throws LEDGER_EMPTY, CHAIN_MISMATCH, STORE_FORMAT_UNSUPPORTED, LEDGER_KEY_MISMATCH, LEDGER_CORRUPT
    */
   static async open(options: LedgerOptions, modules: LedgerModules): Promise<Ledger> {
+    const keep = options.pruning?.keepCheckpoints ?? MIN_KEPT_CHECKPOINTS;
+    if (!Number.isSafeInteger(keep) || keep < MIN_KEPT_CHECKPOINTS) {
+      throw errors.PRUNING_INVALID({ came: keep, least: MIN_KEPT_CHECKPOINTS });
+    }
     const { machine, genesis } = await openChain(options.genesis, modules);
     return new Ledger(machine, genesis.timestampMs, options, modules);
   }
@@ -219,22 +239,31 @@ export class Ledger implements LedgerApi {
     return this.#machine.checkpoint(new DataView(key.buffer, key.byteOffset, 8).getBigUint64(0));
   }
 
-  listCheckpoints(from: bigint, limit: number): CheckpointRecord[] {
+  lowestCheckpoint(): bigint {
+    return this.#pruner?.mark.lowest ?? this.#lowestAtOpening;
+  }
+
+  listCheckpoints(from: bigint, limit: number, options: { readonly descending?: boolean } = {}): CheckpointRecord[] {
     if (from < 0n || !Number.isInteger(limit) || limit < 1 || limit > MAX_PAGE_SIZE) {
       throw errors.INVALID_QUERY({ reason: `from ${from}, limit ${limit} (1 to ${MAX_PAGE_SIZE})` });
     }
     const records: CheckpointRecord[] = [];
-    for (let sequence = from; records.length < limit; sequence += 1n) {
-      const record = this.#machine.checkpoint(sequence);
+    const step = options.descending === true ? -1n : 1n;
+    for (let sequence = from; records.length < limit; sequence += step) {
+      // Where pruning left gaps, the store knows what comes next.
+      const next = sequence < this.lowestCheckpoint() ? this.#machine.keptCheckpoint(sequence, step < 0n) : sequence;
+      const record = next === undefined ? undefined : this.#machine.checkpoint(next);
       if (record === undefined) break;
       records.push(record);
+      sequence = record.sequence;
     }
     return records;
   }
 
   subscribe(options: { from?: bigint; signal?: AbortSignal } = {}): AsyncIterable<CheckpointRecord> {
     const from = options.from ?? this.#machine.head.sequence + 1n;
-    return this.#subscriptions.follow(from, (sequence) => this.#machine.checkpoint(sequence), options.signal);
+    const read = (sequence: bigint) => this.listCheckpoints(sequence, 1)[0];
+    return this.#subscriptions.follow(from, read, options.signal);
   }
 
   /** Proof that an object is in the state of the newest checkpoint (`state-tree.ts`); undefined when it is not. */
@@ -298,6 +327,7 @@ export class Ledger implements LedgerApi {
 
   async #close(): Promise<void> {
     await this.#engine.close();
+    await this.#pruning;
     this.#subscriptions.close();
     await this.#modules.store.close();
   }
@@ -341,7 +371,17 @@ export class Ledger implements LedgerApi {
     }
     prepared.commit();
     this.#subscriptions.notify();
+    this.#prune();
     return { outcomes: prepared.outcomes };
+  }
+
+  /** One step at a time, beside the work of the chain. */
+  #prune(): void {
+    if (this.#pruner === undefined || this.#pruning !== undefined) return;
+    this.#pruning = this.#pruner
+      .step(this.#machine.head.sequence)
+      .catch((error: unknown) => this.#logger.warn('could not prune the journal', { reason: String(error) }))
+      .finally(() => (this.#pruning = undefined));
   }
 
   /** Usually nothing was written. Should the write have taken effect all the same, its results count. */

@@ -46,6 +46,11 @@ export const MIN_EARLY_BATCH_TRANSACTIONS = 32;
 /** Signature checks under way at once. */
 export const MAX_SIGNATURE_CHECKS = 4096;
 
+/** The newest checkpoints that a pruned ledger keeps at least, whatever is in them. */
+export const MIN_KEPT_CHECKPOINTS = 256;
+/** Checkpoints that one step of pruning looks at: a few tens of milliseconds when they are full. */
+export const PRUNE_STEP_CHECKPOINTS = 8;
+
 /** Items in a page of any list. */
 export const MAX_PAGE_SIZE = 1000;
 /** Index entries that one page looks at when its filter is no full type: the page may come back short, with a cursor. */

@@ -10,8 +10,10 @@ import { type CheckpointVerifier, checkCheckpoint } from './checkpoint-checks.ts
 import type { SignedTransaction } from './engine.ts';
 import { errors } from './errors.ts';
 import { decodeStoredTransaction, encodeStoredTransaction } from './journal-codec.ts';
+import { readPruneMark } from './pruning.ts';
 import { checkSignatures, type SignatureVerifier } from './signatures.ts';
-import { META_KEYS, sequenceKey, StateMachine, type StateMachineModules } from './state-machine.ts';
+import { StateMachine, type StateMachineModules } from './state-machine.ts';
+import { META_KEYS, sequenceKey } from './store-keys.ts';
 import { TABLES } from './tables.ts';
 import { transactionDigest } from './transaction-data.ts';
 
@@ -83,6 +85,8 @@ async function replay(
 ): Promise<CheckpointRecord> {
   const genesisBytes = source.get(TABLES.meta, META_KEYS.genesis);
   if (genesisBytes === undefined) throw errors.LEDGER_EMPTY({});
+  const { lowest } = readPruneMark(source);
+  if (lowest > 0n) throw errors.LEDGER_PRUNED({ lowest });
   const genesis = decodeGenesis(genesisBytes);
   const { target, bls, signal } = modules;
   // The recorded signatures stand in for the key, which a replay does not have; digests do not cover them.

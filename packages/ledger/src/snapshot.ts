@@ -2,13 +2,14 @@
  * Snapshots: a whole chain as a stream of bytes, and its restoration into an empty store without executing anything.
  *
  *     magic ‖ version u8, then frames of kind u8 ‖ length u32be ‖ payload:
- *     genesis (1), then of every checkpoint its record (2) and its transactions (3), then every object (4), then the end (5)
+ *     genesis (1), of a pruned ledger how far (6), then of every checkpoint that is kept its record (2) and its
+ *     transactions (3), then every object (4), then the end (5)
  *
  * Nothing in a snapshot is believed: the genesis must make the first checkpoint, every checkpoint must follow the one
  * before it and carry the signature of the chain's key, transactions, effects and events must be those that their
  * checkpoint commits to, and the objects must be exactly those under the state root of the last one. (No digest covers
  * the types and balance changes that the journal keeps beside effects; `verifyLedger` makes those again.) The journal comes
- * whole, so that a restored ledger serves every event that nodes rebuild their registries from. Indexes are made anew.
+ * as it is kept, so that a restored ledger serves every event that nodes rebuild their registries from. Indexes are made anew.
  */
 import {
   compareBytes,
@@ -29,14 +30,16 @@ import { decodeStoredTransaction } from './journal-codec.ts';
 import { MAX_SNAPSHOT_FRAME_BYTES, SNAPSHOT_BATCH_OBJECTS } from './limits.ts';
 import { decodeStoredObject, sealObject } from './object-codec.ts';
 import { ObjectStore } from './object-store.ts';
-import { META_KEYS, sequenceKey, StateMachine, type StateMachineModules } from './state-machine.ts';
+import { decodePruneMark, lifetimeOperations, readPruneMark } from './pruning.ts';
+import { StateMachine, type StateMachineModules } from './state-machine.ts';
+import { META_KEYS, sequenceKey } from './store-keys.ts';
 import { leafHash, StateTree, treeKey } from './state-tree.ts';
 import { TABLES } from './tables.ts';
 import { transactionDigest } from './transaction-data.ts';
 
 const MAGIC = utf8('floe-ledger-snapshot\n');
 const VERSION = 1;
-const KINDS = { genesis: 1, checkpoint: 2, transaction: 3, object: 4, end: 5 } as const;
+const KINDS = { genesis: 1, checkpoint: 2, transaction: 3, object: 4, end: 5, pruned: 6 } as const;
 const HEADER_BYTES = 5;
 
 /**
@@ -52,8 +55,12 @@ export function* createSnapshot(store: KeyValueStore): Generator<Uint8Array, voi
   yield concatBytes(MAGIC, Uint8Array.of(VERSION));
   yield frame(KINDS.genesis, genesis);
   const last = new DataView(head.buffer, head.byteOffset).getBigUint64(0);
+  const pruned = store.get(TABLES.meta, META_KEYS.pruned);
+  if (pruned !== undefined) yield frame(KINDS.pruned, pruned);
+  const { lowest } = readPruneMark(store);
   for (let sequence = 0n; sequence <= last; sequence += 1n) {
     const bytes = store.get(TABLES.checkpoints, sequenceKey(sequence));
+    if (bytes === undefined && sequence < lowest) continue;
     if (bytes === undefined) throw errors.LEDGER_CORRUPT({ what: `checkpoint ${sequence}`, reason: 'it is missing' });
     yield frame(KINDS.checkpoint, bytes);
     for (const { digest } of decodeStoredCheckpoint(sequence, bytes).transactions) {
@@ -95,6 +102,7 @@ export async function restoreSnapshot(
     modules.signal?.throwIfAborted();
     if (head !== undefined) throw invalid('something follows its end');
     if (kind === KINDS.genesis) restoration.begin(payload);
+    else if (kind === KINDS.pruned) restoration.pruned(payload);
     else if (kind === KINDS.checkpoint) await restoration.checkpoint(payload);
     else if (kind === KINDS.transaction) restoration.transaction(payload);
     else if (kind === KINDS.object) await restoration.object(payload);
@@ -111,6 +119,7 @@ class Restoration {
   readonly #tree: StateTree;
   #genesis: { readonly bytes: Uint8Array; readonly value: Genesis; readonly first: CheckpointRecord } | undefined;
   #head: CheckpointRecord | undefined;
+  #pruned: { readonly bytes: Uint8Array; readonly lowest: bigint } | undefined;
   #checkpointBytes: Uint8Array | undefined;
   #transactions: { readonly record: TransactionRecord; readonly bytes: Uint8Array }[] = [];
   #journal: KeyValueOperation[] = [];
@@ -129,6 +138,12 @@ class Restoration {
     const value = decoded('genesis', () => decodeGenesis(bytes));
     const begun = StateMachine.begin(value, { store: target, bls, sign: () => new Uint8Array(64) });
     this.#genesis = { bytes, value, first: begun.checkpoint };
+  }
+
+  pruned(bytes: Uint8Array): void {
+    if (this.#head !== undefined || this.#checkpointBytes !== undefined)
+      throw invalid('it says too late that it is pruned');
+    this.#pruned = { bytes, lowest: decoded('prune mark', () => decodePruneMark(bytes)).lowest };
   }
 
   async checkpoint(bytes: Uint8Array): Promise<void> {
@@ -179,6 +194,7 @@ class Restoration {
     await this.#modules.target.write([
       put(TABLES.meta, META_KEYS.genesis, genesis.bytes),
       put(TABLES.meta, META_KEYS.head, sequenceKey(head.sequence)),
+      ...(this.#pruned === undefined ? [] : [put(TABLES.meta, META_KEYS.pruned, this.#pruned.bytes)]),
       put(TABLES.meta, META_KEYS.format, Uint8Array.of(STORE_FORMAT)),
     ]);
     return head;
@@ -201,7 +217,7 @@ class Restoration {
     const problem = checkCheckpoint(
       checkpoint,
       records,
-      this.#head,
+      this.#follows(checkpoint) ? this.#head : 'pruned',
       genesis.value.publicKey,
       this.#modules.verifyCheckpoint,
     );
@@ -214,10 +230,17 @@ class Restoration {
     for (const { record, bytes: stored } of this.#transactions) {
       this.#journal.push(put(TABLES.transactions, record.digest, stored));
     }
+    this.#journal.push(...lifetimeOperations(records));
     this.#head = checkpoint;
     this.#checkpointBytes = undefined;
     this.#transactions = [];
     if (this.#journal.length >= SNAPSHOT_BATCH_OBJECTS) await this.#writeJournal();
+  }
+
+  /** Whether it must be the one after the last; in a pruned part it may be any later one. */
+  #follows({ sequence }: CheckpointRecord): boolean {
+    const next = (this.#head?.sequence ?? -1n) + 1n;
+    return this.#head === undefined || sequence <= next || sequence > (this.#pruned?.lowest ?? 0n);
   }
 
   async #writeJournal(): Promise<void> {

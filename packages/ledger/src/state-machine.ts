@@ -7,7 +7,7 @@
  * A batch in which nothing could be executed makes no checkpoint.
  */
 import { packageAddresses } from '@floe/contracts';
-import { type KeyValueOperation, type KeyValueStore, toHex, utf8 } from '@floe/platform';
+import { type KeyValueOperation, type KeyValueStore, toHex } from '@floe/platform';
 import type { ObjectId } from '@floe/protocol';
 import { BoundedCache } from './bounded-cache.ts';
 import type { ChainInfo, CheckpointRecord, Digest, GasUsed, LedgerObject, TransactionRecord } from './api.ts';
@@ -26,7 +26,9 @@ import { createCertificateVerifier } from './natives/certificates.ts';
 import { createNatives } from './natives/index.ts';
 import { sealObject } from './object-codec.ts';
 import { type ObjectReader, ObjectStore } from './object-store.ts';
+import { lifetimeOperations } from './pruning.ts';
 import { leafHash, StateTree, treeKey } from './state-tree.ts';
+import { META_KEYS, sequenceKey } from './store-keys.ts';
 import { TABLES } from './tables.ts';
 import { CLOCK_ID, DYNAMIC_FIELD_PREFIX } from './type-constants.ts';
 
@@ -46,8 +48,6 @@ export interface PreparedBatch {
   /** To be called once, when the operations are durable. */
   commit(): void;
 }
-
-export const META_KEYS = { format: utf8('format'), genesis: utf8('genesis'), head: utf8('head') } as const;
 
 const NO_GAS: GasUsed = { computationCost: 0n, storageCost: 0n, storageRebate: 0n, nonRefundableStorageFee: 0n };
 
@@ -172,6 +172,16 @@ export class StateMachine {
     return bytes === undefined ? undefined : decodeStoredCheckpoint(sequence, bytes);
   }
 
+  /** The checkpoint nearest to `sequence`, itself or on one side of it, that is still kept. */
+  keptCheckpoint(sequence: bigint, isBelow: boolean): bigint | undefined {
+    const key = sequenceKey(isBelow ? sequence + 1n : sequence);
+    const range = isBelow ? { to: key, reverse: true, limit: 1 } : { from: key, limit: 1 };
+    for (const [found] of this.#modules.store.entries(TABLES.checkpoints, range)) {
+      return new DataView(found.buffer, found.byteOffset, 8).getBigUint64(0);
+    }
+    return undefined;
+  }
+
   /** Executes a batch over what was prepared before it. */
   prepare(batch: OrderedBatch): PreparedBatch {
     const { checkpoint, started } = this.#tip;
@@ -266,6 +276,7 @@ export class StateMachine {
     const operations = [
       ...objects.operations,
       ...tree.operations,
+      ...lifetimeOperations(records),
       ...records.map((record) => put(TABLES.transactions, record.digest, encodeStoredTransaction(record))),
       ...checkpointOperations(checkpoint),
     ];
@@ -298,13 +309,6 @@ function chainInfo(genesis: Genesis, chainIdentifier: Digest): ChainInfo {
     treasuryObjectId: genesis.treasuryObjectId,
     publicKey: genesis.publicKey,
   };
-}
-
-/** Key of a checkpoint: u64 big-endian, so that keys order as sequences. */
-export function sequenceKey(sequence: bigint): Uint8Array {
-  const key = new Uint8Array(8);
-  new DataView(key.buffer).setBigUint64(0, sequence);
-  return key;
 }
 
 function put(table: string, key: Uint8Array, value: Uint8Array): KeyValueOperation {

@@ -6,7 +6,8 @@ import { decodeGenesis, type Genesis, STORE_FORMAT } from './chain-codec.ts';
 import { decodeStoredCheckpoint } from './checkpoint-codec.ts';
 import { errors } from './errors.ts';
 import type { LedgerModules } from './ledger.ts';
-import { META_KEYS, sequenceKey, StateMachine, type StateMachineModules } from './state-machine.ts';
+import { StateMachine, type StateMachineModules } from './state-machine.ts';
+import { META_KEYS, sequenceKey } from './store-keys.ts';
 import { TABLES } from './tables.ts';
 
 /** The machine at the chain's newest checkpoint. */

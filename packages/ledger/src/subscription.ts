@@ -45,7 +45,7 @@ export class Subscriptions {
           await Promise.race([next, aborted.promise]);
         } else {
           yield checkpoint;
-          sequence += 1n;
+          sequence = checkpoint.sequence + 1n;
         }
       }
     } finally {

@@ -14,6 +14,8 @@ export const TABLES = {
   transactions: 'ledger-transactions',
   /** Sequence u64be → checkpoint. */
   checkpoints: 'ledger-checkpoints',
+  /** Object id of an extended blob or of a pool → first epoch in which it is not stored; what pruning goes by. */
+  lifetimes: 'ledger-lifetimes',
   /** Checkpoint digest → sequence. */
   checkpointDigests: 'ledger-checkpoint-digests',
 } as const;

@@ -8,7 +8,7 @@ import { typedDigest } from '../src/hash.ts';
 import { Ledger } from '../src/ledger.ts';
 import { createCheckpointSigner } from '../src/node/index.ts';
 import { replayJournal } from '../src/replay.ts';
-import { META_KEYS } from '../src/state-machine.ts';
+import { META_KEYS } from '../src/store-keys.ts';
 import { verifyMembership } from '../src/state-tree.ts';
 import { chainIdentifierOf } from '../src/store-opening.ts';
 import { TABLES } from '../src/tables.ts';

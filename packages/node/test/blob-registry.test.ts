@@ -298,3 +298,52 @@ describe('the blob registry', () => {
     ]);
   });
 });
+
+describe('the registry of a node that reads a pruned ledger', () => {
+  const [ended, stored] = BLOBS as [BlobId, BlobId];
+  const ids = { ended: parseObjectId('0xb001'), stored: parseObjectId('0xb002') };
+  const base = { epoch: 1 as Epoch, endEpoch: 9 as Epoch, deletable: true };
+  const certified = (objectId: ObjectId, blobId: BlobId): ContractEvent => ({
+    kind: 'BlobCertified',
+    ...base,
+    objectId,
+    blobId,
+    isExtension: false,
+  });
+  const registered: ContractEvent = {
+    kind: 'BlobRegistered',
+    ...base,
+    objectId: ids.stored,
+    blobId: stored,
+    size: 1n,
+    encodingType: 1,
+  };
+  const checkpoint = (sequence: bigint, events: readonly ContractEvent[]) => ({
+    sequence,
+    timestampMs: 0,
+    events: events.map((event, eventSeq) => ({ txDigest: digestOf(sequence), eventSeq, event })),
+  });
+
+  it('leaves out what is about something that has ended, and learns of all that is stored', async () => {
+    const registry = new BlobRegistry({ store: createMemoryStore() });
+    const deleted: ContractEvent = {
+      kind: 'BlobDeleted',
+      ...base,
+      objectId: ids.ended,
+      blobId: ended,
+      wasCertified: true,
+    };
+    await registry.apply({ ...checkpoint(3n, [certified(ids.ended, ended), registered]), isPartial: true });
+    await registry.apply({ ...checkpoint(8n, [deleted, certified(ids.stored, stored)]), isPartial: true });
+    expect(registry.isCertified(stored, 2 as Epoch)).toBe(true);
+    expect(registry.isRegistered(ended, 2 as Epoch)).toBe(false);
+    expect(registry.handled.nextCheckpoint).toBe(9n);
+  });
+
+  it('takes the same in a whole part of the chain for what it is', async () => {
+    const registry = new BlobRegistry({ store: createMemoryStore() });
+    const apply = registry.apply(checkpoint(3n, [certified(ids.ended, ended), registered]));
+    await expect(apply).rejects.toMatchObject({ code: 'EVENT_CONTRADICTS' });
+    expect(registry.isRegistered(stored, 2 as Epoch)).toBe(false);
+  });
+});

@@ -15,6 +15,7 @@ export interface DevOptions {
   readonly port?: number;
   /** Milliseconds. */
   readonly epochDuration?: number;
+  readonly keepCheckpoints?: number;
   readonly isolate?: boolean;
   readonly once?: boolean;
   readonly demo?: boolean;
@@ -51,6 +52,11 @@ export function addDevCommands(program: Command, signal: AbortSignal): void {
     .option('--regions <count>', 'regions to label the nodes with (default 4)', wholeNumber(1, 26))
     .option('--port <base>', `first port; 0 takes free ones (default ${DEFAULT_BASE_PORT})`, wholeNumber(0, 65_000))
     .option('--epoch-duration <time>', 'how long an epoch lasts, such as 30s or 1h (default 14d)', epochDuration)
+    .option(
+      '--keep-checkpoints <count>',
+      'prune the ledger: keep so many of its newest checkpoints, and what is stored (default: all)',
+      wholeNumber(1, 1_000_000_000),
+    )
     .option('--isolate', 'run each storage node as a process of its own')
     .option('--demo', 'store a sample file, read it back and compare, then go on serving')
     .option('--once', 'the same, then exit: 0 only if the bytes were equal')

@@ -21,6 +21,7 @@ export async function runDev(options: DevOptions, output: Output, signal: AbortS
       regions: options.regions,
       basePort: options.port,
       epochDurationMs: options.epochDuration,
+      keepCheckpoints: options.keepCheckpoints,
       isolate: options.isolate === true,
       logLevel: options.logLevel,
     },

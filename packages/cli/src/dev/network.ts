@@ -52,6 +52,8 @@ export interface DevNetworkOptions {
   readonly regions: number | undefined;
   readonly basePort: number | undefined;
   readonly epochDurationMs: number | undefined;
+  /** Undefined: the ledger keeps everything. */
+  readonly keepCheckpoints: number | undefined;
   readonly isolate: boolean;
   readonly logLevel: string;
 }
@@ -91,7 +93,7 @@ export async function startDevNetwork(
     const bls = await createMclBls();
     const faucetKey = await ensureKeypair(devPaths(directory).key('faucet'));
     const prepared = await prepareNodes(directory, state, bls);
-    const ledger = await openLedger(directory, state, prepared, { bls, faucetKey, logger, undo });
+    const ledger = await openLedger(options, state, prepared, { bls, faucetKey, logger, undo });
     const description = await describe(directory, state, prepared, ledger);
     await fillOperators(description, prepared);
     onProgress(`starting ${state.ports.nodes.length} storage nodes`);
@@ -169,7 +171,7 @@ interface PartModules {
 
 /** Opens the ledger, made by genesis when it is new, and serves it and the faucet. */
 async function openLedger(
-  directory: string,
+  { directory, keepCheckpoints }: DevNetworkOptions,
   state: DevState,
   nodes: readonly PreparedNode[],
   modules: PartModules & { faucetKey: Ed25519Keypair },
@@ -187,10 +189,11 @@ async function openLedger(
   };
   undo.push(() => ledgerModules.store.close());
   // The chain that is there goes on as it is; a new one begins only in an empty store.
-  const ledger = await Ledger.open({}, ledgerModules).catch((error: unknown) => {
+  const pruning = keepCheckpoints === undefined ? undefined : { keepCheckpoints };
+  const ledger = await Ledger.open({ pruning }, ledgerModules).catch((error: unknown) => {
     if (!isFloeError(error, 'LEDGER_EMPTY')) throw error;
     const config = genesisConfig(state, nodes, { faucet: faucetKey, ledger: ledgerKey });
-    return Ledger.open({ genesis: createGenesis(config, { bls }) }, ledgerModules);
+    return Ledger.open({ genesis: createGenesis(config, { bls }), pruning }, ledgerModules);
   });
   undo.push(() => ledger.close());
   const service = await serveLedger(ledger, { host: DEV_HOST, port: state.ports.ledger }, { logger });

@@ -1,5 +1,6 @@
 /**
- * Follows the ledger's checkpoints in order and without gaps, from any one on. A subscription is opened first and the
+ * Follows the ledger's checkpoints in order and without gaps, from any one on; where the ledger has pruned, those that it
+ * kept. A subscription is opened first and the
  * list read after it, so nothing that happens between the two is missed; a gap, a broken connection or a long silence
  * goes back to the list. Each checkpoint is delivered exactly once; memory is bounded on both ways.
  */
@@ -32,8 +33,14 @@ export async function* followCheckpoints(
     const subscription = openSubscription(calls, signal);
     try {
       await subscription.opened;
+      let lowest = await lowestCheckpoint(calls, signal);
       for await (const checkpoint of readToTip(calls, next, signal)) {
-        yield recordOf(calls, checkpoint, next, packages);
+        const sequence = sequenceOf(checkpoint);
+        // It may have pruned on while it was read.
+        if (sequence > next && sequence > lowest) lowest = await lowestCheckpoint(calls, signal);
+        if (sequence > next && sequence <= lowest) next = sequence;
+        const record = recordOf(calls, checkpoint, next, packages);
+        yield next < lowest ? { ...record, isPartial: true } : record;
         next += 1n;
         failures = 0;
       }
@@ -65,7 +72,8 @@ async function* readToTip(calls: LedgerCalls, from: bigint, signal: AbortSignal)
     for (;;) {
       const page = await listPage(calls, next, signal);
       yield* page.checkpoints;
-      next += BigInt(page.checkpoints.length);
+      const last = page.checkpoints.at(-1);
+      if (last !== undefined) next = sequenceOf(last) + 1n;
       if (page.atTip) return;
     }
   } catch (error) {
@@ -97,6 +105,17 @@ async function listPage(
   }
   if (reason === undefined) throw misbehaved(calls, 'a list of checkpoints without an end');
   return { checkpoints, atTip: reason === GrpcTypes.QueryEndReason.LEDGER_TIP || checkpoints.length === 0 };
+}
+
+/** From which on it has every checkpoint; 0 for one that does not say. */
+async function lowestCheckpoint(calls: LedgerCalls, signal: AbortSignal): Promise<bigint> {
+  try {
+    const { response } = await calls.sui.ledgerService.getServiceInfo({}, { abort: signal });
+    return response.lowestAvailableCheckpoint ?? 0n;
+  } catch (error) {
+    if (isUnimplemented(error)) return 0n;
+    throw error;
+  }
 }
 
 async function getCheckpoint(

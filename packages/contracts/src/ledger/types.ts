@@ -112,6 +112,11 @@ export interface CheckpointRecord {
   readonly timestampMs: number;
   /** The Walrus events of the checkpoint, in ledger order. */
   readonly events: readonly LedgerEvent[];
+  /**
+   * Of a part of the chain that the ledger has pruned: there may be checkpoints missing before it, and of blobs that have
+   * ended it may have some events without the others. Of all that is stored every event is there.
+   */
+  readonly isPartial?: true;
 }
 
 export interface CallOptions {

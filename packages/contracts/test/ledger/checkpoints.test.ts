@@ -84,7 +84,7 @@ describe('followCheckpoints', () => {
     const { take } = follow(ledger);
     const first = take(2);
     await first;
-    expect(ledger.grpc.called.slice(0, 2)).toEqual(['SubscribeCheckpoints', 'ListCheckpoints']);
+    expect(ledger.grpc.called.slice(0, 3)).toEqual(['SubscribeCheckpoints', 'GetServiceInfo', 'ListCheckpoints']);
     // The subscription also saw 1 happen.
     ledger.state.feeds[0]?.push(frameOf(1));
     ledger.state.feeds[0]?.push(frameOf(2));

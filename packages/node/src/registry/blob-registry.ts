@@ -7,8 +7,8 @@
  * - An event that contradicts the object rows stops the follower; nothing is skipped.
  * - Only events change what a row says; the passing of an epoch changes the answers, and what has ended may be dropped.
  */
-import type { CheckpointRecord } from '@floe/contracts';
-import { equalBytes, type KeyValueOperation, type KeyValueStore, Semaphore } from '@floe/platform';
+import type { CheckpointRecord, LedgerEvent } from '@floe/contracts';
+import { equalBytes, isFloeError, type KeyValueOperation, type KeyValueStore, Semaphore } from '@floe/platform';
 import {
   type BlobId,
   type BlobStatus,
@@ -150,7 +150,8 @@ export class BlobRegistry {
   }
 
   /**
-   * Applies the events of a checkpoint, durably, unless it was applied before.
+   * Applies the events of a checkpoint, durably, unless it was applied before. Of a partial one, what contradicts is about
+   * something that has ended, and is left out.
    * @throws EVENT_CONTRADICTS and then changes nothing.
    */
   async apply(checkpoint: CheckpointRecord): Promise<void> {
@@ -162,7 +163,7 @@ export class BlobRegistry {
     if (checkpoint.events.length > 0) {
       await this.#turn.run(async () => {
         const changes = new RegistryChanges(this.#store);
-        for (const event of checkpoint.events) changes.apply(event);
+        for (const event of checkpoint.events) applyEvent(changes, event, checkpoint.isPartial === true);
         await this.#store.write([...changes.operations(), cursorRow(HANDLED_KEY, next)]);
         this.#epoch = changes.epoch ?? this.#epoch;
       });
@@ -249,4 +250,13 @@ export class BlobRegistry {
 
 function cursorRow(key: Uint8Array, cursor: EventCursor): KeyValueOperation {
   return { kind: 'put', table: tables.state, key, value: encodeCursor(cursor) };
+}
+
+/** An event that contradicts changes nothing. */
+function applyEvent(changes: RegistryChanges, event: LedgerEvent, isPartial: boolean): void {
+  try {
+    changes.apply(event);
+  } catch (error) {
+    if (!isPartial || !isFloeError(error, 'EVENT_CONTRADICTS')) throw error;
+  }
 }

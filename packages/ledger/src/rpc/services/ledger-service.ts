@@ -47,7 +47,7 @@ function getServiceInfo(ledger: LedgerApi, identity: ServiceIdentity): GrpcTypes
     epoch: ledger.epochInfo().epoch,
     checkpointHeight: latest?.sequence,
     timestamp: latest === undefined ? undefined : renderTimestamp(latest.timestampMs),
-    lowestAvailableCheckpoint: 0n,
+    lowestAvailableCheckpoint: ledger.lowestCheckpoint(),
     server: identity.server,
   };
 }
@@ -124,6 +124,10 @@ function getCheckpoint(ledger: LedgerApi, request: GrpcTypes.GetCheckpointReques
   const record = ledger.getCheckpoint(which);
   if (record === undefined) {
     const id = which instanceof Uint8Array ? digestText(which) : String(which);
+    const lowest = ledger.lowestCheckpoint();
+    if (typeof which === 'bigint' && which < lowest) {
+      throw rpcErrors.RPC_PRUNED({ what: 'Checkpoint', id, lowest: String(lowest) });
+    }
     throw rpcErrors.RPC_NOT_FOUND({ what: 'Checkpoint', id });
   }
   return { checkpoint: renderCheckpoint(ledger, record, mask) };

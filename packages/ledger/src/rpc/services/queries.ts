@@ -167,16 +167,17 @@ function isInside({ after, before }: QueryPlan, position: Position): boolean {
 const READ_AHEAD = 16;
 
 function* recordsOf(ledger: LedgerApi, { from, to, descending }: QueryPlan): Iterable<CheckpointRecord> {
-  if (descending) {
-    for (let sequence = to - 1n; sequence >= from; sequence -= 1n) {
-      const record = ledger.getCheckpoint(sequence);
-      if (record !== undefined) yield record;
+  let next = descending ? to - 1n : from;
+  for (;;) {
+    if (descending ? next < from || next < 0n : next >= to) return;
+    const records = ledger.listCheckpoints(next, READ_AHEAD, { descending });
+    for (const record of records) {
+      if (record.sequence < from || record.sequence >= to) return;
+      yield record;
     }
-    return;
-  }
-  for (let next = from; next < to; next += BigInt(READ_AHEAD)) {
-    const left = to - next;
-    yield* ledger.listCheckpoints(next, left < BigInt(READ_AHEAD) ? Number(left) : READ_AHEAD);
+    const last = records.at(-1);
+    if (last === undefined) return;
+    next = last.sequence + (descending ? -1n : 1n);
   }
 }
 

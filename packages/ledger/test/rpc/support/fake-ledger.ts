@@ -276,8 +276,16 @@ class Fake implements FakeLedger {
     return this.#checkpoints[number - 5000];
   }
 
-  listCheckpoints(from: bigint, limit: number): CheckpointRecord[] {
-    return this.#checkpoints.slice(Number(from), Number(from) + limit);
+  lowestCheckpoint(): bigint {
+    return 0n;
+  }
+
+  listCheckpoints(from: bigint, limit: number, options: { descending?: boolean } = {}): CheckpointRecord[] {
+    if (options.descending !== true) return this.#checkpoints.slice(Number(from), Number(from) + limit);
+    return this.#checkpoints
+      .slice(0, Number(from) + 1)
+      .slice(-limit)
+      .reverse();
   }
 
   async *subscribe({ from, signal }: { from?: bigint; signal?: AbortSignal }): AsyncIterable<CheckpointRecord> {
