@@ -173,6 +173,8 @@ export async function storeBlob(input: BlobInput, options: StoreOptions, modules
     return await withDeadline({ scheduler, timeoutMs, parent: signal, onTimeout }, (inTime) => store.run(inTime));
   } finally {
     store.release();
+    // The caller may have given up while the stream came to its end: then nothing has begun that would let go of it.
+    if (!store.hasBegun) await opened.close();
   }
 }
 
@@ -200,6 +202,7 @@ class Store {
   /** What the slivers are in is given back once nobody sends them any more: by the store, or by its tail. */
   #slivers: SliverSource | undefined;
   #tailHasSlivers = false;
+  #hasBegun = false;
 
   constructor(input: SpooledBlob, options: StoreOptions, modules: StoreModules) {
     this.#input = input;
@@ -216,6 +219,10 @@ class Store {
     return this.#blobId;
   }
 
+  get hasBegun(): boolean {
+    return this.#hasBegun;
+  }
+
   /** Lets other stores have the space that this one claimed. */
   release(): void {
     if (this.#claimed !== undefined) this.#modules.claims.release(this.#claimed);
@@ -223,6 +230,7 @@ class Store {
   }
 
   async run(signal: AbortSignal): Promise<StoreResult> {
+    this.#hasBegun = true;
     try {
       return await this.#run(signal);
     } finally {

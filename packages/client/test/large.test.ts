@@ -233,6 +233,19 @@ describe('storing', () => {
     }
   });
 
+  test('a store that is given up with the last byte of its stream lets go of what it took in', async () => {
+    const net = await network();
+    const giveUp = new AbortController();
+    const spooled = await net.client.spool(streamOf(bytes(20_000_000, 2), 1_000_000), { maxBytes: 2e7 });
+    const { systemState } = net.ledger;
+    net.ledger.systemState = async () => {
+      giveUp.abort(new Error('given up'));
+      return systemState.call(net.ledger);
+    };
+    await expect(store(net, spooled, { signal: giveUp.signal })).rejects.toThrow('given up');
+    await spooled.close();
+  });
+
   test('more bytes than the network takes are refused while they come', async () => {
     const net = await network();
     let given = 0;

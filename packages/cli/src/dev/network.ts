@@ -298,7 +298,8 @@ async function startGateway(
   modules: Omit<PartModules, 'bls'>,
 ): Promise<void> {
   const signer = await ensureKeypair(devPaths(directory).key('gateway'));
-  const connection = await connectFloe({ ledger: description.ledger, nodeUrlScheme: 'http' });
+  const scratchDirectory = devPaths(directory).scratch;
+  const connection = await connectFloe({ ledger: description.ledger, nodeUrlScheme: 'http', scratchDirectory });
   modules.undo.push(() => connection.close());
   const address = parseObjectId(signer.toSuiAddress());
   await fillUp(connection.ledgerClient, description, address);

@@ -47,6 +47,7 @@ export function devPaths(directory: string) {
     control: join(directory, 'control.json'),
     wallet: join(directory, 'wallet.json'),
     ledger: join(directory, 'ledger'),
+    scratch: join(directory, 'scratch'),
     key: (name: 'ledger' | 'faucet' | 'gateway') => join(directory, 'keys', `${name}.json`),
     node: (name: string) => {
       const home = join(directory, 'nodes', name);
