@@ -81,7 +81,7 @@ export class LargeBlob {
       }
       this.#reader.onProgress(options, 'checking');
       const source = { sizeBytes: this.#sizeBytes, read: copy.read.bind(copy) };
-      await codec.checkEncoding(this.#reader.view.verified, source, { signal });
+      await codec.checkEncoding(this.#reader.view.verified, source, { signal, scratch });
       for (let from = range.start; from < range.end;) {
         const part = new Uint8Array(Math.min(limits.uploadPartBytes, range.end - from));
         await copy.read(from, part);

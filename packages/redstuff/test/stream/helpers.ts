@@ -1,11 +1,10 @@
-/** Ports of the streaming codec in memory, and what a stream gave compared with an encode in memory. */
-import { expect } from 'vitest';
-import type { Axis, Geometry, SliverIndex } from '@floe/protocol';
+/** Ports of the streaming codec in memory, and what a stream gave compared with an encode in memory; for pages too. */
+import { equalBytes } from '@floe/platform';
+import type { Axis, Geometry, Sliver, SliverIndex } from '@floe/protocol';
 import type { Codec, EncodedBlob } from '../../src/codec.ts';
 import { systematicPrimaries } from '../../src/encoded-blob.ts';
 import { createMemoryScratchSpace } from '../../src/stream/memory-scratch.ts';
 import type { BlobSource, SliverRun, SliverSink } from '../../src/stream/ports.ts';
-import { sameBytes } from '../helpers.ts';
 
 export function bytesSource(bytes: Uint8Array): BlobSource {
   return {
@@ -64,6 +63,29 @@ export async function encodeByStream(
   };
 }
 
+/** The blob from slivers of an encoded one, as a stream. */
+export async function decodeByStream(
+  codec: Codec,
+  { verified }: Pick<EncodedBlob, 'verified'>,
+  slivers: readonly Sliver[],
+): Promise<Uint8Array> {
+  const stored = slivers.map(({ axis, index, data }) => ({
+    axis,
+    index,
+    async read(offset: number, into: Uint8Array) {
+      into.set(data.subarray(offset, offset + into.length));
+    },
+  }));
+  const blob = new Uint8Array(verified.metadata.unencodedLength);
+  const scratch = createMemoryScratchSpace({ maxBytes: 2 ** 30 });
+  let size = 0;
+  for await (const piece of codec.decodeStream(verified, stored, { scratch, memorySizeBytes: 0 })) {
+    blob.set(piece, size);
+    size += piece.length;
+  }
+  return blob.subarray(0, size);
+}
+
 /** All slivers that are wanted, and no others, are those of an encode in memory. */
 export function expectSame(collector: Collector, geometry: Geometry, encoded: EncodedBlob): void {
   let wanted = 0;
@@ -74,8 +96,8 @@ export function expectSame(collector: Collector, geometry: Geometry, encoded: En
       wanted += 1;
       const came = collector.slivers.get(`${axis} ${i}`);
       if (came === undefined) throw new Error(`${axis} sliver ${i} did not come`);
-      if (!sameBytes(came, encoded.sliver(axis, index).data)) throw new Error(`${axis} sliver ${i} differs`);
+      if (!equalBytes(came, encoded.sliver(axis, index).data)) throw new Error(`${axis} sliver ${i} differs`);
     }
   }
-  expect(collector.slivers.size).toBe(wanted);
+  if (collector.slivers.size !== wanted) throw new Error(`${collector.slivers.size} slivers came of ${wanted}`);
 }

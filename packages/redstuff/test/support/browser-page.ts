@@ -6,6 +6,7 @@ import type { Codec } from '../../src/codec.ts';
 import { createInlineCodec } from '../../src/inline-codec.ts';
 import { createWebCodec } from '../../src/web/index.ts';
 import type { BlobVector } from '../helpers.ts';
+import { decodeByStream, encodeByStream } from '../stream/helpers.ts';
 import { contentOf, lengthFor, seededBytes } from './contents.ts';
 import { differenceFrom, encodeOfficially } from './official.ts';
 
@@ -49,13 +50,17 @@ function compareVectors(form: Form, vectors: readonly BlobVector[]): Promise<Com
   });
 }
 
-/** One blob: encoded, alone and in a batch, as the official encoder does it, and decoded from the last slivers of each axis. */
+/**
+ * One blob: encoded, alone, in a batch and as a stream, as the official encoder does it, and decoded from the last slivers
+ * of each axis, as a stream too.
+ */
 async function compareBlob(codec: Codec, nShards: number, blob: Uint8Array): Promise<string | undefined> {
   const geometry = geometryOf(nShards);
   const expected = encodeOfficially(geometry, blob);
   const alone = await codec.encode(geometry, blob);
   const [first, second] = await codec.encodeBatch(geometry, [blob, blob]);
-  for (const encoded of [alone, first, second]) {
+  const streamed = await encodeByStream(codec, geometry, blob);
+  for (const encoded of [alone, first, second, streamed]) {
     const difference = encoded === undefined ? 'there is none' : differenceFrom(expected, encoded);
     if (difference !== undefined) return difference;
   }
@@ -64,6 +69,7 @@ async function compareBlob(codec: Codec, nShards: number, blob: Uint8Array): Pro
     const last = Array.from({ length: needed }, (_, i) => alone.sliver(axis, (nShards - 1 - i) as SliverIndex));
     const decoded = await codec.decode(geometry, blob.length, last);
     if (!equalBytes(decoded, blob)) return `decoded differently from ${axis} slivers`;
+    if (!equalBytes(await decodeByStream(codec, alone, last), blob)) return `streamed differently from ${axis} slivers`;
   }
   return undefined;
 }
