@@ -6,7 +6,7 @@ import { errors } from './errors.ts';
 import { decodeObject, encodeObject } from './object-codec.ts';
 
 /** Version of the whole layout of tables. Another one is refused. */
-export const STORE_FORMAT = 1;
+export const STORE_FORMAT = 2;
 
 /** The first state of a chain, and what made it. */
 export interface Genesis {

@@ -12,6 +12,10 @@
  * On disk the tree is cut into pages of four levels. The page of a prefix (in hex digits) exists exactly when at least
  * two leaves share that prefix (the root page always); a slot of it is empty, a leaf, or the hash of the page below. So
  * one million objects are some 330 000 pages of about 300 bytes, and a change touches about five of them.
+ *
+ * The pages of the three levels at the top change with nearly every checkpoint. They are kept in memory and, while they
+ * hold no leaf, not on disk: opening the tree derives them from the 4096 pages below, and whoever opens it compares the
+ * root.
  */
 import { assert, equalBytes } from '@floe/platform';
 import type { KeyValueOperation, KeyValueStore } from '@floe/platform';
@@ -27,6 +31,8 @@ import { TABLES } from './tables.ts';
 import { nodeHash, type Slot, TreePage } from './tree-page.ts';
 
 const EMPTY = new Uint8Array(32);
+/** Levels of pages at the top that are kept in memory: at most 273 pages. */
+const TOP_LEVELS = 3;
 
 /** A leaf that was set (its hash) or removed. */
 export interface LeafChange {
@@ -70,6 +76,8 @@ export class StateTree {
   readonly #store: KeyValueStore;
   readonly #cache = new BoundedCache<string, TreePage>(TREE_CACHE_PAGES);
   readonly #ahead = new Ahead<string, TreePage>();
+  /** Pages of the top levels, all of them once they were looked for. */
+  readonly #top = new Map<string, TreePage | undefined>();
 
   constructor(store: KeyValueStore) {
     this.#store = store;
@@ -89,14 +97,17 @@ export class StateTree {
     const operations: KeyValueOperation[] = [];
     for (const [path, next] of written) {
       const key = pageKey(path);
-      if (next !== undefined) operations.push({ kind: 'put', table: TABLES.tree, key, value: next.encode() });
+      if (isTop(path) && next?.isDerivable === true) {
+        if (this.#loadNewest(path)?.isDerivable !== true) operations.push({ kind: 'remove', table: TABLES.tree, key });
+      } else if (next !== undefined) operations.push({ kind: 'put', table: TABLES.tree, key, value: next.encode() });
       else operations.push({ kind: 'remove', table: TABLES.tree, key });
     }
     const stage = () => this.#ahead.add(written);
     const commit = () => {
       this.#ahead.settle(written);
       for (const [path, next] of written) {
-        if (next === undefined) this.#cache.delete(path);
+        if (isTop(path)) this.#top.set(path, next);
+        else if (next === undefined) this.#cache.delete(path);
         else this.#cache.set(path, next);
       }
     };
@@ -129,13 +140,38 @@ export class StateTree {
   }
 
   #load(path: string): TreePage | undefined {
-    const cached = this.#cache.get(path);
-    if (cached !== undefined) return cached;
-    const bytes = this.#store.get(TABLES.tree, pageKey(path));
-    if (bytes === undefined) return undefined;
-    const page = TreePage.decode(path, bytes);
-    this.#cache.set(path, page);
+    return isTop(path) ? this.#loadTop(path) : this.#loadCached(path);
+  }
+
+  #loadTop(path: string): TreePage | undefined {
+    if (!this.#top.has(path)) this.#top.set(path, this.#read(path) ?? this.#derive(path));
+    return this.#top.get(path);
+  }
+
+  #loadCached(path: string): TreePage | undefined {
+    let page = this.#cache.get(path);
+    if (page === undefined) {
+      page = this.#read(path);
+      if (page !== undefined) this.#cache.set(path, page);
+    }
     return page;
+  }
+
+  #read(path: string): TreePage | undefined {
+    const bytes = this.#store.get(TABLES.tree, pageKey(path));
+    return bytes === undefined ? undefined : TreePage.decode(path, bytes);
+  }
+
+  /** A page of the top levels from those below it; undefined when there are none. */
+  #derive(path: string): TreePage | undefined {
+    // A new store: nothing has to be looked for four thousand times.
+    if (path === '' && this.#store.count(TABLES.tree) === 0) return undefined;
+    const page = TreePage.empty();
+    for (let slot = 0; slot < 16; slot += 1) {
+      const below = this.#load(path + slot.toString(16));
+      if (below !== undefined) page.set(slot, { kind: 'page', hash: below.hash() });
+    }
+    return page.isDerivable ? page : undefined;
   }
 
   #loadNewest(path: string): TreePage | undefined {
@@ -192,6 +228,10 @@ export class StateTree {
     written.set(path, page);
     return { kind: 'page', hash: page.hash() };
   }
+}
+
+function isTop(path: string): boolean {
+  return path.length < TOP_LEVELS;
 }
 
 function groupByNibble(changes: readonly LeafChange[], depth: number): Map<number, LeafChange[]> {

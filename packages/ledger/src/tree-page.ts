@@ -87,6 +87,12 @@ export class TreePage {
     return slots !== 0 && !(isOne && this.#single >>> SLOTS === slots);
   }
 
+  /** Whether pages stand below it and no leaf in it: then all it holds follows from those pages. */
+  get isDerivable(): boolean {
+    const slots = this.#filled >>> SLOTS;
+    return slots !== 0 && this.#single >>> SLOTS === 0;
+  }
+
   firstSlot(): Slot | undefined {
     const slots = this.#filled >>> SLOTS;
     return slots === 0 ? undefined : this.slot(31 - Math.clz32(slots & -slots));

@@ -3,6 +3,7 @@ import { createMemoryStore, seededRng } from '@floe/platform/memory';
 import { deferred, type KeyValueStore, toBase64Url } from '@floe/platform';
 import { describe, expect, test } from 'vitest';
 import type { CheckpointRecord, TransactionRecord } from '../src/api.ts';
+import { STORE_FORMAT } from '../src/chain-codec.ts';
 import { encodeContents, summaryMessage } from '../src/checkpoint-codec.ts';
 import { typedDigest } from '../src/hash.ts';
 import { Ledger } from '../src/ledger.ts';
@@ -424,7 +425,9 @@ describe('opening', () => {
       code: 'LEDGER_KEY_MISMATCH',
     });
     const newer = store.reopen();
-    await newer.write([{ kind: 'put', table: TABLES.meta, key: META_KEYS.format, value: Uint8Array.of(2) }]);
+    await newer.write([
+      { kind: 'put', table: TABLES.meta, key: META_KEYS.format, value: Uint8Array.of(STORE_FORMAT + 1) },
+    ]);
     await expect(Ledger.open({}, modules(newer))).rejects.toMatchObject({
       code: 'STORE_FORMAT_UNSUPPORTED',
       kind: 'conflict',
@@ -436,7 +439,8 @@ describe('opening', () => {
     const world = await openWorld({ store });
     await world.ledger.close();
     const broken = store.reopen();
-    await broken.write([{ kind: 'remove', table: TABLES.tree, key: Uint8Array.of(0) }]);
+    const [page] = broken.entries(TABLES.tree);
+    await broken.write([{ kind: 'remove', table: TABLES.tree, key: page![0] }]);
     await expect(Ledger.open({}, modules(broken))).rejects.toMatchObject({ code: 'LEDGER_CORRUPT', kind: 'integrity' });
   });
 });
