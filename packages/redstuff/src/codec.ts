@@ -117,8 +117,8 @@ export interface Codec {
 
   /**
    * Only the metadata of a blob of any size, in bounded memory. With a scratch the source is read twice; without one, once
-   * and once more for each time that memory is full of repair columns, which are half a blob: at 1,000 shards three times
-   * for 1 GiB, nine for 4 GiB, more than thirty for the largest blob.
+   * and once more for each time that memory is full of repair columns, which are half a blob: at 1,000 shards four times
+   * for 1 GiB, eleven for 4 GiB, nearly fifty for the largest blob.
    * @throws BLOB_TOO_LARGE, SOURCE_CHANGED, SOURCE_FAILED, SCRATCH_FULL, SCRATCH_FAILED
    */
   computeMetadataOf(geometry: Geometry, source: BlobSource, options?: MetadataStreamOptions): Promise<VerifiedMetadata>;
