@@ -66,9 +66,12 @@ describe('a node whose process is killed', () => {
     const name = anyNode();
     await act('kill', name);
     for (let i = 0; i < 3; i += 1) await store();
+    const shards = committee.members.find((member) => member.name === name)?.shards.length;
+    expect(await health()).toMatchObject({ healthy: false, unknownShards: shards, belowTarget: blobs.size });
     await act('restore', name);
     await untilWhole(name);
     await readAll();
+    await untilHealthy();
   });
 
   it('goes on when it is killed again in the middle', { timeout: TEST_TIMEOUT_MS }, async () => {
@@ -105,6 +108,29 @@ async function untilWhole(name: string): Promise<void> {
       return;
     }
     if (elapsedMs > HEALED_WITHIN_MS) throw new Error(`${name} still lacks ${missing} slivers`);
+    await pause(500);
+  }
+}
+
+interface Health {
+  readonly healthy: boolean;
+  readonly blobs: number;
+  readonly belowTarget: number;
+  readonly unknownShards: number;
+}
+
+/** What `floe health` counts. */
+async function health(): Promise<Health> {
+  const result = await runFloe(['health', '--json', '--network', `${home.path}/network.json`]);
+  expect(result.stderr).toBe('');
+  return JSON.parse(result.stdout) as Health;
+}
+
+/** A count may be a few seconds old. */
+async function untilHealthy(): Promise<void> {
+  const endMs = performance.now() + HEALED_WITHIN_MS;
+  for (let last = await health(); !last.healthy; last = await health()) {
+    if (performance.now() > endMs) throw new Error(`still ${last.belowTarget} of ${last.blobs} blobs below target`);
     await pause(500);
   }
 }

@@ -18,6 +18,7 @@ import {
   type BlobId,
   type BlobStatus,
   type Bls,
+  type CommitteeMember,
   type Committees,
   encodedLength,
   geometryOf,
@@ -41,6 +42,7 @@ import { rankedNodes } from './blob-view.ts';
 import { clientErrors } from './errors.ts';
 import type { LedgerPort } from './ledger-port.ts';
 import { type ClientLimits, DEFAULT_LIMITS } from './limits.ts';
+import { type NetworkRedundancy, sumRedundancy } from './network-redundancy.ts';
 import { NodePool } from './node-pool.ts';
 import {
   type PatchContents,
@@ -147,6 +149,8 @@ export interface FloeClient {
   systemState(options?: CallOptions): Promise<SystemInfo>;
   committees(options?: CallOptions & { readonly fresh?: boolean }): Promise<Committees>;
   balances(owner: SuiAddress, options?: CallOptions): Promise<Balances>;
+  /** Asks every node of the current committee what it lacks of what it owes. */
+  redundancy(options?: CallOptions): Promise<NetworkRedundancy>;
   /** Asks every node of the current committee how it is. */
   nodeReports(options?: CallOptions & { readonly detailed?: boolean }): Promise<NodeReport[]>;
 
@@ -348,24 +352,45 @@ class Client implements FloeClient {
   }
 
   async nodeReports(options: CallOptions & { readonly detailed?: boolean } = {}): Promise<NodeReport[]> {
-    const { current } = await this.#finder.committees({ fresh: true, signal: options.signal });
-    const { pool, scheduler, limits } = this.#modules;
+    const { clientOf } = this.#modules.pool;
+    const answers = await this.#askAll(options.signal, (member, signal) =>
+      clientOf(member).health(options.detailed === true, signal),
+    );
+    return answers.map(({ member, answer }) => {
+      const { nodeId, name, networkAddress, shards } = member;
+      return { nodeId, name, networkAddress, weight: shards.length, health: answer };
+    });
+  }
+
+  async redundancy(options: CallOptions = {}): Promise<NetworkRedundancy> {
+    const { clientOf } = this.#modules.pool;
+    const answers = await this.#askAll(options.signal, (member, signal) => clientOf(member).redundancy(signal));
+    return sumRedundancy(
+      answers.map(({ member: { nodeId, name, shards }, answer }) => {
+        return { nodeId, name, shards: shards.length, redundancy: 'ok' in answer ? answer.ok : answer };
+      }),
+    );
+  }
+
+  /** Every node of the current committee, each within the time for small answers. */
+  async #askAll<T>(
+    parent: AbortSignal | undefined,
+    ask: (member: CommitteeMember, signal: AbortSignal) => Promise<T>,
+  ): Promise<{ readonly member: CommitteeMember; readonly answer: { readonly ok: T } | { readonly error: Error } }[]> {
+    const { current } = await this.#finder.committees({ fresh: true, signal: parent });
+    const { scheduler, limits } = this.#modules;
     const timeoutMs = limits.statusTimeoutMs;
     return await Promise.all(
-      current.members.map(async (member): Promise<NodeReport> => {
-        const { nodeId, name, networkAddress } = member;
-        const report = { nodeId, name, networkAddress, weight: member.shards.length };
+      current.members.map(async (member) => {
         // A node that answers byte by byte is never silent.
         const reason = `no whole answer within ${timeoutMs} ms`;
-        const onTimeout = () => clientErrors.NODE_UNREACHABLE({ node: name, reason });
+        const onTimeout = () => clientErrors.NODE_UNREACHABLE({ node: member.name, reason });
         try {
-          const ok = await withDeadline({ scheduler, timeoutMs, parent: options.signal, onTimeout }, (signal) =>
-            pool.clientOf(member).health(options.detailed === true, signal),
-          );
-          return { ...report, health: { ok } };
+          const inTime = { scheduler, timeoutMs, parent, onTimeout };
+          return { member, answer: { ok: await withDeadline(inTime, (signal) => ask(member, signal)) } };
         } catch (error) {
-          options.signal?.throwIfAborted();
-          return { ...report, health: { error: error as Error } };
+          parent?.throwIfAborted();
+          return { member, answer: { error: error as Error } };
         }
       }),
     );

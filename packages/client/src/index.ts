@@ -18,6 +18,7 @@ export {
 export { clientErrors } from './errors.ts';
 export type { LedgerPort, Signer } from './ledger-port.ts';
 export { type ClientLimits, DEFAULT_LIMITS } from './limits.ts';
+export type { NetworkRedundancy, NodeCount } from './network-redundancy.ts';
 export { type PatchContents, QUILT_ATTRIBUTE, type StoredPatch, type StoreQuiltResult } from './quilts.ts';
 export type { BlobQuote, QuoteOptions, StoreQuote } from './quote.ts';
 export type { ResourceOperation } from './registration.ts';

@@ -25,6 +25,7 @@ import {
   MAX_SHARDS,
   type NodeCapabilities,
   type NodeHealth as HealthReport,
+  type NodeRedundancy,
   type NodeRoute,
   nodeRequest,
   type OutcomeFrame,
@@ -34,6 +35,7 @@ import {
   parseJsonResponse,
   parseNodeCapabilities,
   parseNodeHealth,
+  parseNodeRedundancy,
   parseSignedMessageJson,
   parseStoredStatus,
   type Persistence,
@@ -161,6 +163,18 @@ export class NodeClient {
   async health(detailed: boolean, signal: AbortSignal): Promise<HealthReport> {
     const { data } = await this.#json({ name: 'getHealth', detailed }, { signal });
     return this.#decoded(() => parseNodeHealth(data));
+  }
+
+  /** What the node lacks of what it owes; undefined when it does not offer to say. */
+  async redundancy(signal: AbortSignal): Promise<NodeRedundancy | undefined> {
+    try {
+      const { data } = await this.#json({ name: 'getRedundancy' }, { signal });
+      return this.#decoded(() => parseNodeRedundancy(data));
+    } catch (error) {
+      // A node of another make does not know the route.
+      if (isFloeError(error) && error.data['httpStatus'] === 404) return undefined;
+      throw error;
+    }
   }
 
   /** The node's confirmation, of whatever it says; the signature is not checked. */

@@ -98,6 +98,12 @@ export interface NodeLimits {
   readonly challengeIntervalMs: number;
   /** How often peers are asked what their challenges came to. */
   readonly challengeGossipMs: number;
+  /** How old a count of incomplete blobs may be before it is made anew. */
+  readonly recountAgeMs: number;
+  /** How long whoever asks for it waits for a new count before getting the last one. */
+  readonly recountWaitMs: number;
+  /** Incomplete blobs that are named. */
+  readonly recountSample: number;
   /** Longest wait of `close` for requests under way. */
   readonly shutdownMs: number;
 
@@ -204,6 +210,9 @@ export const defaultLimits: NodeLimits = {
   // Each byte that a collection frees costs at most one byte written.
   compactDeadShare: 0.5,
   collectIntervalMs: 60 * 60 * 1000,
+  recountAgeMs: 2000,
+  recountWaitMs: 3000,
+  recountSample: 1000,
   // With 100 nodes each is asked 1,600 times in an epoch: one that lacks 1 % of its slivers fails all but 1 in 10^7 times.
   challengesPerPeer: 16,
   // With 100 nodes all through in an hour, at a request of about a kilobyte and a symbol each time.

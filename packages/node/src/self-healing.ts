@@ -15,6 +15,7 @@ import { Holdings } from './recovery/holdings.ts';
 import { Inconsistencies } from './recovery/inconsistencies.ts';
 import { MetadataFetch } from './recovery/metadata-fetch.ts';
 import { Pace } from './recovery/pace.ts';
+import { Recount } from './recovery/recount.ts';
 import { SliverRebuild } from './recovery/sliver-rebuild.ts';
 import type { BlobRegistry } from './registry/blob-registry.ts';
 import { ShardMovement } from './shards/shard-movement.ts';
@@ -52,6 +53,7 @@ export interface SelfHealingModules {
 export interface SelfHealing {
   readonly holdings: Holdings;
   readonly healing: Healing;
+  readonly recount: Recount;
   readonly movement: ShardMovement;
   readonly peers: Peers;
   readonly pace: Pace;
@@ -72,11 +74,12 @@ export function createSelfHealing(options: SelfHealingOptions, modules: SelfHeal
   const inconsistencies = new Inconsistencies(options, shared);
   const recovery = new BlobRecovery({ nodeId, limits }, { ...shared, metadataFetch, rebuild, inconsistencies });
   const healing = new Healing({ limits, signal }, { ...shared, recovery });
+  const recount = new Recount({ limits, signal }, shared);
   const transfer = new ShardTransfer(options, { ...shared, metadataFetch });
   const movement = new ShardMovement({ limits, signal }, { ...shared, healing, transfer, position });
   const settle = async (): Promise<void> => {
     await movement.settle();
     await healing.settle();
   };
-  return { holdings, healing, movement, peers, pace, position, settle };
+  return { holdings, healing, recount, movement, peers, pace, position, settle };
 }

@@ -21,6 +21,7 @@ import {
   type Epoch,
   type NodeHealth,
   type NodeId,
+  type NodeRedundancy,
   type ObjectId,
   objectIdBytes,
 } from '@floe/protocol';
@@ -45,6 +46,7 @@ import { createNodeMetrics, type NodeMetrics } from './node-metrics.ts';
 import { PendingUploads } from './pending-uploads.ts';
 import { type DenyList, Reads } from './reads.ts';
 import type { HealingStatus } from './recovery/healing.ts';
+import { nodeRedundancy } from './redundancy.ts';
 import { Registrations } from './registrations.ts';
 import { BlobRegistry } from './registry/blob-registry.ts';
 import { SegmentLog } from './segment-log/segment-log.ts';
@@ -169,14 +171,20 @@ export class StorageNode {
     slivers.whenDamaged((blobId) => selfHealing.healing.request(blobId, 'damaged'));
     const health = (detailed: boolean): NodeHealth =>
       nodeHealth({ startedMs, publicKey, detailed }, { clock, committees, registry });
-    const service = createService({ config, limits }, { ...modules, ...held, ...selfHealing, uploads, book, health });
+    const scrubber = new Scrubber({ limits }, { ...modules, ...held, ...selfHealing, metrics: modules.metrics });
+    const redundancy = () => nodeRedundancy({ ...selfHealing, committees, scrubber, book, clock });
+    const service = createService(
+      { config, limits },
+      { ...modules, ...held, ...selfHealing, uploads, book, health, redundancy },
+    );
     const work = startWork(
       { config, limits, latestCheckpoint, signal },
-      { ...modules, ...held, ...selfHealing, uploads, book, registerMetrics: modules.metrics },
+      { ...modules, ...held, ...selfHealing, uploads, book, scrubber, registerMetrics: modules.metrics },
     );
     config.signal?.removeEventListener('abort', giveUp);
     logger.info('storage node is open', { nodeId, epoch: committees.epoch, shards: committees.ownShards.length });
-    const parts = { committees, registry, slivers, uploads, book, selfHealing, service, ...work, stop, health };
+    const kept = { committees, registry, slivers, uploads, book, scrubber, selfHealing };
+    const parts = { ...kept, service, ...work, stop, health };
     return new StorageNode(nodeId, parts);
   }
 
@@ -261,7 +269,7 @@ interface HeldModules extends Omit<StorageNodeModules, 'metrics'>, SelfHealing {
 /** The parts that answer requests. */
 function createService(
   options: { readonly config: StorageNodeConfig; readonly limits: NodeLimits },
-  modules: HeldModules & { readonly health: Parts['health'] },
+  modules: HeldModules & { readonly health: Parts['health']; readonly redundancy: () => Promise<NodeRedundancy> },
 ): NodeService {
   const { limits } = options;
   const { blsSecretKey } = options.config;
@@ -275,6 +283,7 @@ function createService(
 interface WorkModules extends HeldModules {
   /** For parts that make metrics of their own. */
   readonly registerMetrics: Metrics;
+  readonly scrubber: Scrubber;
 }
 
 /** Starts what the node does unasked: following its ledger, acting on it, collecting garbage. */
@@ -286,7 +295,7 @@ function startWork(
     readonly signal: AbortSignal;
   },
   modules: WorkModules,
-): Pick<Parts, 'collector' | 'scrubber' | 'following' | 'background'> {
+): Pick<Parts, 'collector' | 'following' | 'background'> {
   const { config, limits, latestCheckpoint, signal } = options;
   const { ledgerClient: ledger, committees, registry, movement, logger } = modules;
   const collector = new GarbageCollector(
@@ -304,11 +313,10 @@ function startWork(
     { nodeId: config.nodeId, parameters: config.parameters ?? {}, signal },
     { ...modules, operator: modules.operator, changes, shardsInPlace },
   );
-  const scrubber = new Scrubber({ limits }, { ...modules, metrics: modules.registerMetrics });
   const challenger = new Challenger(
     { nodeId: config.nodeId, limits },
     { ...modules, ledger, metrics: modules.registerMetrics },
   );
-  const background = [collector.run(signal), scrubber.run(signal), challenger.run(signal), operating];
-  return { collector, scrubber, following, background };
+  const background = [collector.run(signal), modules.scrubber.run(signal), challenger.run(signal), operating];
+  return { collector, following, background };
 }

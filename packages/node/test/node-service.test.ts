@@ -58,7 +58,7 @@ describe('batched slivers', () => {
     const { call } = await startNode();
     expect(await outcomeOf(call({ name: 'getCapabilities' }))).toEqual([
       200,
-      { floe: 1, batchedSlivers: { maxReadSlivers: 2000, maxUploadSlivers: 2000 }, challenges: true },
+      { floe: 1, batchedSlivers: { maxReadSlivers: 2000, maxUploadSlivers: 2000 }, challenges: true, redundancy: true },
     ]);
   });
 

@@ -15,6 +15,13 @@ export function addNetworkCommands(program: Command, signal: AbortSignal): void 
       const { runInfo } = await import('./info.ts');
       await runInfo(options, outputOf(options), signal);
     });
+  withNetwork(program.command('health'))
+    .description('say how whole the blobs of the network are, as its nodes count them now')
+    .addHelpText('after', examples('floe health', 'floe health --json'))
+    .action(async (options: NetworkOptions) => {
+      const { runHealth } = await import('./health.ts');
+      await runHealth(options, outputOf(options), signal);
+    });
   withNetwork(program.command('faucet [address]'))
     .description('get SUI and WAL from the faucet of a development network (default: for the wallet)')
     .addHelpText('after', examples('floe faucet'))

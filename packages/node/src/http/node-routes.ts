@@ -16,6 +16,7 @@ import {
   MAX_SHARDS,
   MAX_SYMBOL_SIZE_BYTES,
   nodeErrors,
+  type NodeRedundancy,
   type NodeRoute,
   orthogonal,
   PUT_MESSAGES,
@@ -46,6 +47,7 @@ export interface RouteModules {
   readonly pages: ShardPages;
   readonly book: Pick<ChallengeBook, 'results'>;
   readonly health: (detailed: boolean) => unknown;
+  readonly redundancy: () => Promise<NodeRedundancy>;
 }
 
 /** A request being answered. */
@@ -107,7 +109,7 @@ export class NodeRoutes {
   }
 
   answer(route: ServedRoute, call: Call): Answer | Promise<Answer> {
-    const { reads, health, confirmations, book } = this.#modules;
+    const { reads, health, redundancy, confirmations, book } = this.#modules;
     switch (route.name) {
       case 'getMetadata':
         return bcsAnswer(reads.metadata(route.blobId));
@@ -144,8 +146,10 @@ export class NodeRoutes {
       case 'getCapabilities': {
         const { batchReadSlivers, batchUploadSlivers } = this.#limits;
         const batchedSlivers = { maxReadSlivers: batchReadSlivers, maxUploadSlivers: batchUploadSlivers };
-        return dataAnswer({ floe: 1, batchedSlivers, challenges: true });
+        return dataAnswer({ floe: 1, batchedSlivers, challenges: true, redundancy: true });
       }
+      case 'getRedundancy':
+        return redundancy().then((data) => dataAnswer(data));
       case 'getChallenges':
         return dataAnswer({ epoch: route.epoch, results: book.results(route.epoch) });
     }

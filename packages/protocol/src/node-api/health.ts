@@ -1,8 +1,11 @@
 /** What a node says about itself: health (Walrus storage node rules) and Floe's capabilities (an extension). */
 import type { FloeError } from '@floe/platform';
-import { type Epoch, type NodeId, parseObjectId } from '../ids.ts';
+import { type BlobId, type Epoch, type NodeId, parseBlobId, parseObjectId } from '../ids.ts';
 import { MAX_SHARDS } from '../limits.ts';
 import { envelopeErrors } from './envelopes.ts';
+
+/** Blobs or nodes that an answer may name. */
+const MAX_NAMED = 10_000;
 
 export type ShardStatus = 'unknown' | 'ready' | 'inTransfer' | 'inRecovery' | 'readOnly';
 
@@ -66,8 +69,9 @@ export function parseNodeHealth(json: unknown): NodeHealth {
 export interface NodeCapabilities {
   /** Version of Floe's extensions. */
   readonly floe: 1;
-  /** Whether `GET /v1/challenges` is offered. */
+  /** Whether `GET /v1/challenges` and `GET /v1/redundancy` are offered. */
   readonly challenges?: true;
+  readonly redundancy?: true;
   /** Batched slivers, when offered. */
   readonly batchedSlivers?: {
     /** Most slivers in one batched read. */
@@ -81,17 +85,79 @@ export interface NodeCapabilities {
 export function parseNodeCapabilities(json: unknown): NodeCapabilities {
   const fields = record(json, 'capabilities');
   if (fields['floe'] !== 1) throw malformed('capabilities', 'floe version 1', String(fields['floe']).slice(0, 40));
-  const challenges = fields['challenges'] === true ? ({ challenges: true } as const) : {};
-  if (fields['batchedSlivers'] === undefined) return { floe: 1, ...challenges };
+  const offers = {
+    ...(fields['challenges'] === true && { challenges: true as const }),
+    ...(fields['redundancy'] === true && { redundancy: true as const }),
+  };
+  if (fields['batchedSlivers'] === undefined) return { floe: 1, ...offers };
   const batched = record(fields['batchedSlivers'], 'batchedSlivers');
   return {
     floe: 1,
-    ...challenges,
+    ...offers,
     batchedSlivers: {
       maxReadSlivers: positive(batched, 'maxReadSlivers'),
       maxUploadSlivers: positive(batched, 'maxUploadSlivers'),
     },
   };
+}
+
+/** The `data` of `GET /v1/redundancy`: what the answering node lacks of what it owes, counted now. */
+export interface NodeRedundancy {
+  readonly epoch: Epoch;
+  /** Undefined while the first count since the node's start is under way. */
+  readonly count?: {
+    readonly ageMs: number;
+    /** Certified blobs. */
+    readonly blobs: number;
+    /** Those of which the node lacks metadata or a sliver. */
+    readonly incomplete: number;
+    /** The first of those. */
+    readonly sample: readonly BlobId[];
+  };
+  /** Blobs that wait to be healed, and that are being healed. */
+  readonly healing: { readonly waiting: number; readonly active: number };
+  readonly scrub: {
+    /** Whole passes over everything stored. */
+    readonly passes: number;
+    /** When the last one ended, since the Unix epoch. */
+    readonly lastEndedMs?: number;
+  };
+  /** Nodes that fail their challenges in this epoch, in this node's view. */
+  readonly failingNodes: readonly NodeId[];
+}
+
+/** @throws MALFORMED_RESPONSE, INVALID_BLOB_ID, INVALID_OBJECT_ID */
+export function parseNodeRedundancy(json: unknown): NodeRedundancy {
+  const fields = record(json, 'redundancy');
+  const healing = record(fields['healing'], 'healing');
+  const scrub = record(fields['scrub'], 'scrub');
+  const counted = fields['count'] === undefined ? undefined : record(fields['count'], 'count');
+  return {
+    epoch: count(fields, 'epoch') as Epoch,
+    ...(counted && {
+      count: {
+        ageMs: count(counted, 'ageMs'),
+        blobs: count(counted, 'blobs'),
+        incomplete: count(counted, 'incomplete'),
+        sample: texts(counted, 'sample').map(parseBlobId),
+      },
+    }),
+    healing: { waiting: count(healing, 'waiting'), active: count(healing, 'active') },
+    scrub: {
+      passes: count(scrub, 'passes'),
+      ...(typeof scrub['lastEndedMs'] === 'number' && { lastEndedMs: scrub['lastEndedMs'] }),
+    },
+    failingNodes: texts(fields, 'failingNodes').map((text) => parseObjectId(text) as NodeId),
+  };
+}
+
+/** A list of texts, bounded. */
+function texts(fields: Record<string, unknown>, name: string): string[] {
+  const list = fields[name];
+  if (!Array.isArray(list) || list.length > MAX_NAMED || list.some((item) => typeof item !== 'string')) {
+    throw malformed(`field ${name}`, `a list of at most ${MAX_NAMED} texts`, typeof list);
+  }
+  return list as string[];
 }
 
 /** What the challenges of one node to another came to in an epoch. */

@@ -77,6 +77,7 @@ export type NodeRoute =
   | { readonly name: 'getApi' }
   | { readonly name: 'getCapabilities' }
   | { readonly name: 'getChallenges'; readonly epoch: Epoch }
+  | { readonly name: 'getRedundancy' }
   | SliverBatchRoute
   | (OfBlob<'putSliverBatch'> & Pending);
 
@@ -127,6 +128,8 @@ function targetOf(route: NodeRoute): string {
         return '/api';
       case 'getCapabilities':
         return '/capabilities';
+      case 'getRedundancy':
+        return '/redundancy';
       case 'getChallenges':
         return `/challenges?epoch=${route.epoch}`;
     }
@@ -321,6 +324,7 @@ const SHAPES: readonly Shape[] = [
   shape('/v1/api', { GET: () => ({ name: 'getApi' }) }),
   shape('/v1/capabilities', { GET: () => ({ name: 'getCapabilities' }) }),
   shape('/v1/challenges', { GET: parseChallenges }),
+  shape('/v1/redundancy', { GET: () => ({ name: 'getRedundancy' }) }),
 ];
 
 function shape(pattern: string, methods: Shape['methods']): Shape {

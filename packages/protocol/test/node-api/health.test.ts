@@ -4,6 +4,7 @@ import {
   parseChallengeResults,
   parseNodeCapabilities,
   parseNodeHealth,
+  parseNodeRedundancy,
 } from '../../src/node-api/health.ts';
 
 const health: NodeHealth = {
@@ -47,6 +48,34 @@ describe('capabilities', () => {
     [{ floe: 1, batchedSlivers: { maxReadSlivers: 0 } }],
   ])('refuse %j', (json) => {
     expect(() => parseNodeCapabilities(json)).toThrow('is malformed');
+  });
+});
+
+describe('redundancy', () => {
+  const all = {
+    epoch: 7,
+    count: { ageMs: 10, blobs: 3, incomplete: 1, sample: ['A'.repeat(43)] },
+    healing: { waiting: 1, active: 0 },
+    scrub: { passes: 2, lastEndedMs: 1_700_000_000_000 },
+    failingNodes: [`0x${'1'.padStart(64, '0')}`],
+  };
+
+  it('is read back, with a count and without', () => {
+    const { count: _count, ...uncounted } = all;
+    for (const each of [all, uncounted]) expect(parseNodeRedundancy(JSON.parse(JSON.stringify(each)))).toEqual(each);
+  });
+
+  it.each([
+    ['no healing', { ...all, healing: undefined }],
+    ['a negative count', { ...all, count: { ...all.count, incomplete: -1 } }],
+    ['a sample that is no list', { ...all, count: { ...all.count, sample: 'x' } }],
+    [
+      'a sample that is too long',
+      { ...all, count: { ...all.count, sample: Array.from({ length: 10_001 }, () => '') } },
+    ],
+    ['something else', 7],
+  ])('with %s is refused', (_what, json) => {
+    expect(() => parseNodeRedundancy(json)).toThrow('is malformed');
   });
 });
 

@@ -34,7 +34,7 @@ const route: fc.Arbitrary<NodeRoute> = fc.oneof(
   fc.record({ name: named('getDecodingSymbols'), blobId, axis, targets: fc.array(sliverIndex, { maxLength: 5 }) }),
   fc.record({ name: named('postInconsistencyProof'), blobId, axis }),
   fc.record({ name: named('getHealth'), detailed: fc.boolean() }),
-  fc.record({ name: fc.constantFrom('postSyncShard', 'getApi', 'getCapabilities') }),
+  fc.record({ name: fc.constantFrom('postSyncShard', 'getApi', 'getCapabilities', 'getRedundancy') }),
   fc.record({ name: fc.constant('getChallenges'), epoch: fc.nat(0xffff_ffff) }),
   fc
     .record({ name: named('getSliverBatch'), blobId, primary: pairs, secondary: pairs })
