@@ -209,6 +209,18 @@ export class Network {
     if (node !== undefined) await this.time.run(node.close());
   }
 
+  /** Its power fails: what was not synced is torn or lost, and nothing that was under way ends. */
+  crash(index: number): void {
+    const each = this.nodes[index] as NetworkNode;
+    const { node } = each;
+    this.#routes.delete(each.origin);
+    each.node = undefined;
+    each.store = each.store.crash();
+    each.fileSystem.crash();
+    // Only so that it stops asking others.
+    node?.close().catch(() => undefined);
+  }
+
   /** Its disk is lost while it is down. */
   wipe(index: number): void {
     const each = this.nodes[index] as NetworkNode;
