@@ -27,6 +27,8 @@ const MAX_INPUT_MS = 5_000;
 /** Growth of memory within one slice. A length that is believed costs gigabytes. */
 const MAX_JUMP_BYTES = 512 * 1024 * 1024;
 const CORPUS_STEPS = 250;
+/** Inputs between two lines of progress. */
+const PROGRESS = 1_000_000;
 
 test('the ledger stands ten million mutated inputs', async () => {
   const until = budgetS === undefined ? Infinity : performance.now() + Number(budgetS) * 1000;
@@ -63,6 +65,7 @@ test('the ledger stands ten million mutated inputs', async () => {
     if (now - memory > MAX_JUMP_BYTES)
       throw new Error(`memory grew by ${now - memory} bytes before input ${input}, seed ${seed}`);
     memory = now;
+    if (input % PROGRESS === 0) console.info(`${input} inputs, ${(memory / 2 ** 20).toFixed(0)} MiB resident`);
   }
   // Whatever the inputs did, the state is what the signed transactions on record make of the genesis.
   expect(walInState(world)).toBe(walSupply(world));

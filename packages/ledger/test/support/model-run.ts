@@ -7,12 +7,16 @@ import type { Coin } from '../../src/natives/framework.ts';
 import { blockedCommission } from '../../src/natives/staking/pool.ts';
 import { denyListSizes } from '../../src/natives/system-epoch.ts';
 import { Chain } from './chain.ts';
-import { Model, ModelAbort, type ModelStake } from './model.ts';
+import { Model, ModelAbort, type ModelPool, type ModelStake } from './model.ts';
 import { outcomeOf } from './native-call.ts';
 
 const SUPPLY = 5_000_000_000_000_000_000n;
 const WAL = 1_000_000_000n;
 const DURATION_MS = 1000;
+/** Nodes that a run has at most; each costs time in every check. */
+const MAX_NODES = 10;
+/** FROST that a buyer offers. */
+const OFFER = 10n ** 12n;
 
 /** Numbers of a seed (xorshift32). */
 function numbersOf(seed: number): (limit: number) => number {
@@ -34,6 +38,7 @@ class Pair {
   readonly model: Model;
   readonly caps: Ref<layouts.StorageNodeCap>[];
   readonly stakes: { chain: layouts.StakedWal; model: ModelStake }[] = [];
+  readonly pools: { chain: layouts.StoragePool; model: ModelPool }[] = [];
   readonly #pick: (limit: number) => number;
   /** FROST in coins. */
   #wallet = SUPPLY;
@@ -72,8 +77,9 @@ class Pair {
   #call(): [string, () => unknown, () => unknown] {
     const pick = this.#pick;
     // Time and the state machine get a third of the calls, so that epochs pass.
-    const kind = pick(3) === 0 ? 12 + pick(4) : pick(12);
-    return kind < 5 ? this.#stakeCall(kind) : kind < 12 ? this.#nodeCall(kind) : this.#epochCall(kind);
+    if (pick(3) === 0) return this.#epochCall(12 + pick(4));
+    const kind = pick(14);
+    return kind < 5 ? this.#stakeCall(kind) : kind < 12 ? this.#nodeCall(kind) : this.#growthCall(kind);
   }
 
   #stakeCall(kind: number): [string, () => unknown, () => unknown] {
@@ -209,21 +215,96 @@ class Pair {
       }
       default: {
         const [size, epochs] = [BigInt(pick(2 ** 30)) * BigInt(pick(3)), pick(model.epochsAhead + 2)];
-        const purse = { value: chain.coin(10n ** 12n) };
+        const purse = { value: chain.coin(OFFER) };
         return [
           'reserve',
           () => {
             chain.run('system::reserve_space', chain.system, size, epochs, purse);
-            return 10n ** 12n - purse.value.balance;
+            return OFFER - purse.value.balance;
           },
           () => {
-            const cost = model.reserve(size, epochs, 10n ** 12n);
+            const cost = model.atomically(() => model.reserve(size, epochs, OFFER));
             this.#wallet -= cost;
             return cost;
           },
         ];
       }
     }
+  }
+
+  /** Nodes that join, and storage pools. */
+  #growthCall(kind: number): [string, () => unknown, () => unknown] {
+    const { chain, model } = this;
+    const pick = this.#pick;
+    if (kind === 12) {
+      const commissionRate = [0, 500, 10_000, 10_001][pick(4)]!;
+      if (this.caps.length === MAX_NODES) return this.#epochCall(12);
+      let cap: layouts.StorageNodeCap;
+      return [
+        'register',
+        () => {
+          cap = chain.register({ commissionRate });
+          return chain.pool(cap.nodeId).value.activationEpoch;
+        },
+        () => {
+          model.register(commissionRate);
+          this.caps.push({ value: cap });
+          return model.nodes.at(-1)!.activation;
+        },
+      ];
+    }
+    const purse = { value: chain.coin(OFFER) };
+    const paid = () => OFFER - purse.value.balance;
+    const size = BigInt(pick(2 ** 26)) * BigInt(pick(3));
+    const epochs = pick(model.epochsAhead + 2);
+    const at = pick(this.pools.length + 2);
+    const pool = this.pools[at];
+    if (pool === undefined) {
+      let made: layouts.StoragePool;
+      return [
+        'create pool',
+        () => {
+          made = chain.run('system::create_storage_pool', chain.system, size, epochs, purse);
+          return paid();
+        },
+        () => {
+          const created = model.atomically(() => model.createPool(size, epochs, OFFER));
+          this.pools.push({ chain: made, model: created.pool });
+          this.#wallet -= created.cost;
+          return created.cost;
+        },
+      ];
+    }
+    const view = () => [
+      paid(),
+      chain.run('storage_pool::end_epoch', pool.chain),
+      chain.run('storage_pool::reserved_encoded_capacity_bytes', pool.chain),
+    ];
+    const change = (run: (model: ModelPool) => bigint) => () => {
+      const changed = { ...pool.model };
+      const cost = model.atomically(() => run(changed));
+      pool.model = changed;
+      this.#wallet -= cost;
+      return [cost, changed.end, changed.size];
+    };
+    const ref = { value: pool.chain };
+    return pick(2) === 0
+      ? [
+          'extend pool',
+          () => {
+            chain.run('system::extend_storage_pool', chain.system, ref, epochs, purse);
+            return view();
+          },
+          change((changed) => model.extendPool(changed, epochs, OFFER)),
+        ]
+      : [
+          'grow pool',
+          () => {
+            chain.run('system::increase_storage_pool_capacity', chain.system, ref, size, purse);
+            return view();
+          },
+          change((changed) => model.growPool(changed, size, OFFER)),
+        ];
   }
 
   #epochCall(kind: number): [string, () => unknown, () => unknown] {

@@ -23,6 +23,12 @@ export interface ModelNode {
   syncedEpoch: number;
 }
 
+/** A storage pool, without the blobs in it. */
+export interface ModelPool {
+  size: bigint;
+  end: number;
+}
+
 export interface ModelStake {
   readonly node: number;
   readonly principal: bigint;
@@ -35,6 +41,28 @@ const MIB = 1n << 20n;
 const MAX_U64 = (1n << 64n) - 1n;
 const quorum = (weight: number, shards: number) => 3 * weight > 2 * shards;
 const add = (map: Map<number, bigint>, key: number, amount: bigint) => map.set(key, (map.get(key) ?? 0n) + amount);
+
+/** A storage node without stake, whose rates count from `activation` on. */
+function newNode(rate: number, activation: number, epoch: number): ModelNode {
+  return {
+    wal: 0n,
+    shares: 0n,
+    rewardsPool: 0n,
+    commission: 0n,
+    blocked: undefined,
+    rate,
+    latestEpoch: epoch,
+    activation,
+    stakeIn: new Map(),
+    sharesOut: new Map(),
+    preActiveOut: new Map(),
+    nextRates: new Map(),
+    rates: new Map([[activation, undefined]]),
+    votes: { storage: 0n, write: 0n, capacity: 0n },
+    denied: 0n,
+    syncedEpoch: 0,
+  };
+}
 
 function abort(code: string): never {
   throw new ModelAbort(code);
@@ -70,24 +98,7 @@ export class Model {
     this.shards = options.shards;
     this.durationMs = BigInt(options.durationMs);
     this.epochsAhead = options.epochsAhead;
-    this.nodes = options.nodes.map(({ rate }) => ({
-      wal: 0n,
-      shares: 0n,
-      rewardsPool: 0n,
-      commission: 0n,
-      blocked: undefined,
-      rate,
-      latestEpoch: 0,
-      activation: 0,
-      stakeIn: new Map(),
-      sharesOut: new Map(),
-      preActiveOut: new Map(),
-      nextRates: new Map(),
-      rates: new Map([[0, undefined]]),
-      votes: { storage: 0n, write: 0n, capacity: 0n },
-      denied: 0n,
-      syncedEpoch: 0,
-    }));
+    this.nodes = options.nodes.map(({ rate }) => newNode(rate, 0, 0));
   }
 
   /** Runs a call; when it aborts, everything is as before. */
@@ -384,20 +395,63 @@ export class Model {
     if (this.phase !== 'selected') node.blocked = (node.blocked ?? 0n) + amount;
   }
 
+  /** Joins as a candidate, in any epoch. */
+  register(rate: number): void {
+    if (rate > 10_000) abort('staking_pool::14');
+    this.nodes.push(newNode(rate, this.epoch + (this.next === undefined ? 0 : 1), this.epoch));
+  }
+
+  /** What `size` bytes cost in every epoch. */
+  #due(size: bigint): bigint {
+    const due = this.storagePrice * ((size + MIB - 1n) / MIB);
+    return due > MAX_U64 ? abort('ARITHMETIC_ERROR') : due;
+  }
+
+  /** Uses `size` more bytes in epochs `[from, to)`. */
+  #use(size: bigint, from: number, to: number): void {
+    for (let at = from; at < to; at += 1) {
+      if ((this.used.get(at) ?? 0n) + size > this.capacity) abort('system_state_inner::1');
+      add(this.used, at, size);
+    }
+  }
+
+  /** Pays `due` for each of the epochs `[from, to)`; returns the sum. */
+  #pay(due: bigint, from: number, to: number, funds: bigint): bigint {
+    const cost = due * BigInt(to - from);
+    if (cost > funds) abort('balance::2');
+    for (let at = from; at < to; at += 1) add(this.kept, at, due);
+    return cost;
+  }
+
   reserve(size: bigint, epochs: number, funds: bigint): bigint {
     if (epochs === 0 || epochs > this.epochsAhead) abort('system_state_inner::2');
-    const due = this.storagePrice * ((size + MIB - 1n) / MIB);
-    if (due > MAX_U64) abort('ARITHMETIC_ERROR');
-    if (due * BigInt(epochs) > funds) abort('balance::2');
+    const cost = this.#pay(this.#due(size), this.epoch, this.epoch + epochs, funds);
     if (size === 0n) abort('system_state_inner::11');
-    for (let at = this.epoch; at < this.epoch + epochs; at += 1) {
-      if ((this.used.get(at) ?? 0n) + size > this.capacity) abort('system_state_inner::1');
-    }
-    for (let at = this.epoch; at < this.epoch + epochs; at += 1) {
-      add(this.used, at, size);
-      add(this.kept, at, due);
-    }
-    return due * BigInt(epochs);
+    this.#use(size, this.epoch, this.epoch + epochs);
+    return cost;
+  }
+
+  createPool(size: bigint, epochs: number, funds: bigint): { pool: ModelPool; cost: bigint } {
+    const cost = this.reserve(size, epochs, funds);
+    return { pool: { size, end: this.epoch + epochs }, cost };
+  }
+
+  extendPool(pool: ModelPool, epochs: number, funds: bigint): bigint {
+    const isPossible = epochs > 0 && pool.end > this.epoch && pool.end + epochs <= this.epoch + this.epochsAhead;
+    if (!isPossible) abort('system_state_inner::2');
+    const cost = this.#pay(this.#due(pool.size), pool.end, pool.end + epochs, funds);
+    this.#use(pool.size, pool.end, pool.end + epochs);
+    pool.end += epochs;
+    return cost;
+  }
+
+  growPool(pool: ModelPool, size: bigint, funds: bigint): bigint {
+    if (size === 0n) abort('system_state_inner::11');
+    if (pool.end <= this.epoch) abort('system_state_inner::2');
+    const cost = this.#pay(this.#due(size), this.epoch, pool.end, funds);
+    this.#use(size, this.epoch, pool.end);
+    pool.size += size;
+    return cost;
   }
 
   subsidise(amount: bigint, epochs: number): void {
