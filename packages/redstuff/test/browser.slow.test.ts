@@ -53,7 +53,10 @@ beforeAll(async () => {
     const file = files[url];
     if (file === undefined) response.writeHead(200, { ...headers, 'content-type': 'text/html' }).end(html);
     else
-      readFile(file.path).then((body) => response.writeHead(200, { ...headers, 'content-type': file.type }).end(body));
+      readFile(file.path).then(
+        (body) => response.writeHead(200, { ...headers, 'content-type': file.type }).end(body),
+        (error: Error) => response.destroy(error),
+      );
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
