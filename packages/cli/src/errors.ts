@@ -87,6 +87,65 @@ export const cliErrors = errorCatalogue({
     'conflict',
     ({ id }) => `blob ${id} is permanent or has expired, and cannot be deleted`,
   ),
+  BLOB_AMBIGUOUS: spec<{ id: string; objectIds: string }>(
+    'conflict',
+    ({ id, objectIds }) => `the wallet owns several objects of blob ${id}; name one of them: ${objectIds}`,
+  ),
+  BLOB_SHARED: spec<{ id: string }>(
+    'conflict',
+    ({ id }) => `blob object ${id} is shared: it cannot be shared again, nor its attributes changed`,
+  ),
+  FUNDS_TOO_LOW: spec<{ objectId: string; funds: bigint; cost: bigint }>(
+    'exhausted',
+    ({ objectId, funds, cost }) =>
+      `shared object ${objectId} has ${funds} FROST; extending it costs ${cost}: add some with \`floe fund\``,
+  ),
+  BLOB_NOT_SHARED: spec<{ id: string }>('conflict', ({ id }) => `blob object ${id} is not shared; it has no funds`),
+  STAKE_NOT_OWNED: spec<{ stakeId: string; owner: string }>(
+    'not-found',
+    ({ stakeId, owner }) => `the wallet ${owner} has no stake ${stakeId}`,
+  ),
+  STAKE_NOT_FREE: spec<{ stakeId: string; epoch: number; now: number }>(
+    'conflict',
+    ({ stakeId, epoch, now }) => `stake ${stakeId} can be withdrawn from epoch ${epoch} on; it is epoch ${now}`,
+  ),
+  NODE_AMBIGUOUS: spec<{ node: string; nodeIds: string }>(
+    'conflict',
+    ({ node, nodeIds }) => `${node} stands for several storage nodes; name one by its id: ${nodeIds}`,
+  ),
+  NO_COMMITTEE: spec<{ which: string; epoch: number }>(
+    'not-found',
+    ({ which, epoch }) => `there is no ${which} committee in epoch ${epoch}`,
+  ),
+  NO_NODE_CAP: spec<{ owner: string; node: string }>(
+    'unauthorized',
+    ({ owner, node }) =>
+      `the wallet ${owner} holds no capability of ${node}; use that of the node's operator (--wallet)`,
+  ),
+  EXCHANGE_NOT_FOUND: spec<{ exchangeId: string }>(
+    'not-found',
+    ({ exchangeId }) => `there is no exchange ${exchangeId}`,
+  ),
+  EXCHANGE_TOO_POOR: spec<{ exchangeId: string; has: bigint; needed: bigint; unit: string }>(
+    'exhausted',
+    ({ exchangeId, has, needed, unit }) => `exchange ${exchangeId} has ${has} ${unit}; ${needed} are needed`,
+  ),
+  BLOB_NOT_IN_POOL: spec<{ blobId: string; poolId: string }>(
+    'not-found',
+    ({ blobId, poolId }) => `storage pool ${poolId} holds no blob ${blobId}`,
+  ),
+  POOL_NOT_EMPTY: spec<{ poolId: string; blobs: bigint }>(
+    'conflict',
+    ({ poolId, blobs }) => `storage pool ${poolId} holds ${blobs} blobs; delete them first`,
+  ),
+  STORAGE_NOT_OWNED: spec<{ storageId: string; owner: string }>(
+    'not-found',
+    ({ storageId, owner }) => `the wallet ${owner} has no space ${storageId}`,
+  ),
+  STORAGE_UNFIT: spec<{ storageId: string; expected: string; came: string }>(
+    'conflict',
+    ({ storageId, expected, came }) => `space ${storageId} does not fit: expected ${expected}, came ${came}`,
+  ),
   READ_BACK_DIFFERS: spec<{ blobId: string }>(
     'integrity',
     ({ blobId }) => `blob ${blobId} did not read back equal to what was stored`,

@@ -6,6 +6,10 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addDevCommands } from './commands/dev-options.ts';
 import { addBlobCommands } from './commands/blob-options.ts';
+import { addNodeCommands } from './commands/node-options.ts';
+import { addObjectCommands } from './commands/object-options.ts';
+import { addExchangeCommands, addPoolCommands } from './commands/pool-options.ts';
+import { addStakingCommands } from './commands/staking-options.ts';
 import { addOfflineCommands } from './commands/offline-options.ts';
 import { addLedgerCommands } from './commands/ledger-options.ts';
 import { addNetworkCommands } from './commands/network-options.ts';
@@ -56,7 +60,12 @@ export function createProgram(signal: AbortSignal, options: { readonly json?: bo
     .exitOverride()
     .configureOutput(options.json === true ? { writeErr: () => undefined } : {});
   addDevCommands(program, signal);
+  addNodeCommands(program, signal);
   addBlobCommands(program, signal);
+  addObjectCommands(program, signal);
+  addPoolCommands(program, signal);
+  addStakingCommands(program, signal);
+  addExchangeCommands(program, signal);
   addOfflineCommands(program, signal);
   addNetworkCommands(program, signal);
   addLedgerCommands(program, signal);

@@ -30,11 +30,11 @@ import {
   type SuiAddress,
   type VerifiedMetadata,
 } from '@floe/protocol';
-import type { Codec, QuiltPatch, QuiltPatchInput, ScratchSpace } from '@floe/redstuff';
+import type { BlobSource, Codec, QuiltPatch, QuiltPatchInput, ScratchSpace } from '@floe/redstuff';
 import { withDeadline } from './abort.ts';
 import { auditBlob, type BlobAudit } from './blob-audit.ts';
 import { deleteBlobs, extendBlob, type ExtendResult, type SignedCallOptions, writeAttributes } from './blob-objects.ts';
-import { type BlobInput, type BlobStream, spoolBlob, type SpoolBlobOptions, type SpooledBlob } from './blob-input.ts';
+import { type BlobInput, type BlobStream, spoolBlob, type SpoolBlobOptions, SpooledBlob } from './blob-input.ts';
 import type { BlobReader, BlobReadOptions } from './blob-reader.ts';
 import { BlobFinder } from './blob-finder.ts';
 import { agreeOnStatus } from './blob-status.ts';
@@ -54,6 +54,7 @@ import {
   storeQuilt,
   type StoreQuiltResult,
 } from './quilts.ts';
+import { type PooledStoreOptions, type PooledStoreResult, storeInPool } from './pooled-store.ts';
 import { type QuoteOptions, quoteStores, type StoreQuote } from './quote.ts';
 import { StorageClaims } from './resources.ts';
 import { storeBlob, type StoreModules, type StoreOptions, type StoreResult } from './store.ts';
@@ -101,6 +102,8 @@ export interface FloeClient {
    * @throws SOURCE_TOO_LARGE, SCRATCH_FULL
    */
   spool(stream: BlobStream, options: SpoolBlobOptions): Promise<SpooledBlob>;
+  /** Stores a blob in a storage pool, as {@link FloeClient.store} does. */
+  storeInPool(blob: BlobInput, options: PooledStoreOptions): Promise<PooledStoreResult>;
   /** Stores many files as one blob, each readable alone. */
   storeQuilt(patches: readonly QuiltPatchInput[], options: StoreOptions): Promise<StoreQuiltResult>;
   /**
@@ -110,7 +113,7 @@ export interface FloeClient {
    */
   quoteStores(blobs: readonly VerifiedMetadata[], options: QuoteOptions): Promise<StoreQuote>;
   /** What a blob of these bytes would be known by here; nothing is stored. @throws BLOB_TOO_LARGE */
-  metadataOf(blob: Uint8Array, options?: CallOptions): Promise<VerifiedMetadata>;
+  metadataOf(blob: Uint8Array | BlobSource | SpooledBlob, options?: CallOptions): Promise<VerifiedMetadata>;
   /** What storing that many bytes costs in space that is bought, without gas. */
   quote(sizeBytes: number, epochs: number, options?: CallOptions): Promise<StoreCost & { encodedLength: number }>;
   /** @throws BLOB_NOT_FOUND, BLOB_FORBIDDEN, BLOB_MARKED_INVALID, SLIVERS_UNAVAILABLE, READ_TIMEOUT, INVALID_RANGE */
@@ -209,6 +212,13 @@ class Client implements FloeClient {
     return await spoolBlob(stream, options, this.#modules);
   }
 
+  async storeInPool(blob: BlobInput, options: PooledStoreOptions): Promise<PooledStoreResult> {
+    const result = await storeInPool(blob, options, this.#modules);
+    const { kind, blobId, poolId, sizeBytes } = result;
+    this.#logger.info('blob stored in a pool', { kind, blobId, poolId, sizeBytes });
+    return result;
+  }
+
   async storeQuilt(patches: readonly QuiltPatchInput[], options: StoreOptions): Promise<StoreQuiltResult> {
     const { current } = await this.#finder.committees({ signal: options.signal });
     return await storeQuilt(patches, current, options, (blob, withMark) => this.store(blob, withMark));
@@ -240,9 +250,13 @@ class Client implements FloeClient {
     return await quoteStores(blobs, options, { ledger, limits, status });
   }
 
-  async metadataOf(blob: Uint8Array, options: CallOptions = {}): Promise<VerifiedMetadata> {
-    const { current } = await this.#modules.ledger.committees(options);
-    return await this.#modules.codec.computeMetadata(current.geometry, blob, options);
+  async metadataOf(blob: Uint8Array | BlobSource | SpooledBlob, options: CallOptions = {}): Promise<VerifiedMetadata> {
+    const { codec, ledger, scratch } = this.#modules;
+    const { geometry } = (await ledger.committees(options)).current;
+    const content = blob instanceof SpooledBlob ? blob.content : blob;
+    return content instanceof Uint8Array
+      ? await codec.computeMetadata(geometry, content, options)
+      : await codec.computeMetadataOf(geometry, content, { ...options, scratch });
   }
 
   async read(blobId: BlobId, options: ReadOptions = {}): Promise<Uint8Array> {

@@ -102,6 +102,22 @@ export const clientErrors = errorCatalogue({
       `blob object ${objectId} ended with epoch ${endEpoch} and cannot be used in epoch ${epoch}`,
   ),
 
+  // Storage pools
+  POOL_NOT_FOUND: spec<{ poolId: string }>(
+    'not-found',
+    ({ poolId }) => `there is no storage pool ${poolId} on the ledger`,
+  ),
+  POOL_EXPIRED: spec<{ poolId: string; endEpoch: number; epoch: number }>(
+    'conflict',
+    ({ poolId, endEpoch, epoch }) =>
+      `storage pool ${poolId} ended with epoch ${endEpoch} and cannot be used in epoch ${epoch}`,
+  ),
+  POOL_FULL: spec<{ poolId: string; neededBytes: bigint; freeBytes: bigint }>(
+    'exhausted',
+    ({ poolId, neededBytes, freeBytes }) =>
+      `storage pool ${poolId} has ${freeBytes} bytes left for encoded blobs; ${neededBytes} are needed`,
+  ),
+
   // One storage node
   NODE_UNREACHABLE: spec<{ node: string; reason: string }>(
     'unavailable',

@@ -20,6 +20,7 @@ export type { LedgerPort, Signer } from './ledger-port.ts';
 export { type ClientLimits, DEFAULT_LIMITS } from './limits.ts';
 export type { NetworkRedundancy, NodeCount } from './network-redundancy.ts';
 export { type PatchContents, QUILT_ATTRIBUTE, type StoredPatch, type StoreQuiltResult } from './quilts.ts';
+export type { PooledStoreOptions, PooledStoreResult } from './pooled-store.ts';
 export type { BlobQuote, QuoteOptions, StoreQuote } from './quote.ts';
 export type { ResourceOperation } from './registration.ts';
 export type {

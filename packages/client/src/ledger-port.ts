@@ -8,6 +8,8 @@ export type LedgerPort = Pick<
   | 'blobObject'
   | 'ownedBlobs'
   | 'ownedStorages'
+  | 'storagePool'
+  | 'pooledBlob'
   | 'balances'
   | 'attributes'
   | 'simulate'

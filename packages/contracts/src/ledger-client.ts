@@ -3,7 +3,7 @@
  * is configuration. Reads of the system's state are shared and cached for a short time; every call is bounded in time,
  * tries and size and fails with a typed error.
  */
-import type { Committees, Epoch, Frost, NodeId, ObjectId, SuiAddress } from '@floe/protocol';
+import type { BlobId, Committees, Epoch, Frost, NodeId, ObjectId, SuiAddress } from '@floe/protocol';
 import { ledgerErrors } from './errors.ts';
 import * as layouts from './layouts.ts';
 import { LedgerCalls, type CallModules } from './ledger/calls.ts';
@@ -19,6 +19,7 @@ import {
   type PooledBlobInfo,
   readExchange,
   readPool,
+  readPooledBlob,
   type StoragePoolInfo,
   type StorageResource,
 } from './ledger/storage-state.ts';
@@ -171,6 +172,15 @@ export class LedgerClient {
   /** The blobs of a pool; pages are fetched as they are consumed. */
   pooledBlobs(pool: StoragePoolInfo, options: CallOptions = {}): AsyncIterable<PooledBlobInfo> {
     return listPooledBlobs(this.#calls, pool, options.signal);
+  }
+
+  /** The blob of that id in a pool; undefined when it is not there. @throws LEDGER_* */
+  async pooledBlob(
+    pool: StoragePoolInfo,
+    blobId: BlobId,
+    options: CallOptions = {},
+  ): Promise<PooledBlobInfo | undefined> {
+    return readPooledBlob(this.#calls, pool, blobId, options.signal);
   }
 
   /** The exchange of WAL for SUI of that id; undefined when there is none. @throws WRONG_OBJECT_TYPE, LEDGER_* */

@@ -1,5 +1,5 @@
 /** Canonical type names of a deployment, and ids of dynamic fields. Type names use a package's original id for ever. */
-import type { ObjectId } from '@floe/protocol';
+import { type BlobId, blobIdBytes, type ObjectId } from '@floe/protocol';
 import { bcs } from '@mysten/sui/bcs';
 import { deriveDynamicFieldID, normalizeStructTag, parseStructTag } from '@mysten/sui/utils';
 import { utf8 } from '@floe/platform';
@@ -106,6 +106,11 @@ export function objectTableFieldId(tableId: ObjectId, key: ObjectId): ObjectId {
     `${SUI}::dynamic_object_field::Wrapper<${SUI}::object::ID>`,
     id.serialize(key).toBytes(),
   );
+}
+
+/** Field of an object table keyed by blob id (such as a pool's blobs); its value is the child's id. */
+export function blobTableFieldId(tableId: ObjectId, blobId: BlobId): ObjectId {
+  return dynamicFieldId(tableId, `${SUI}::dynamic_object_field::Wrapper<u256>`, blobIdBytes(blobId));
 }
 
 /** BCS of the name under which a blob keeps its attributes: the bytes of `metadata`. */

@@ -1,4 +1,4 @@
-/** Arguments of `floe dev` and `floe node`. */
+/** Arguments of `floe dev`. */
 import { type Command, InvalidArgumentError } from 'commander';
 import { createOutput } from '../output.ts';
 import { DEFAULT_BASE_PORT, DEFAULT_DIRECTORY } from '../defaults.ts';
@@ -89,17 +89,4 @@ export function addDevCommands(program: Command, signal: AbortSignal): void {
         await runNodeAction(action, node, options.dir, createOutput(options.json === true));
       });
   }
-  program
-    .command('node')
-    .description('run one storage node')
-    .command('run')
-    .description('run the storage node that a configuration file describes, until interrupted')
-    .requiredOption('--config <file>', 'its node.json')
-    .option('--log-level <level>', 'debug, info, warn or error', 'info')
-    .option('--with-parent', 'close when standard input closes')
-    .addHelpText('after', examples('floe node run --config .floe/nodes/node-03/node.json'))
-    .action(async (options: { config: string; logLevel: string; withParent?: boolean }) => {
-      const { runNode } = await import('./node-run.ts');
-      await runNode(options, signal);
-    });
 }

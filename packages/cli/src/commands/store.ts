@@ -1,21 +1,13 @@
 /** `floe store FILE…`. */
-import type { SpooledBlob, StoreProgress, StoreResult } from '@floe/client';
-import type { BlobSource } from '@floe/redstuff';
-import { openBlobFile, spoolStandardInput, STANDARD_INPUT } from '../blob-file.ts';
+import { clientErrors, type StoreProgress, type StoreResult } from '@floe/client';
+import type { SuiAddress } from '@floe/protocol';
+import { STANDARD_INPUT } from '../blob-file.ts';
 import { cliErrors } from '../errors.ts';
 import { formatBytes, formatCoin, type Output, type Progress } from '../output.ts';
 import { openSession, openWallet, type Session } from '../session.ts';
 import type { StoreOptions } from './blob-options.ts';
-
-const STAGE_TEXT: Readonly<Record<StoreProgress['stage'], string>> = {
-  reading: 'reading',
-  encoding: 'encoding',
-  checking: 'asking whether it is stored already',
-  registering: 'registering on the ledger',
-  uploading: 'uploading to storage nodes',
-  certifying: 'certifying on the ledger',
-  finishing: 'finishing',
-};
+import { quoteInputs } from './quote.ts';
+import { nameOf, openInput, STAGE_TEXT, type StoreInput } from './store-inputs.ts';
 
 export async function runStore(
   files: readonly string[],
@@ -32,6 +24,7 @@ export async function runStore(
     // All first: a list with one that cannot be read or is too large is refused before anything is paid.
     for (const path of files) inputs.push({ path, ...(await openInput(path, session, output, signal)) });
     const wallet = await openWallet(session, options, { fund: true, signal });
+    const spending = await plannedSpending(inputs, session, wallet.address, options, output, signal);
     const results: unknown[] = [];
     try {
       for (const { path, blob } of inputs) {
@@ -41,10 +34,12 @@ export async function runStore(
             epochs: options.epochs,
             deletable: options.permanent !== true,
             signer: wallet.keypair,
+            maxCost: spending.left,
             signal,
             onProgress: (state) => showProgress(progress, state),
           })
           .finally(() => progress.done());
+        spending.spend(result);
         describe(nameOf(path), result, output);
         results.push({ path, ...resultJson(result) });
       }
@@ -59,31 +54,36 @@ export async function runStore(
   }
 }
 
-interface StoreInput {
-  readonly path: string;
-  readonly blob: SpooledBlob | (BlobSource & { close(): Promise<void> });
+/** What may still be paid; without `--max-cost`, anything. */
+interface Spending {
+  readonly left: bigint | undefined;
+  spend(result: StoreResult): void;
 }
 
-async function openInput(
-  path: string,
-  { client, network }: Session,
+/** With `--max-cost` all files are quoted first: the first is not paid for if the last cannot be. @throws COST_ABOVE_MAXIMUM */
+async function plannedSpending(
+  inputs: readonly StoreInput[],
+  session: Session,
+  payer: SuiAddress,
+  options: StoreOptions,
   output: Output,
   signal: AbortSignal,
-): Promise<Pick<StoreInput, 'blob'>> {
-  const { nShards } = network.description;
-  if (path !== STANDARD_INPUT) return { blob: await openBlobFile(path, nShards) };
-  const progress = output.progress(nameOf(path));
-  const onBytes = (readBytes: number): void =>
-    progress.update('reading', undefined, `, ${formatBytes(readBytes)} so far`);
-  try {
-    return { blob: await spoolStandardInput(client, { nShards, signal, onBytes }) };
-  } finally {
-    progress.done();
-  }
-}
-
-function nameOf(path: string): string {
-  return path === STANDARD_INPUT ? 'standard input' : path;
+): Promise<Spending> {
+  const { maxCost } = options;
+  if (maxCost === undefined) return { left: undefined, spend: () => undefined };
+  const { total } = await quoteInputs(inputs, session, { ...options, payer }, output, signal);
+  const what =
+    inputs.length === 1 ? `storing ${nameOf(inputs[0]?.path ?? '')}` : `storing these ${inputs.length} files`;
+  if (total > maxCost) throw clientErrors.COST_ABOVE_MAXIMUM({ what, cost: total, maxCost });
+  let left = maxCost;
+  return {
+    get left() {
+      return left;
+    },
+    spend: (result) => {
+      if (result.kind === 'newlyCreated') left -= result.cost;
+    },
+  };
 }
 
 /** An upload is shown by its bytes: confirmations come all at its end. */

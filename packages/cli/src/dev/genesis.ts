@@ -1,21 +1,17 @@
 /** The beginning of a development network: keys of its nodes, and what the ledger starts from. */
 import { join } from 'node:path';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import type { GenesisConfig } from '@floe/ledger';
-import { fromHex, toHex } from '@floe/platform';
+import { fromHex } from '@floe/platform';
 import { parseObjectId, type Bls, type SuiAddress } from '@floe/protocol';
 import type { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
-import { cliErrors, systemErrorCode } from '../errors.ts';
-import { ensureKeypair, generateBlsSecretKey, generateNetworkKey } from '../keys.ts';
+import { ensureKeypair } from '../keys.ts';
 import type { NetworkDescription } from '../network.ts';
-import { readBlsKey, readNodeConfigIfAny, writeBlsKey, writeNodeConfig } from '../node-config.ts';
-import { writeSecretFile } from '../wallet.ts';
+import { readNodeConfigIfAny, writeNodeConfig } from '../node-config.ts';
+import { BLS_KEY_FILE, ensureNodeKeys } from '../node-keys.ts';
 import { DEV_HOST } from './ports.ts';
 import { devPaths, nodeName, regionOf, type DevState } from './state.ts';
 
-const BLS_KEY_FILE = 'bls.key';
-const NETWORK_KEY_FILE = 'network.key';
-const NETWORK_PUBLIC_KEY_FILE = 'network.pub';
 const OPERATOR_WALLET_FILE = 'operator.json';
 
 /** Prices in FROST per encoded MiB: those that Walrus documents as samples. */
@@ -44,37 +40,12 @@ export async function prepareNodes(directory: string, state: DevState, bls: Bls)
       const name = nodeName(index);
       const { home } = devPaths(directory).node(name);
       await mkdir(home, { recursive: true });
-      const blsPublicKey = bls.publicKey(await ensureBlsKey(join(home, BLS_KEY_FILE)));
+      const { blsSecretKey, networkPublicKey } = await ensureNodeKeys(home);
+      const blsPublicKey = bls.publicKey(blsSecretKey);
       const operator = parseObjectId((await ensureKeypair(join(home, OPERATOR_WALLET_FILE))).toSuiAddress());
-      return { name, port, operator, blsPublicKey, networkPublicKey: await ensureNetworkKey(home) };
+      return { name, port, operator, blsPublicKey, networkPublicKey };
     }),
   );
-}
-
-async function ensureBlsKey(path: string): Promise<Uint8Array> {
-  try {
-    return await readBlsKey(path);
-  } catch (error) {
-    if (!(error instanceof Error) || systemErrorCode(error.cause) !== 'ENOENT') throw error;
-    const key = generateBlsSecretKey();
-    await writeBlsKey(path, key);
-    return key;
-  }
-}
-
-async function ensureNetworkKey(home: string): Promise<Uint8Array> {
-  const path = join(home, NETWORK_PUBLIC_KEY_FILE);
-  try {
-    const publicKey = fromHex((await readFile(path, 'utf8')).trim());
-    if (publicKey?.length !== 33) throw cliErrors.DIRECTORY_FOREIGN({ directory: path, detail: 'not a network key' });
-    return publicKey;
-  } catch (error) {
-    if (systemErrorCode(error) !== 'ENOENT') throw error;
-    const { secretKey, publicKey } = generateNetworkKey();
-    await writeSecretFile(join(home, NETWORK_KEY_FILE), `${toHex(secretKey)}\n`);
-    await writeSecretFile(path, `${toHex(publicKey)}\n`);
-    return publicKey;
-  }
 }
 
 /** What the ledger is made from; the same for the same keys and state, so that a start that was cut short repeats. */

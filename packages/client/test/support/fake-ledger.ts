@@ -105,6 +105,10 @@ export class FakeLedger implements LedgerPort {
     yield* this.storages.values();
   }
 
+  async storagePool(): Promise<undefined> {}
+
+  async pooledBlob(): Promise<undefined> {}
+
   async simulate(): Promise<SimulatedTransaction> {
     throw new Error('this ledger does not simulate');
   }
@@ -135,7 +139,7 @@ export class FakeLedger implements LedgerPort {
     const digest = `D${'1'.repeat(40)}${this.#transactions}`.slice(0, 43);
     const logged = events.map((event, eventSeq) => ({ txDigest: digest, eventSeq, event }));
     this.events.push(...logged);
-    return { digest, created: [], mutated: [], deleted: [], events: logged, gas: 1n };
+    return { digest, created: [], mutated: [], deleted: [], events: logged, balanceChanges: [], gas: 1n };
   }
 
   /** Applies one call; returns what it costs. */

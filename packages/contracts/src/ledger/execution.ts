@@ -27,7 +27,7 @@ export function transactionOf(build: (transaction: Transaction) => void): () => 
   };
 }
 
-const EXECUTED_MASK = { paths: ['digest', 'checkpoint', 'timestamp', 'effects', 'events'] };
+const EXECUTED_MASK = { paths: ['digest', 'checkpoint', 'timestamp', 'effects', 'events', 'balance_changes'] };
 
 export class TransactionExecutor {
   readonly #calls: LedgerCalls;
@@ -200,6 +200,11 @@ function executedTransaction(executed: GrpcTypes.ExecutedTransaction, packages: 
     mutated: written.filter(({ idOperation }) => idOperation === NONE).map(changedObject),
     deleted: changed.filter(({ idOperation }) => idOperation === DELETED).map(({ objectId }) => objectId as ObjectId),
     events: contractEvents(digest, executed.events?.events ?? [], packages),
+    balanceChanges: (executed.balanceChanges ?? []).map(({ address = '', coinType = '', amount = '0' }) => ({
+      owner: address as SuiAddress,
+      coinType: coinType.includes('::') ? normalizeStructTag(coinType) : coinType,
+      amount: BigInt(amount),
+    })),
     gas: (gas?.computationCost ?? 0n) + (gas?.storageCost ?? 0n) - (gas?.storageRebate ?? 0n),
   };
 }

@@ -4,7 +4,7 @@ import type { GrpcTypes } from '@mysten/sui/grpc';
 import { ledgerErrors } from '../errors.ts';
 import * as layouts from '../layouts.ts';
 import { OWNED_PAGE_SIZE } from '../limits.ts';
-import { definingPackage, innerStateFieldId, type TypeNames } from '../type-names.ts';
+import { blobTableFieldId, definingPackage, innerStateFieldId, type TypeNames } from '../type-names.ts';
 import type { LedgerCalls } from './calls.ts';
 import { listOwned, type RawObject, readObjects } from './objects.ts';
 
@@ -134,6 +134,19 @@ export async function* listPooledBlobs(
     for (const raw of await readObjects(calls, ids, signal)) if (raw !== undefined) yield pooledBlob(raw);
     pageToken = page.nextPageToken;
   } while (pageToken !== undefined && pageToken.length > 0);
+}
+
+/** The blob of that id in a pool; undefined when it is not there. */
+export async function readPooledBlob(
+  calls: LedgerCalls,
+  pool: Pick<StoragePoolInfo, 'tableId'>,
+  blobId: BlobId,
+  signal?: AbortSignal,
+): Promise<PooledBlobInfo | undefined> {
+  const [field] = await readObjects(calls, [blobTableFieldId(pool.tableId, blobId)], signal);
+  if (field === undefined) return undefined;
+  const [raw] = await readObjects(calls, [layouts.PooledBlobField.parse(field.contents).value as ObjectId], signal);
+  return raw === undefined ? undefined : pooledBlob(raw);
 }
 
 function pooledBlob({ objectId, contents }: RawObject): PooledBlobInfo {

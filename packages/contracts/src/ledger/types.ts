@@ -85,6 +85,15 @@ export interface ChangedObject {
   readonly type: string;
 }
 
+/** What an address has more, or less, of a coin; gas included. */
+export interface BalanceChange {
+  readonly owner: SuiAddress;
+  /** Fully normalised. */
+  readonly coinType: string;
+  /** In the smallest unit. */
+  readonly amount: bigint;
+}
+
 /** A contract event with its place: `eventSeq` counts the Walrus events of its transaction from 0. */
 export interface LedgerEvent {
   /** Base58. */
@@ -103,6 +112,7 @@ export interface ExecutedTransaction {
   readonly mutated: readonly ChangedObject[];
   readonly deleted: readonly ObjectId[];
   readonly events: readonly LedgerEvent[];
+  readonly balanceChanges: readonly BalanceChange[];
   /** Paid in MIST, rebates taken off; negative when more was freed than used. */
   readonly gas: bigint;
 }

@@ -207,6 +207,7 @@ describe('execute', () => {
             ],
           },
           events: { events: [event] },
+          balanceChanges: [{ address: '0xcafe', coinType: WAL, amount: '-7' }],
         }),
       }),
     });
@@ -218,6 +219,7 @@ describe('execute', () => {
       mutated: [{ objectId: mutated, type: `${PACKAGE}::blob::Blob` }],
       deleted: [deleted],
       events: [{ txDigest: 'D', eventSeq: 0, event: { kind: 'EpochChangeDone', epoch: 4 } }],
+      balanceChanges: [{ owner: '0xcafe', coinType: WAL, amount: -7n }],
       gas: -5n,
     });
   });

@@ -1,0 +1,43 @@
+/** Arguments of `floe node …`. */
+import type { Command } from 'commander';
+import { basisPoints, sizeInBytes, walAmount } from '../amounts.ts';
+import { outputOf, withNetwork } from './blob-options.ts';
+import { examples } from './examples.ts';
+import type { NodeRegisterOptions } from './node-register.ts';
+
+export function addNodeCommands(program: Command, signal: AbortSignal): void {
+  const node = program.command('node').description('run one storage node, and register new ones');
+  node
+    .command('run')
+    .description('run the storage node that a configuration file describes, until interrupted')
+    .requiredOption('--config <file>', 'its node.json')
+    .option('--log-level <level>', 'debug, info, warn or error', 'info')
+    .option('--with-parent', 'close when standard input closes')
+    .addHelpText('after', examples('floe node run --config .floe/nodes/node-03/node.json'))
+    .action(async (options: { config: string; logLevel: string; withParent?: boolean }) => {
+      const { runNode } = await import('./node-run.ts');
+      await runNode(options, signal);
+    });
+  withNetwork(node.command('register'))
+    .description('register a storage node on the ledger, with a proof that its key is held; stake then gives it shards')
+    .requiredOption('--name <name>', 'what it is called, at most 100 bytes')
+    .requiredOption('--address <host:port>', 'where others reach it')
+    .requiredOption('--capacity <size>', 'how many encoded bytes it offers, such as 10TiB', sizeInBytes)
+    .option('--keys <dir>', 'directory of its keys, made where missing', '.')
+    .option('--commission <share>', 'what it keeps of its rewards, such as 6% (default: 0%)', basisPoints)
+    .option('--storage-price <amount>', 'its vote, per encoded MiB and epoch (default: 100000FROST)', walAmount)
+    .option('--write-price <amount>', 'its vote, per encoded MiB written (default: 20000FROST)', walAmount)
+    .option('--image-url <url>', 'shown by explorers')
+    .option('--project-url <url>', 'shown by explorers')
+    .option('--description <text>', 'shown by explorers')
+    .addHelpText(
+      'after',
+      examples(
+        'floe node register --name north --address node.example.org:9185 --capacity 10TiB --commission 6% --keys keys',
+      ),
+    )
+    .action(async (options: NodeRegisterOptions) => {
+      const { runNodeRegister } = await import('./node-register.ts');
+      await runNodeRegister(options, outputOf(options), signal);
+    });
+}

@@ -1,0 +1,54 @@
+/** The keys of a storage node in its directory, made once: BLS for what it signs, P-256 for its connections. */
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fromHex, toHex } from '@floe/platform';
+import { cliErrors, systemErrorCode } from './errors.ts';
+import { generateBlsSecretKey, generateNetworkKey } from './keys.ts';
+import { readBlsKey, writeBlsKey } from './node-config.ts';
+import { writeSecretFile } from './wallet.ts';
+
+export const BLS_KEY_FILE = 'bls.key';
+const NETWORK_KEY_FILE = 'network.key';
+const NETWORK_PUBLIC_KEY_FILE = 'network.pub';
+
+export interface NodeKeys {
+  /** 32 bytes. */
+  readonly blsSecretKey: Uint8Array;
+  /** 33 bytes. */
+  readonly networkPublicKey: Uint8Array;
+}
+
+/** The keys in `directory`, made where missing. @throws DIRECTORY_FOREIGN, FILE_UNREADABLE, FILE_UNWRITABLE */
+export async function ensureNodeKeys(directory: string): Promise<NodeKeys> {
+  await mkdir(directory, { recursive: true });
+  return {
+    blsSecretKey: await ensureBlsKey(join(directory, BLS_KEY_FILE)),
+    networkPublicKey: await ensureNetworkKey(directory),
+  };
+}
+
+async function ensureBlsKey(path: string): Promise<Uint8Array> {
+  try {
+    return await readBlsKey(path);
+  } catch (error) {
+    if (!(error instanceof Error) || systemErrorCode(error.cause) !== 'ENOENT') throw error;
+    const key = generateBlsSecretKey();
+    await writeBlsKey(path, key);
+    return key;
+  }
+}
+
+async function ensureNetworkKey(directory: string): Promise<Uint8Array> {
+  const path = join(directory, NETWORK_PUBLIC_KEY_FILE);
+  try {
+    const publicKey = fromHex((await readFile(path, 'utf8')).trim());
+    if (publicKey?.length !== 33) throw cliErrors.DIRECTORY_FOREIGN({ directory: path, detail: 'not a network key' });
+    return publicKey;
+  } catch (error) {
+    if (systemErrorCode(error) !== 'ENOENT') throw error;
+    const { secretKey, publicKey } = generateNetworkKey();
+    await writeSecretFile(join(directory, NETWORK_KEY_FILE), `${toHex(secretKey)}\n`);
+    await writeSecretFile(path, `${toHex(publicKey)}\n`);
+    return publicKey;
+  }
+}
