@@ -256,8 +256,8 @@ class Pair {
     const purse = { value: chain.coin(OFFER) };
     const paid = () => OFFER - purse.value.balance;
     const size = BigInt(pick(2 ** 26)) * BigInt(pick(3));
-    const epochs = pick(model.epochsAhead + 2);
-    const at = pick(this.pools.length + 2);
+    const epochs = pick(3) === 0 ? pick(model.epochsAhead + 2) : 1;
+    const at = pick(this.pools.length + 1);
     const pool = this.pools[at];
     if (pool === undefined) {
       let made: layouts.StoragePool;
