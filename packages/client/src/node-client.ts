@@ -68,6 +68,8 @@ export interface SliverReadCalls {
   readonly onSliver: (sliver: Sliver) => void;
   /** The node refused this one. */
   readonly onMissing: (index: SliverIndex, error: unknown) => void;
+  /** Something of a sliver came. */
+  readonly onBytes: () => void;
 }
 
 export interface SliverWriteCalls {
@@ -238,8 +240,7 @@ export class NodeClient {
     const maxBytes = sliverDataSize(sliverSize(geometry, axis, symbolSize));
     let sliver: Sliver;
     try {
-      const options = { timeoutMs: this.#connection.limits.dataTimeoutMs, signal: calls.signal };
-      const bytes = await this.#bcs({ name: 'getSliver', blobId, pair, axis }, maxBytes, options);
+      const bytes = await this.#sliverData({ name: 'getSliver', blobId, pair, axis }, maxBytes, calls);
       sliver = this.#decoded(() => decodeSliverData(bytes, axis));
       if (sliver.index !== index) throw this.#misbehaved(`${axis} sliver ${sliver.index} when asked for ${index}`);
     } catch (error) {
@@ -248,6 +249,23 @@ export class NodeClient {
       return;
     }
     calls.onSliver(sliver);
+  }
+
+  /** Into one array of the size that is expected: large ones are not held twice. */
+  async #sliverData(route: NodeRoute, maxBytes: number, { signal, onBytes }: SliverReadCalls): Promise<Uint8Array> {
+    const { dataTimeoutMs: timeoutMs } = this.#connection.limits;
+    return await this.#send(route, { timeoutMs, signal }, async (response) => {
+      const bytes = new Uint8Array(maxBytes);
+      let sizeBytes = 0;
+      for await (const part of noticed(response.body, onBytes)) {
+        if (sizeBytes + part.length > maxBytes) throw this.#misbehaved(`a sliver of more than ${maxBytes} bytes`);
+        bytes.set(part, sizeBytes);
+        sizeBytes += part.length;
+      }
+      const body = bytes.subarray(0, sizeBytes);
+      const contentType = response.header('content-type');
+      return { value: parseBcsResponse({ httpStatus: response.status, contentType, body }), sizeBytes };
+    });
   }
 
   async #readBatch(
@@ -272,7 +290,7 @@ export class NodeClient {
     const options = { timeoutMs: this.#connection.limits.dataTimeoutMs, signal: calls.signal };
     await this.#send(route, options, async (response) => {
       let sizeBytes = 0;
-      for await (const frame of decodeBatch(response.body, limits)) {
+      for await (const frame of decodeBatch(noticed(response.body, calls.onBytes), limits)) {
         const index = sliverOfPair(geometry, axis, frame.pair);
         if (frame.axis !== axis || !waiting.delete(index)) throw this.#misbehaved('a sliver nobody asked for');
         if (frame.kind === 'outcome') {
@@ -408,6 +426,17 @@ export class NodeClient {
   #misbehaved(reason: string): Error {
     this.reportMisbehaviour(reason);
     return clientErrors.NODE_MISBEHAVED({ node: this.name, reason });
+  }
+}
+
+/** The same parts; `onPart` hears of each. */
+async function* noticed(
+  parts: AsyncIterable<Uint8Array>,
+  onPart: () => void,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const part of parts) {
+    onPart();
+    yield part;
   }
 }
 

@@ -17,6 +17,9 @@ const HEDGE_FACTOR = 3;
 /** What throughput is taken for while none has been seen: 8 Mbit/s. */
 const UNKNOWN_BYTES_PER_MS = 1_000;
 
+/** How fast a node is thought to read what it is to send, 64 MB/s, while nothing is known: large slivers are late by that. */
+const UNKNOWN_DISK_BYTES_PER_MS = 64_000;
+
 interface NodeRecord {
   latencyMs: number | undefined;
   failures: number;
@@ -91,7 +94,7 @@ export class NodeHealth {
   /** How long to wait for `sizeBytes` before asking elsewhere too. */
   hedgeDelayMs(sizeBytes: number): number {
     const { initialHedgeMs, minHedgeMs, maxHedgeMs } = this.#limits;
-    if (this.#typicalLatencyMs === undefined) return initialHedgeMs;
+    if (this.#typicalLatencyMs === undefined) return initialHedgeMs + sizeBytes / UNKNOWN_DISK_BYTES_PER_MS;
     const bodyMs = this.#typicalBytesPerMs === undefined ? 0 : sizeBytes / this.#typicalBytesPerMs;
     return Math.min(maxHedgeMs, Math.max(minHedgeMs, HEDGE_FACTOR * (this.#typicalLatencyMs + bodyMs)));
   }

@@ -220,6 +220,8 @@ class SliverGather {
         signal: this.#scope.signal,
         onSliver: (sliver) => this.#received(batch, sliver),
         onMissing: (index, error) => this.#missing(batch, index, error),
+        // A sliver may be 43.7 MB: one that is on its way is no silence.
+        onBytes: () => (batch.progressed = true),
       });
     } catch (error) {
       failure = error;

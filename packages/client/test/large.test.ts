@@ -237,10 +237,10 @@ describe('storing', () => {
     const net = await network();
     const giveUp = new AbortController();
     const spooled = await net.client.spool(streamOf(bytes(20_000_000, 2), 1_000_000), { maxBytes: 2e7 });
-    const { systemState } = net.ledger;
+    const systemState = net.ledger.systemState.bind(net.ledger);
     net.ledger.systemState = async () => {
       giveUp.abort(new Error('given up'));
-      return systemState.call(net.ledger);
+      return systemState();
     };
     await expect(store(net, spooled, { signal: giveUp.signal })).rejects.toThrow('given up');
     await spooled.close();

@@ -33,7 +33,12 @@ describe('a node client', () => {
     const before = server?.requests.get('getCapabilities') ?? 0;
     for (let i = 0; i < 3; i += 1) {
       const got: number[] = [];
-      const calls = { signal, onSliver: ({ index }: { index: number }) => got.push(index), onMissing: () => undefined };
+      const calls = {
+        signal,
+        onSliver: ({ index }: { index: number }) => got.push(index),
+        onMissing: () => undefined,
+        onBytes: () => undefined,
+      };
       await net.run(node.slivers(verified, 'primary', heldBy(net, blobId) as never, calls));
       expect(new Set(got)).toEqual(new Set(heldBy(net, blobId)));
     }
@@ -48,6 +53,7 @@ describe('a node client', () => {
       signal,
       onSliver: () => undefined,
       onMissing: (index: number, error: unknown) => missing.set(index, error),
+      onBytes: () => undefined,
     };
     (net.nodes[0] as { faults: { forgets?: boolean } }).faults.forgets = true;
     await net.run(node.slivers(verified, 'primary', [0, 1] as never, calls));

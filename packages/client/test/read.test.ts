@@ -275,6 +275,22 @@ describe('faulty nodes', () => {
     expect(await timed()).toBeLessThan(100);
   });
 
+  test('a large sliver that is on its way is waited for: no other node is asked meanwhile', async () => {
+    const blob = bytes(50_000);
+    const limits = { initialHedgeMs: 400, minHedgeMs: 400 };
+    const { net, blobId } = await storing(blob, { nShards: 10, nodes: 10, limits });
+    holderOf(net, blobId, 'primary', 0).faults.pieceMs = 180;
+    const client = net.newClient(limits);
+    expect(await net.run(client.read(blobId, { range: { start: 5, end: 50 } }))).toEqual(blob.subarray(5, 50));
+    expect([requests(net, 'getSliver'), requests(net, 'getRecoverySymbols')]).toEqual([1, 0]);
+    // One that stops in the middle is overtaken.
+    holderOf(net, blobId, 'primary', 0).faults.pieceMs = 2_000;
+    expect(await net.run(net.newClient(limits).read(blobId, { range: { start: 5, end: 50 } }))).toEqual(
+      blob.subarray(5, 50),
+    );
+    expect(requests(net, 'getRecoverySymbols')).toBeGreaterThan(0);
+  });
+
   test('a row is decoded within seconds when silent nodes leave too few symbols to rebuild it', async () => {
     const blob = bytes(400_000);
     const { net, blobId } = await storing(blob, { nShards: 13, nodes: 13 });

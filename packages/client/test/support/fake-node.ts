@@ -70,6 +70,8 @@ export interface NodeFaults {
   registrationAtMs?: number;
   /** Virtual time before each sliver of a batch. */
   dripMs?: number;
+  /** Sends a single sliver in four pieces, with so much virtual time before each. */
+  pieceMs?: number;
   /** Does not offer batches. */
   plain?: boolean;
 }
@@ -143,7 +145,7 @@ export class FakeNode {
       case 'putMetadata':
         return this.#putMetadata(route.blobId, await readBody(request, 1 << 20));
       case 'getSliver':
-        return bcsAnswer(encodeSliverData(this.#sliver(route.blobId, route.axis, route.pair)));
+        return this.#inPieces(encodeSliverData(this.#sliver(route.blobId, route.axis, route.pair)));
       case 'putSliver': {
         const code = await this.#putSliver(route.blobId, route.axis, route.pair, await readBody(request, 1 << 26));
         return json(successAnswer('stored', code));
@@ -219,6 +221,20 @@ export class FakeNode {
     const data = Uint8Array.from(sliver.data);
     data[0] = (data[0] as number) ^ 1;
     return { ...sliver, data };
+  }
+
+  #inPieces(sliverData: Uint8Array): Response {
+    const { pieceMs = 0 } = this.faults;
+    if (pieceMs === 0) return bcsAnswer(sliverData);
+    const { time } = this.#modules;
+    const pieces = async function* (): AsyncGenerator<Uint8Array> {
+      const size = Math.ceil(sliverData.length / 4);
+      for (let at = 0; at < sliverData.length; at += size) {
+        await time.sleep(pieceMs);
+        yield Uint8Array.from(sliverData.subarray(at, at + size));
+      }
+    };
+    return streamResponse(pieces(), { headers: { 'content-type': 'application/octet-stream' } });
   }
 
   #readBatch(blobId: BlobId, route: Readonly<Record<Axis, readonly SliverPairIndex[]>>): Response {
