@@ -22,6 +22,7 @@ const BINARIES = {
   'hash-relaxed': { entry: 'hash', flags: RELAXED },
   code: { entry: 'code', flags: CODE },
   'code-relaxed': { entry: 'code', flags: [...CODE, ...RELAXED] },
+  'code-triples': { entry: 'code', flags: [...CODE, ...RELAXED], triples: true },
 };
 
 const FLAGS = [
@@ -55,7 +56,9 @@ async function isCurrent(name, hash) {
 }
 
 async function compile(name, hash) {
-  const { entry, flags } = BINARIES[name];
+  const { entry, flags, triples = false } = BINARIES[name];
+  const variant = `// Made by build.mjs for each binary.\nexport const TRIPLES: bool = ${triples};\n`;
+  await writeFile(`${home}assembly/generated/variant.ts`, variant);
   const asc = await import('assemblyscript/asc');
   let binary;
   const { error, stderr } = await asc.main(
@@ -69,7 +72,7 @@ async function compile(name, hash) {
   if (error !== null)
     throw new Error(`asc failed on assembly/${entry}.ts for ${name}: ${stderr.toString()}`, { cause: error });
   const base64 = Buffer.from(binary).toString('base64');
-  const text = `// ${hash}\n/** assembly/${entry}.ts compiled: ${binary.length} bytes of WebAssembly in base64. */\nexport const ${name.replace('-relaxed', 'Relaxed')}Wasm =\n  '${base64}';\n`;
+  const text = `// ${hash}\n/** assembly/${entry}.ts compiled: ${binary.length} bytes of WebAssembly in base64. */\nexport const ${name.replace(/-(.)/, (_, letter) => letter.toUpperCase())}Wasm =\n  '${base64}';\n`;
   await writeFile(`${home}src/generated/${name}-wasm.ts`, text);
   console.log(`kernels: ${name}.wasm, ${binary.length} bytes`);
 }

@@ -1,15 +1,21 @@
 /** BLAKE2b-256 of whole messages: one at a time, or equal-length ones in two lanes. */
 import { INITIAL2, INITIAL_0, IV } from './blake2b-constants';
+import { TRIPLES } from './generated/variant';
 import {
   compress,
   compressFirst,
   compressPair,
+  compressTriple,
   finishPair16,
   finishPair5,
   hashPair16,
   hashPair2,
   hashPair5,
   hashPair9,
+  hashTriple16,
+  hashTriple2,
+  hashTriple5,
+  hashTriple9,
 } from './generated/blake2b';
 
 const STATE: usize = memory.data(64, 16);
@@ -44,11 +50,11 @@ export function finish(data: usize, size: usize, out: usize): void {
 }
 
 /** Messages that are put in padded blocks before any of them is hashed, so that the stores have left the pipeline. */
-const STAGED: usize = 16;
-const PAIR_STATE_OFFSET: usize = 16 * 128;
+const STAGED: usize = 24;
+const PAIR_STATE_OFFSET: usize = 24 * 128;
 /** Bytes that {@link useScratch} needs. */
-export const SCRATCH_SIZE: usize = 16 * 128 + 128;
-const OWN_SCRATCH: usize = memory.data(16 * 128 + 128, 16);
+export const SCRATCH_SIZE: usize = 24 * 128 + 128;
+const OWN_SCRATCH: usize = memory.data(24 * 128 + 128, 16);
 // Globals belong to an instance, memory may be shared by several: each of those gets a scratch of its own.
 let stage: usize = OWN_SCRATCH;
 let pairState: usize = OWN_SCRATCH + PAIR_STATE_OFFSET;
@@ -99,7 +105,9 @@ function hashShortRow(data: usize, step: usize, size: usize, count: usize, out: 
   while (count > 0) {
     const batch = min(count, STAGED);
     for (let i: usize = 0; i < batch; i += 1) copyShort(stage + 1 + (i << 7), data + i * step, size);
-    for (let i: usize = 0; i < batch; i += 2) {
+    let i: usize = 0;
+    for (; i + 3 <= batch && (TRIPLES || total <= 72); i += 3) hashShortTriple(stage + (i << 7), total, out + (i << 5));
+    for (; i < batch; i += 2) {
       const a = stage + (i << 7);
       const outA = out + (i << 5);
       const single = i + 1 == batch;
@@ -116,8 +124,21 @@ function hashShortRow(data: usize, step: usize, size: usize, count: usize, out: 
   }
 }
 
+// @ts-ignore: decorator
+@inline
+function hashShortTriple(a: usize, total: u64, out: usize): void {
+  if (total <= 16) hashTriple2(a, a + 128, a + 256, total, out, out + 32, out + 64);
+  else if (total <= 40) hashTriple5(a, a + 128, a + 256, total, out, out + 32, out + 64);
+  else if (total <= 72) hashTriple9(a, a + 128, a + 256, total, out, out + 32, out + 64);
+  else if (TRIPLES) hashTriple16(a, a + 128, a + 256, total, out, out + 32, out + 64);
+}
+
 /** Two or more blocks: the compressions are so long that three of them in turn do not fit the instruction cache. */
 function hashLongRow(data: usize, step: usize, size: usize, count: usize, out: usize): void {
+  if (TRIPLES) {
+    for (; count >= 3; count -= 3, data += 3 * step, out += 96) hashTriple(data, step, size, out);
+    if (count == 0) return;
+  }
   const full = size >> 7; // blocks before the last of the size + 1 bytes, as (size + 1 - 1) / 128
   const rest = size + 1 - (full << 7);
   for (let i: usize = 0; i < count; i += 2) {
@@ -140,6 +161,33 @@ function hashLongRow(data: usize, step: usize, size: usize, count: usize, out: u
   }
 }
 
+/** Three long messages at once. */
+function hashTriple(data: usize, step: usize, size: usize, out: usize): void {
+  const full = size >> 7;
+  const rest = size + 1 - (full << 7);
+  const a = data - 1;
+  const b = a + step;
+  const c = b + step;
+  copyShort(stage, a + (full << 7), rest);
+  copyShort(stage + 128, b + (full << 7), rest);
+  copyShort(stage + 256, c + (full << 7), rest);
+  const third = stage + 384;
+  for (let i: usize = 0; i < 128; i += 16) v128.store(pairState + i, v128.load(INITIAL2 + i));
+  store<u64>(third, INITIAL_0);
+  for (let i: usize = 8; i < 64; i += 8) store<u64>(third + i, load<u64>(IV + i));
+  let keep: u64 = ~(<u64>255);
+  for (let at: usize = 0; at < full << 7; at += 128) {
+    compressTriple(pairState, a + at, b + at, i64x2.splat(keep), third, c + at, keep, <u64>(at + 128), 0);
+    keep = ~(<u64>0);
+  }
+  compressTriple(
+    pairState, stage, stage + 128, i64x2.splat(keep), third, stage + 256, keep, <u64>size + 1, ~(<u64>0),
+  );
+  storeDigest(out, 0);
+  storeDigest(out + 32, 8);
+  memory.copy(out + 64, third, 32);
+}
+
 /** All blocks of two messages, the last of which are staged. */
 function hashBlocks(a: usize, b: usize, full: usize, total: u64): void {
   for (let i: usize = 0; i < 128; i += 16) v128.store(pairState + i, v128.load(INITIAL2 + i));
@@ -160,9 +208,9 @@ function storeDigest(out: usize, lane: usize): void {
 /** Leaf hashes of all 65,536 symbols of two bytes, in order, 2 MiB to `table`. */
 export function fillLeafTable(table: usize): void {
   beginLeaves();
-  const symbols = pairState; // 32 of its bytes: free, because messages of two bytes have no state beyond a block
-  for (let first: u32 = 0; first < 65536; first += STAGED) {
-    for (let i: u32 = 0; i < STAGED; i += 1) store<u16>(symbols + (i << 1), <u16>(first + i));
-    hashShortRow(symbols, 2, 2, STAGED, table + (<usize>first << 5));
+  const symbols = pairState; // all 128 bytes: free, because messages of two bytes have no state beyond a block
+  for (let first: u32 = 0; first < 65536; first += 64) {
+    for (let i: u32 = 0; i < 64; i += 1) store<u16>(symbols + (i << 1), <u16>(first + i));
+    hashShortRow(symbols, 2, 2, 64, table + (<usize>first << 5));
   }
 }

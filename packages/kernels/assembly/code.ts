@@ -7,7 +7,7 @@
  */
 import { SCRATCH_SIZE, beginLeaves, fillLeafTable, hashLeafRow, useScratch } from './blake2b';
 import { LIFT, PRODUCTS, addTo, finishTables, scale } from './field';
-import { innerPair } from './generated/blake2b';
+import { innerPair, innerTriple } from './generated/blake2b';
 import { TAIL_ROWS_SIZE, loadBlocks, loadTails, storeBlocks, storeTails, useTailRows } from './symbols';
 import { ROUND_LANES, forward, forwardRound, inverse, inverseRound, layOut } from './transform';
 export { copySymbols } from './symbols';
@@ -275,6 +275,14 @@ const EMPTY: usize = memory.data(32, 16);
 /** `count` inner nodes of children at `left + i * step` and `right + i * step` to `out + 32 * i`; may run in place. */
 function innerNodes(left: usize, right: usize, step: usize, count: usize, out: usize): void {
   let i: usize = 0;
+  for (; i + 3 <= count; i += 3) {
+    const lastLeft = left + (step << 1);
+    const lastRight = right + (step << 1);
+    innerTriple(left, right, left + step, right + step, lastLeft, lastRight, out, out + 32, out + 64);
+    left = lastLeft + step;
+    right = lastRight + step;
+    out += 96;
+  }
   for (; i + 2 <= count; i += 2) {
     innerPair(left, right, left + step, right + step, out, out + 32);
     left += step << 1;

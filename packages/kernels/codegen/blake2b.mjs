@@ -2,8 +2,8 @@
  * Writes the BLAKE2b compression functions as AssemblyScript.
  *
  * A compression is 96 quarter rounds that must be unrolled, because each takes other message words; written out by hand
- * they would be thousands of lines. Variants differ in lanes (one message in 64-bit integers, or two in the halves of
- * 128-bit vectors) and in how many leading message words can be non-zero: hashes of short messages skip the additions
+ * they would be thousands of lines. Variants differ in lanes (one message in 64-bit integers, two in the halves of
+ * 128-bit vectors, or these two and a third in integers) and in how many leading message words can be non-zero: hashes of short messages skip the additions
  * of words that are always zero.
  *
  * Measured choices (V8 11.3 to 13): `(a + m) + b`, not `(a + b) + m`, takes the message off the critical path; rotations
@@ -82,6 +82,23 @@ function rounds(lane, words) {
   });
 }
 
+/**
+ * Rounds of two messages in vectors and of a third in integers (variables s0.., words w0..), quarter by quarter in turns:
+ * the integer units are idle otherwise.
+ */
+function tripleRounds(words) {
+  const word = (prefix, index) => (index < words ? `${prefix}${index}` : null);
+  return range(12).flatMap((round) => {
+    const sigma = SIGMA[round % 10];
+    return QUARTERS.flatMap((quad, i) => {
+      const [x, y] = [sigma[2 * i], sigma[2 * i + 1]];
+      const two = quarter(vector, quad, word('m', x), word('m', y));
+      const third = quarter(scalar, quad, word('w', x), word('w', y)).map((line) => line.replace(/\bv(\d+)/g, 's$1'));
+      return two.flatMap((line, at) => [line, third[at]]);
+    });
+  });
+}
+
 const indent = (lines) => lines.map((line) => `  ${line}`).join('\n');
 
 /** `compress(block, length, last)`: one message, state in STATE. */
@@ -146,35 +163,101 @@ ${indent([
 `;
 }
 
-/** Merkle inner nodes: H(0x01 || left || right), 65 bytes, so every word is shifted by the prefix byte. */
-function innerNodes() {
+/** Three short messages: {@link shortMessages} and one in integers. */
+function shortTriples(words) {
+  return `/** Three messages of \`size\` <= ${8 * words} bytes, each zero-padded to ${16 * Math.ceil(words / 2)}; 32-byte digests to \`outA\`, \`outB\`, \`outC\`. */
+export function hashTriple${words}(
+  blockA: usize, blockB: usize, blockC: usize, size: u64,
+  outA: usize, outB: usize, outC: usize,
+): void {
+${indent([
+  ...masks,
+  ...loadPairs(words, ['blockA', 'blockB']),
+  ...range(words).map((i) => `const w${i} = load<u64>(blockC, ${8 * i});`),
+  ...range(8).map((i) => `let v${i} = v128.load(INITIAL2, ${16 * i});`),
+  ...range(8).map((i) => `let v${i + 8} = v128.load(IV2, ${16 * i});`),
+  'v12 = v128.xor(v12, i64x2.splat(size));',
+  'v14 = v128.not(v14);',
+  ...thirdInitial,
+  ...thirdState('size', '~(<u64>0)'),
+  ...tripleRounds(words),
+  ...storeDigests((i) => `v128.load(INITIAL2, ${16 * i})`),
+  ...thirdDigest,
+])}
+}
+`;
+}
+
+/** A third message's state at its start, and its digest if it has one block. */
+const thirdInitial = ['let s0 = INITIAL_0;', ...range(7).map((i) => `let s${i + 1} = load<u64>(IV, ${8 * (i + 1)});`)];
+const thirdDigest = [
+  'store<u64>(outC, INITIAL_0 ^ s0 ^ s8, 0);',
+  ...[1, 2, 3].map((i) => `store<u64>(outC, load<u64>(IV, ${8 * i}) ^ s${i} ^ s${i + 8}, ${8 * i});`),
+];
+
+/** The words of two Merkle inner nodes, 65 bytes each, so every word is shifted by the prefix byte. */
+function innerWords() {
   const word = (name, child, offset) => [
     `let ${name} = v128.load64_zero(${child}A, ${offset});`,
     `${name} = v128.load64_lane(${child}B, ${name}, 1, ${offset});`,
   ];
-  return `/** Two Merkle inner nodes at once: H(0x01 || left || right) of 32-byte children anywhere in memory. */
-export function innerPair(leftA: usize, rightA: usize, leftB: usize, rightB: usize, outA: usize, outB: usize): void {
-${indent([
-  ...masks,
-  ...word('m0', 'left', 0),
-  'm0 = v128.or(i64x2.shl(m0, 8), v128.load(ONE2));',
-  ...word('m1', 'left', 7),
-  ...word('m2', 'left', 15),
-  ...word('m3', 'left', 23),
-  ...word('m4', 'right', 0),
-  ...word('leftEnd', 'left', 24),
-  'm4 = v128.or(i64x2.shl(m4, 8), i64x2.shr_u(leftEnd, 56));',
-  ...word('m5', 'right', 7),
-  ...word('m6', 'right', 15),
-  ...word('m7', 'right', 23),
-  ...word('m8', 'right', 24),
-  'm8 = i64x2.shr_u(m8, 56);',
+  return [
+    ...word('m0', 'left', 0),
+    'm0 = v128.or(i64x2.shl(m0, 8), v128.load(ONE2));',
+    ...word('m1', 'left', 7),
+    ...word('m2', 'left', 15),
+    ...word('m3', 'left', 23),
+    ...word('m4', 'right', 0),
+    ...word('leftEnd', 'left', 24),
+    'm4 = v128.or(i64x2.shl(m4, 8), i64x2.shr_u(leftEnd, 56));',
+    ...word('m5', 'right', 7),
+    ...word('m6', 'right', 15),
+    ...word('m7', 'right', 23),
+    ...word('m8', 'right', 24),
+    'm8 = i64x2.shr_u(m8, 56);',
+  ];
+}
+
+const innerState = [
   ...range(8).map((i) => `let v${i} = v128.load(INITIAL2, ${16 * i});`),
   ...range(8).map((i) => `let v${i + 8} = v128.load(IV2, ${16 * i});`),
   'v12 = v128.xor(v12, v128.load(SIXTY_FIVE2));',
   'v14 = v128.not(v14);',
-  ...rounds(vector, 9),
+];
+
+/** State words of a third message before its rounds. */
+const thirdState = (counter, last) => [
+  ...range(8).map((i) => `let s${i + 8} = load<u64>(IV, ${8 * i});`),
+  `s12 ^= ${counter};`,
+  `s14 ^= ${last};`,
+];
+
+/** Merkle inner nodes: H(0x01 || left || right). */
+function innerNodes() {
+  return `/** Two Merkle inner nodes at once: H(0x01 || left || right) of 32-byte children anywhere in memory. */
+export function innerPair(leftA: usize, rightA: usize, leftB: usize, rightB: usize, outA: usize, outB: usize): void {
+${indent([...masks, ...innerWords(), ...innerState, ...rounds(vector, 9), ...storeDigests((i) => `v128.load(INITIAL2, ${16 * i})`)])}
+}
+
+/** Three of them: the third's children are \`leftC\` and \`rightC\`. */
+export function innerTriple(
+  leftA: usize, rightA: usize, leftB: usize, rightB: usize, leftC: usize, rightC: usize,
+  outA: usize, outB: usize, outC: usize,
+): void {
+${indent([
+  ...masks,
+  ...innerWords(),
+  'const w0 = (load<u64>(leftC, 0) << 8) | 1;',
+  ...[7, 15, 23].map((offset, i) => `const w${i + 1} = load<u64>(leftC, ${offset});`),
+  'const w4 = (load<u64>(rightC, 0) << 8) | load<u8>(leftC, 31);',
+  ...[7, 15, 23].map((offset, i) => `const w${i + 5} = load<u64>(rightC, ${offset});`),
+  'const w8 = <u64>load<u8>(rightC, 31);',
+  ...innerState,
+  ...thirdInitial,
+  ...thirdState('65', '~(<u64>0)'),
+  ...tripleRounds(9),
   ...storeDigests((i) => `v128.load(INITIAL2, ${16 * i})`),
+  ...thirdDigest,
 ])}
 }
 `;
@@ -227,6 +310,35 @@ ${indent([
 `;
 }
 
+/** As compressPair, and a block of a third message whose state is at `third`. */
+function longTriples() {
+  return `/** As {@link compressPair}, and a block of a third message, its state at \`third\`. */
+export function compressTriple(
+  state: usize, blockA: usize, blockB: usize, keep: v128,
+  third: usize, blockC: usize, keepC: u64,
+  counter: u64, last: u64,
+): void {
+${indent([
+  ...masks,
+  ...loadPairs(16, ['blockA', 'blockB']).map((line) =>
+    line.startsWith('const m0 ') ? line.replace(/= (.*);$/, '= v128.and(keep, $1);') : line,
+  ),
+  'const w0 = load<u64>(blockC, 0) & keepC;',
+  ...range(15).map((i) => `const w${i + 1} = load<u64>(blockC, ${8 * (i + 1)});`),
+  ...range(8).map((i) => `let v${i} = ${stateWord(i)};`),
+  ...ivWords,
+  'v12 = v128.xor(v12, i64x2.splat(counter));',
+  'v14 = v128.xor(v14, i64x2.splat(last));',
+  ...range(8).map((i) => `let s${i} = load<u64>(third, ${8 * i});`),
+  ...thirdState('counter', 'last'),
+  ...tripleRounds(16),
+  ...nextState(stateWord),
+  ...range(8).map((i) => `store<u64>(third, load<u64>(third, ${8 * i}) ^ s${i} ^ s${i + 8}, ${8 * i});`),
+])}
+}
+`;
+}
+
 /** The last blocks of two longer messages, of which only the first `words` words can be non-zero. */
 function lastBlocks(words) {
   return `/** Last blocks of two messages of \`size\` bytes, zero from ${8 * words} bytes on; 32-byte digests to \`outA\`, \`outB\`. */
@@ -252,12 +364,14 @@ ${indent([
 export function generateBlake2b() {
   return [
     '// Made by codegen/blake2b.mjs.',
-    "import { INITIAL2, IV, IV2, ONE2, SIXTY_FIVE2 } from '../blake2b-constants';",
+    "import { INITIAL2, INITIAL_0, IV, IV2, ONE2, SIXTY_FIVE2 } from '../blake2b-constants';",
     "import { ROTATE_16, ROTATE_24, rotate16, rotate24 } from '../swizzle';",
     scalarCompress(),
     ...[2, 5, 9, 16].map(shortMessages),
+    ...[2, 5, 9, 16].map(shortTriples),
     innerNodes(),
     longMessages(),
+    longTriples(),
     ...[5, 16].map(lastBlocks),
   ].join('\n');
 }

@@ -11,6 +11,7 @@
 import { type DecodePlan, type LineCode, isHighRate, powerOfTwoFrom } from './code-points.ts';
 import { fieldTables, multiply } from './field.ts';
 import { codeRelaxedWasm } from './generated/code-relaxed-wasm.ts';
+import { codeTriplesWasm } from './generated/code-triples-wasm.ts';
 import { codeWasm } from './generated/code-wasm.ts';
 import { KEPT_MEMORY_SIZE, MAX_STRIP_SIZE, MIN_STRIP_SIZE, WORK_SIZE } from './limits.ts';
 import { FIRST_PAGES, MAX_PAGES, instantiateOn, suited } from './wasm.ts';
@@ -343,7 +344,10 @@ export const LEAF_TABLE_SIZE = 65_536 * 32;
 
 function makeInstance(shared: WebAssembly.Memory | undefined): Instance {
   const memory = shared ?? new WebAssembly.Memory({ initial: FIRST_PAGES, maximum: MAX_PAGES });
-  const wasm = instantiateOn<CodeExports>(suited({ plain: codeWasm, relaxed: codeRelaxedWasm }), memory);
+  const wasm = instantiateOn<CodeExports>(
+    suited({ plain: codeWasm, relaxed: codeRelaxedWasm, triples: codeTriplesWasm }),
+    memory,
+  );
   if (wasm.heapBase() > KERNEL_CONSTANTS_SIZE) throw new RangeError('KERNEL_CONSTANTS_SIZE is too small');
   // Views of shared memory are typed as if it were not: they are used alike, but for what only the owner may transfer.
   const bytes = new Uint8Array(memory.buffer as ArrayBuffer);
