@@ -97,7 +97,10 @@ const PROTOCOL_VERSION = 138n;
 
 export class Ledger implements LedgerApi {
   readonly #modules: LedgerModules;
-  readonly #machine: StateMachine;
+  /** Read through {@link Ledger.#machine}. */
+  readonly #stateMachine: StateMachine;
+  /** On its way to the disk, or there and not yet seen here. */
+  #unseen: PreparedBatch | undefined;
   readonly #engine: OrderingEngine;
   readonly #logger: Logger;
   readonly #subscriptions = new Subscriptions();
@@ -117,7 +120,7 @@ export class Ledger implements LedgerApi {
 
   private constructor(machine: StateMachine, startTimestampMs: number, options: LedgerOptions, modules: LedgerModules) {
     this.#modules = modules;
-    this.#machine = machine;
+    this.#stateMachine = machine;
     this.#startTimestampMs = startTimestampMs;
     this.#logger = modules.logger ?? silentLogger;
     this.#lowestAtOpening = readPruneMark(modules.store).lowest;
@@ -148,8 +151,25 @@ export class Ledger implements LedgerApi {
     return new Ledger(machine, genesis.timestampMs, options, modules);
   }
 
+  /**
+   * The state, all of one checkpoint. The store shows a write as soon as it is on disk, a moment before it says so; in
+   * between, what is cached here would be of the checkpoint before and what is read from the store of the new one.
+   */
+  get #machine(): StateMachine {
+    const sequence = this.#unseen?.checkpoint?.sequence;
+    if (sequence !== undefined && this.#modules.store.get(TABLES.checkpoints, sequenceKey(sequence)) !== undefined) {
+      this.#commit();
+    }
+    return this.#stateMachine;
+  }
+
+  #commit(): void {
+    this.#unseen?.commit();
+    this.#unseen = undefined;
+  }
+
   get chain(): ChainInfo {
-    return this.#machine.chain;
+    return this.#stateMachine.chain;
   }
 
   epochInfo(): EpochInfo {
@@ -364,12 +384,13 @@ export class Ledger implements LedgerApi {
       return { failure, outcomes: prepared.outcomes.map((outcome) => orFailure(outcome, sequence, failure)) };
     }
     if (prepared.checkpoint === undefined) return { outcomes: prepared.outcomes };
+    this.#unseen = prepared;
     try {
       await this.#modules.store.write(prepared.operations);
     } catch (error) {
       return this.#afterFailedWrite(prepared, error);
     }
-    prepared.commit();
+    this.#commit();
     this.#subscriptions.notify();
     this.#prune();
     return { outcomes: prepared.outcomes };
@@ -390,10 +411,11 @@ export class Ledger implements LedgerApi {
     const { sequence } = prepared.checkpoint as CheckpointRecord;
     if (this.#modules.store.get(TABLES.checkpoints, sequenceKey(sequence)) !== undefined) {
       this.#logger.warn('a write that reported failure took effect', { sequence: `${sequence}`, reason });
-      prepared.commit();
+      this.#commit();
       this.#subscriptions.notify();
       return { outcomes: prepared.outcomes };
     }
+    this.#unseen = undefined;
     this.#logger.error('could not write a checkpoint', { sequence: `${sequence}`, reason });
     // What is prepared from here on builds on the durable state again; what was prepared before sees the failure.
     this.#machine.forget();

@@ -7,7 +7,7 @@ import {
   collectCommission,
   isMoveAbort,
   joinStakes,
-  layouts,
+  type layouts,
   type LedgerClient,
   requestWithdrawal,
   setNextCommission,
