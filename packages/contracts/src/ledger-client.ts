@@ -26,10 +26,10 @@ import {
 import { inspect, simulate, type SimulatedTransaction } from './ledger/simulation.ts';
 import {
   type EpochSchedule,
-  epochSchedule,
   listNodeCaps,
   listStakes,
   type PriceState,
+  readEpochSchedule,
   readPools,
   readPrices,
   readTreasuryId,
@@ -101,7 +101,7 @@ export class LedgerClient {
 
   /** Where the epoch stands, and when voting end and change are due. @throws OBJECT_NOT_FOUND, LEDGER_* */
   async epochSchedule(options: ReadOptions = {}): Promise<EpochSchedule> {
-    return epochSchedule(await this.#state.get(options));
+    return readEpochSchedule(this.#calls, await this.#state.get(options), options.signal);
   }
 
   /** Prices in force and those the committee votes for; reads the pool of every member. @throws LEDGER_* */

@@ -2,7 +2,7 @@
 import type { CommitteePhase, Epoch, Frost, NodeId, ObjectId, SuiAddress } from '@floe/protocol';
 import { ledgerErrors } from '../errors.ts';
 import * as layouts from '../layouts.ts';
-import type { TypeNames } from '../type-names.ts';
+import { dynamicFieldId, type TypeNames } from '../type-names.ts';
 import type { LedgerCalls } from './calls.ts';
 import { listOwned, readObjects } from './objects.ts';
 import { phaseOf, type SystemState } from './system-state.ts';
@@ -14,7 +14,10 @@ export interface EpochSchedule {
   readonly epochDurationMs: number;
   /** When a quorum had attested; undefined in phase `sync`. */
   readonly startMs?: number;
-  /** From when on `voting_end` succeeds; only in phase `done`. */
+  /**
+   * From when on `voting_end` succeeds: in phase `done`; in phase `sync` on a ledger that gives up a committee which does
+   * not attest. Undefined in phase `selected`.
+   */
   readonly votingEndMs?: number;
   /** From when on `initiate_epoch_change_v2` succeeds, once voting has ended; undefined in phase `sync`. */
   readonly changeMs?: number;
@@ -22,8 +25,23 @@ export interface EpochSchedule {
   readonly attestedShards?: number;
 }
 
+/** Where the epoch of a state stands; looks for the deadline of the committee when its members still attest. */
+export async function readEpochSchedule(
+  calls: LedgerCalls,
+  state: SystemState,
+  signal?: AbortSignal,
+): Promise<EpochSchedule> {
+  const schedule = epochSchedule(state);
+  if (schedule.phase !== 'sync') return schedule;
+  const field = dynamicFieldId(state.staking.id, 'vector<u8>', layouts.AMENDMENTS_NAME_BYTES);
+  const [raw] = await readObjects(calls, [field], signal);
+  if (raw === undefined) return schedule;
+  const [deadlineMs] = layouts.AmendmentsField.parse(raw.contents).value;
+  return deadlineMs === undefined ? schedule : { ...schedule, votingEndMs: Number(deadlineMs) };
+}
+
 /** Walrus contract rules: epoch state machine. Epoch 0 has a fixed end instead of a length. */
-export function epochSchedule({ stakingInner }: SystemState): EpochSchedule {
+function epochSchedule({ stakingInner }: SystemState): EpochSchedule {
   const { epoch, epochState, epochDuration, firstEpochStart } = stakingInner;
   const known = { epoch, phase: phaseOf(stakingInner), epochDurationMs: Number(epochDuration) };
   if (epochState.$kind === 'EpochChangeSync') return { ...known, attestedShards: epochState.EpochChangeSync };

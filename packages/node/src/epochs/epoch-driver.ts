@@ -38,10 +38,10 @@ export interface EpochStep {
   readonly dueMs: number;
 }
 
-/** The call that the state waits for; undefined while members attest. */
+/** The call that the state waits for; undefined while members may take their time to attest. */
 export function nextStep(schedule: EpochSchedule): EpochStep | undefined {
   const { phase, votingEndMs, changeMs } = schedule;
-  if (phase === 'done' && votingEndMs !== undefined) return { call: 'voting_end', dueMs: votingEndMs };
+  if (votingEndMs !== undefined) return { call: 'voting_end', dueMs: votingEndMs };
   if (phase === 'selected' && changeMs !== undefined) return { call: 'initiate_epoch_change_v2', dueMs: changeMs };
   return undefined;
 }
@@ -68,7 +68,7 @@ export async function driveEpochs({ signal }: { signal: AbortSignal }, modules: 
       await sleepUntilChange(SCHEDULE_RECHECK_MS, change, patience);
       continue;
     }
-    if (plan?.step.call !== step.call || plan.epoch !== schedule.epoch) plan = planOf(step, schedule, modules);
+    if (plan === undefined || !isSame(plan, step, schedule)) plan = planOf(step, schedule, modules);
     const waitMs = plan.atMs - clock.nowMs();
     if (waitMs > 0) {
       await sleepUntilChange(Math.min(waitMs, SCHEDULE_RECHECK_MS), change, patience);
@@ -79,6 +79,11 @@ export async function driveEpochs({ signal }: { signal: AbortSignal }, modules: 
     const failures = plan.failures + 1;
     plan = isDone ? undefined : { ...plan, failures, atMs: clock.nowMs() + pauseMs(failures, schedule) };
   }
+}
+
+/** The same call may become due sooner: when members attest, voting ends long before the deadline of their committee. */
+function isSame(plan: Plan, step: EpochStep, { epoch }: EpochSchedule): boolean {
+  return plan.step.call === step.call && plan.step.dueMs === step.dueMs && plan.epoch === epoch;
 }
 
 function planOf(step: EpochStep, schedule: EpochSchedule, { clock, rng }: DriverModules): Plan {

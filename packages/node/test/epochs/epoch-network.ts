@@ -187,7 +187,7 @@ export async function startEpochNetwork(): Promise<EpochNetwork> {
       node.open = undefined;
     },
     async pass(ms: number) {
-      const stepMs = 5_000;
+      const stepMs = 10_000;
       for (let left = ms; left > 0; left -= stepMs) {
         await time.advance(Math.min(stepMs, left));
         await settle();
