@@ -24,6 +24,8 @@ const SHARDS = 100;
 const MOST_EPOCHS = 20;
 const FEWEST_EPOCHS = 3;
 const STAKERS = 3;
+/** Thirteen nodes share the machine with whatever else runs on it. */
+const PATIENCE = { controlTimeoutMs: 20_000, statusTimeoutMs: 40_000 };
 /** Ended blobs that are asked for after each change. */
 const ENDED_READS = 4;
 
@@ -45,7 +47,7 @@ let owners: SuiAddress[];
 
 const addressOf = (keys: Ed25519Keypair): SuiAddress => parseObjectId(keys.toSuiAddress());
 const connect = async (): Promise<FloeConnection> => {
-  const connection = await connectFloe({ ledger: config, nodeUrlScheme: 'http', workers: 1 });
+  const connection = await connectFloe({ ledger: config, nodeUrlScheme: 'http', workers: 1, limits: PATIENCE });
   connections.push(connection);
   return connection;
 };
@@ -259,7 +261,7 @@ function report(run: {
     '',
     `epochs: ${turned} epochs of ${epochMs / 1000} s in ${seconds.toFixed(0)} s, ${NODES} nodes, ${SHARDS} shards, seed ${suite.seed}`,
     ...table,
-    `stores ${counts.stores}, through the gateway ${counts.gatewayStores}, extensions ${counts.extensions}`,
+    `stores ${counts.stores}, through the gateway ${counts.gatewayStores}, extensions ${counts.extensions}; repeated because nodes were too slow: ${traffic.repeatedStores}`,
     `reads ${counts.reads}, of ranges ${counts.rangeReads}, through the gateway ${counts.gatewayReads}; failed ${failures.filter(({ who }) => who.includes('reader')).length}; ended while read ${traffic.endedWhileRead}`,
     `blobs that ended and were gone when asked for: ${gone}`,
     `staking and votes: ${JSON.stringify(accounts.counts)}; refused because the epoch had turned: ${traffic.refused}`,

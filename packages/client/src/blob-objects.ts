@@ -12,6 +12,7 @@ import { Transaction } from '@mysten/sui/transactions';
 import { clientErrors } from './errors.ts';
 import type { LedgerPort, Signer } from './ledger-port.ts';
 import { signerAddress } from './registration.ts';
+import { replanning } from './replan.ts';
 
 export interface SignedCallOptions {
   readonly signer: Signer;
@@ -32,24 +33,25 @@ export async function extendBlob(
   options: SignedCallOptions & { readonly epochs: number },
 ): Promise<ExtendResult> {
   const { signal, signer, epochs } = options;
-  const [object, system] = await Promise.all([existing(ledger, objectId, signal), ledger.systemState({ signal })]);
-  const { endEpoch, storage } = object;
-  if (endEpoch <= system.epoch) throw clientErrors.BLOB_EXPIRED({ objectId, endEpoch, epoch: system.epoch });
-  const maxEpochs = system.epoch + system.maxEpochsAhead - endEpoch;
-  if (!Number.isInteger(epochs) || epochs < 1 || epochs > maxEpochs) {
-    throw clientErrors.INVALID_EPOCHS({ epochs, maxEpochs });
-  }
-  const build = () => {
-    const transaction = new Transaction();
-    extendBlobs(transaction, system, [{ blobObjectId: objectId, storageSizeBytes: storage.sizeBytes, epochs }]);
-    return transaction;
-  };
-  const transaction = await ledger.execute(build, signer, { signal });
-  return {
-    endEpoch: (endEpoch + epochs) as Epoch,
-    cost: extensionCost(system, epochs, storage.sizeBytes),
-    transaction,
-  };
+  return replanning(ledger, signal, async (system) => {
+    const { endEpoch, storage } = await existing(ledger, objectId, signal);
+    if (endEpoch <= system.epoch) throw clientErrors.BLOB_EXPIRED({ objectId, endEpoch, epoch: system.epoch });
+    const maxEpochs = system.epoch + system.maxEpochsAhead - endEpoch;
+    if (!Number.isInteger(epochs) || epochs < 1 || epochs > maxEpochs) {
+      throw clientErrors.INVALID_EPOCHS({ epochs, maxEpochs });
+    }
+    const build = () => {
+      const transaction = new Transaction();
+      extendBlobs(transaction, system, [{ blobObjectId: objectId, storageSizeBytes: storage.sizeBytes, epochs }]);
+      return transaction;
+    };
+    const transaction = await ledger.execute(build, signer, { signal });
+    return {
+      endEpoch: (endEpoch + epochs) as Epoch,
+      cost: extensionCost(system, epochs, storage.sizeBytes),
+      transaction,
+    };
+  });
 }
 
 /** Deletes blob objects in one transaction; the storage they held is the signer's. @throws BLOB_NOT_DELETABLE */

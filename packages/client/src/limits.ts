@@ -136,3 +136,6 @@ export const DEFAULT_LIMITS: ClientLimits = {
   metadataTtlMs: 60_000,
   maxOwnedBlobsScanned: 5_000,
 };
+
+/** How often a transaction is planned anew because prices or the epoch had changed since they were read. */
+export const MAX_REPLANS = 5;

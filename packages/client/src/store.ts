@@ -45,7 +45,7 @@ import { rankedNodes } from './blob-view.ts';
 import { collectCertificate, EpochMoved, type UploadProgress, type UploadTail } from './certificate-collection.ts';
 import { clientErrors } from './errors.ts';
 import type { LedgerPort, Signer } from './ledger-port.ts';
-import type { ClientLimits } from './limits.ts';
+import { MAX_REPLANS, type ClientLimits } from './limits.ts';
 import type { NodePool } from './node-pool.ts';
 import { QUILT_ATTRIBUTE } from './quilts.ts';
 import {
@@ -58,6 +58,7 @@ import {
   signerAddress,
   type StorePlan,
 } from './registration.ts';
+import { hasMoved } from './replan.ts';
 import { checkCost, ownedResources, type StorageClaims } from './resources.ts';
 import type { SliverSource } from './sliver-source.ts';
 import type { TailKeeper } from './upload-tails.ts';
@@ -354,23 +355,23 @@ class Store {
     };
   }
 
-  /** Prices and epoch may have changed since they were read, space may be gone: then the plan is made anew, once. */
+  /** Prices and epoch may have changed since they were read, space may be gone: then the plan is made anew. */
   async #register(slivers: SliverSource, signal: AbortSignal): Promise<{ objectId: ObjectId; plan: StorePlan }> {
     const { ledger } = this.#modules;
-    const system = await ledger.systemState({ signal });
-    const current = this.#planNew(slivers, system, this.#owned);
-    try {
-      return { objectId: await this.#registerBy(slivers, current, system, signal), plan: current };
-    } catch (error) {
-      const spaceGone = current.storage !== undefined && isFloeError(error) && SPACE_GONE.has(error.code);
-      if (!isMoveAbort(error) && !spaceGone) throw error;
-      const fresh = await ledger.systemState({ fresh: true, signal });
-      const same = (['epoch', 'storagePrice', 'writePrice', 'packageId'] as const).every(
-        (key) => fresh[key] === system[key],
-      );
-      if (same && current.storage === undefined) throw error;
-      const renewed = this.#planNew(slivers, fresh, NO_RESOURCES);
-      return { objectId: await this.#registerBy(slivers, renewed, fresh, signal), plan: renewed };
+    let system = await ledger.systemState({ signal });
+    let resources = this.#owned;
+    for (let replans = 0; ; replans += 1) {
+      const plan = this.#planNew(slivers, system, resources);
+      try {
+        return { objectId: await this.#registerBy(slivers, plan, system, signal), plan };
+      } catch (error) {
+        const spaceGone = plan.storage !== undefined && isFloeError(error) && SPACE_GONE.has(error.code);
+        if ((!isMoveAbort(error) && !spaceGone) || replans >= MAX_REPLANS) throw error;
+        const fresh = await ledger.systemState({ fresh: true, signal });
+        if (!hasMoved(system, fresh) && plan.storage === undefined) throw error;
+        system = fresh;
+        resources = NO_RESOURCES;
+      }
     }
   }
 

@@ -394,6 +394,38 @@ describe('blob objects', () => {
     await expect(client.deleteBlob(objectId, { signer })).rejects.toMatchObject(gone);
   });
 
+  test('are stored and extended at the price of the moment, though it changes again and again on the way', async () => {
+    const net = await createTestNetwork();
+    const { client, signer, ledger } = net;
+    let changes = 3;
+    ledger.beforeExecute = (functions) => {
+      const isPaid = functions.some((name) => name === 'system::reserve_space' || name === 'system::extend_blob');
+      if (!isPaid || changes === 0) return;
+      changes -= 1;
+      ledger.storagePrice += 10n;
+      throw abort('balance', changes % 2 === 0 ? 'ENotEnough' : 'ENonZero');
+    };
+    const { objectId, cost, blobObject } = await storeNew(net, bytes(500), { deletable: true });
+    const epochs = BigInt(blobObject.endEpoch - blobObject.startEpoch);
+    expect([ledger.storagePrice, cost]).toEqual([130n, 130n * epochs + 20n]);
+    changes = 3;
+    expect(await client.extend(objectId, { epochs: 2, signer })).toMatchObject({ cost: 320n });
+    expect(ledger.storagePrice).toBe(160n);
+  });
+
+  test('are not extended when the ledger refuses for another reason', async () => {
+    const net = await createTestNetwork();
+    const { objectId } = await storeNew(net, bytes(500));
+    let tries = 0;
+    net.ledger.beforeExecute = () => {
+      tries += 1;
+      throw abort('blob', 'EResourceBounds');
+    };
+    const failure = { code: 'MOVE_ABORT', data: { name: 'EResourceBounds' } };
+    await expect(net.client.extend(objectId, { epochs: 1, signer: net.signer })).rejects.toMatchObject(failure);
+    expect(tries).toBe(1);
+  });
+
   test('that are permanent are not deleted', async () => {
     const net = await createTestNetwork();
     const { objectId } = await storeNew(net, bytes(500));

@@ -30,7 +30,7 @@ async function passUntil(epoch: number, phase: string): Promise<void> {
 }
 
 /** Longest pause by chance at this length of epoch, and a step more. */
-const JITTER_MS = EPOCH_MS / 10 + 10_000;
+const JITTER_MS = EPOCH_MS / 10 + 5_000;
 
 describe('storage nodes on a ledger', () => {
   it('turn epoch after epoch, each call once, each node attesting once', async () => {

@@ -187,7 +187,8 @@ export async function startEpochNetwork(): Promise<EpochNetwork> {
       node.open = undefined;
     },
     async pass(ms: number) {
-      const stepMs = 10_000;
+      // Shorter than a request may take, so that none that is under way runs out of time.
+      const stepMs = 5_000;
       for (let left = ms; left > 0; left -= stepMs) {
         await time.advance(Math.min(stepMs, left));
         await settle();

@@ -20,7 +20,7 @@ import {
   withdrawStake,
 } from '@floe/contracts';
 import type { FloeClient } from '@floe/client';
-import type { Rng } from '@floe/platform';
+import { FloeError, isFloeError, type Rng } from '@floe/platform';
 import { systemScheduler } from '@floe/platform/node';
 import { type BlobId, type Frost, type NodeId, type ObjectId, parseObjectId } from '@floe/protocol';
 import type { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
@@ -31,6 +31,7 @@ import type { Gate } from './gate.ts';
 const WAL = 1_000_000_000n;
 /** Staked with one node by all stakers together at most: below what would move a shard. */
 const MOST_PER_NODE = 300n * WAL;
+const MOST_REPEATS = 5;
 
 export interface LiveBlob {
   readonly blobId: BlobId;
@@ -78,6 +79,8 @@ export class Traffic {
   /** Calls that the contracts refused because the epoch had turned on the way. */
   refused = 0;
   readonly counts = { stores: 0, gatewayStores: 0, reads: 0, gatewayReads: 0, rangeReads: 0, extensions: 0 };
+  /** Stores that were given up because nodes did not answer in time, and repeated. */
+  repeatedStores = 0;
   /** Reads that failed because the blob ended meanwhile. */
   endedWhileRead = 0;
   readonly #options: TrafficOptions;
@@ -135,13 +138,8 @@ export class Traffic {
     const { rng, gate } = this.#modules;
     const [client] = this.#options.clients;
     const bytes = rng.bytes(1 + rng.below(300_000));
-    const stored = await gate.pass(() =>
-      (client as FloeClient).store(bytes, {
-        epochs: 2 + rng.below(4),
-        deletable: rng.below(2) === 0,
-        signer: this.#options.storer,
-      }),
-    );
+    const options = { epochs: 2 + rng.below(4), deletable: rng.below(2) === 0, signer: this.#options.storer };
+    const stored = await gate.pass(() => this.#patiently(() => (client as FloeClient).store(bytes, options)));
     if (stored.kind !== 'newlyCreated') throw new Error(`a new blob was ${stored.kind}`);
     const { blobId, objectId, blobObject } = stored;
     this.live.set(blobId, {
@@ -161,9 +159,7 @@ export class Traffic {
     const epochs = 2 + rng.below(3);
     await gate.pass(async () => {
       const url = `${this.#options.gatewayUrl}/v1/blobs?epochs=${epochs}`;
-      const response = await fetch(url, { method: 'PUT', body: bytes });
-      const text = await response.text();
-      if (response.status !== 200) throw new Error(`PUT answered ${response.status}: ${text}`);
+      const text = await this.#patiently(() => put(url, bytes));
       const { newlyCreated } = JSON.parse(text) as {
         newlyCreated: { blobObject: { blobId: BlobId; id: ObjectId; storage: { endEpoch: number } } };
       };
@@ -178,6 +174,21 @@ export class Traffic {
       });
     });
     this.counts.gatewayStores += 1;
+  }
+
+  /**
+   * Nodes that share a busy machine may not answer in time; a store that was given up is repeated, and goes on with what
+   * was registered, as people would have it.
+   */
+  async #patiently<T>(work: () => Promise<T>): Promise<T> {
+    for (let repeats = 0; ; repeats += 1) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!isFloeError(error) || error.kind !== 'unavailable' || repeats >= MOST_REPEATS) throw error;
+        this.repeatedStores += 1;
+      }
+    }
   }
 
   async #extend(): Promise<void> {
@@ -359,6 +370,14 @@ function stakeOf({ created }: { readonly created: readonly { objectId: ObjectId;
   const stake = created.find(({ type }) => type.endsWith('::staked_wal::StakedWal'));
   if (stake === undefined) throw new Error('no stake was created');
   return stake.objectId;
+}
+
+async function put(url: string, bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const response = await fetch(url, { method: 'PUT', body: bytes });
+  const text = await response.text();
+  if (response.status === 200) return text;
+  const kind = response.status === 503 ? 'unavailable' : 'internal';
+  throw new FloeError({ code: `HTTP_${response.status}`, kind, message: `PUT answered ${response.status}: ${text}` });
 }
 
 function digestOf(bytes: Uint8Array): string {
