@@ -144,10 +144,15 @@ describe('a blob of 192 MiB at 1,000 shards', () => {
   it('passes through the gateway in both directions, and leaves nothing on its disk', async () => {
     const third = await randomFile('third.bin');
     const { publisherUrl, aggregatorUrl } = network.network.gateway;
-    const stored = await floe.shell(`curl -sS -T "${third.path}" "${publisherUrl}/v1/blobs?epochs=1"`);
-    const { newlyCreated } = JSON.parse(stored.stdout) as { newlyCreated: { blobObject: { blobId: string } } };
+    const body = createReadStream(third.path);
+    const init = { method: 'PUT', body, duplex: 'half' } as unknown as RequestInit;
+    const stored = await fetch(`${publisherUrl}/v1/blobs?epochs=1`, init);
+    const { newlyCreated } = (await stored.json()) as { newlyCreated: { blobObject: { blobId: string } } };
     const response = await fetch(`${aggregatorUrl}/v1/blobs/${newlyCreated.blobObject.blobId}`);
     expect(await sha256Of(response.body as unknown as AsyncIterable<Uint8Array>)).toBe(third.sha256);
+    // Uploads that the certificate did not wait for go on for a while, and read from there.
+    const kept = expect.poll(() => readdir(join(network.directory, 'scratch')), { interval: 50, timeout: 300_000 });
+    await kept.toEqual([]);
   });
 
   it('was held whole by no process on its way', async (context) => {
