@@ -22,7 +22,7 @@ import { type LiveBlob, type Operator, Traffic } from './support/epochs/traffic.
 const NODES = 13;
 const SHARDS = 100;
 const MOST_EPOCHS = 20;
-const FEWEST_EPOCHS = 3;
+const FEWEST_EPOCHS = 5;
 const STAKERS = 3;
 /** Thirteen nodes share the machine with whatever else runs on it. */
 const PATIENCE = { controlTimeoutMs: 20_000, statusTimeoutMs: 40_000 };
@@ -222,6 +222,8 @@ describe('a network whose epochs turn', () => {
       const moved = last.staking.committee.filter(({ key, value }) => assigned.get(key)?.join() !== value.join());
       process.stdout.write(report({ accounts, traffic, audits: audit.runs, gone, turned, seconds, last }));
       expect(traffic.failures).toEqual([]);
+      const reads = traffic.counts.reads + traffic.counts.rangeReads + traffic.counts.gatewayReads;
+      expect(traffic.slowReads).toBeLessThanOrEqual(reads / 20);
       expect(moved).toEqual([]);
       expect(accounts.attestations).toBe(NODES);
       expect(gone).toBeGreaterThan(0);
@@ -262,7 +264,7 @@ function report(run: {
     `epochs: ${turned} epochs of ${epochMs / 1000} s in ${seconds.toFixed(0)} s, ${NODES} nodes, ${SHARDS} shards, seed ${suite.seed}`,
     ...table,
     `stores ${counts.stores}, through the gateway ${counts.gatewayStores}, extensions ${counts.extensions}; repeated because nodes were too slow: ${traffic.repeatedStores}`,
-    `reads ${counts.reads}, of ranges ${counts.rangeReads}, through the gateway ${counts.gatewayReads}; failed ${failures.filter(({ who }) => who.includes('reader')).length}; ended while read ${traffic.endedWhileRead}`,
+    `reads ${counts.reads}, of ranges ${counts.rangeReads}, through the gateway ${counts.gatewayReads}; failed ${failures.filter(({ who }) => who.includes('reader')).length}; repeated because they took too long: ${traffic.slowReads}; ended while read ${traffic.endedWhileRead}`,
     `blobs that ended and were gone when asked for: ${gone}`,
     `staking and votes: ${JSON.stringify(accounts.counts)}; refused because the epoch had turned: ${traffic.refused}`,
     `rewards and commission paid out: ${accounts.earned} FROST; WAL in existence: ${last.supply} FROST, all of it found`,

@@ -67,6 +67,8 @@ export interface TrafficModules {
 
 export interface Failure {
   readonly who: string;
+  /** Since the traffic began. */
+  readonly atMs: number;
   readonly what: string;
 }
 
@@ -81,6 +83,8 @@ export class Traffic {
   readonly counts = { stores: 0, gatewayStores: 0, reads: 0, gatewayReads: 0, rangeReads: 0, extensions: 0 };
   /** Stores that were given up because nodes did not answer in time, and repeated. */
   repeatedStores = 0;
+  /** Reads that ran out of time, and were repeated. */
+  slowReads = 0;
   /** Reads that failed because the blob ended meanwhile. */
   endedWhileRead = 0;
   readonly #options: TrafficOptions;
@@ -122,13 +126,19 @@ export class Traffic {
 
   async #goOn(who: string, act: () => Promise<void>): Promise<void> {
     const { signal } = this.#stop;
+    const startMs = performance.now();
     while (!signal.aborted) {
       try {
         await act();
       } catch (error) {
         if (signal.aborted) return;
         if (isMoveAbort(error, 'staking_pool') || isMoveAbort(error, 'staked_wal')) this.refused += 1;
-        else this.failures.push({ who, what: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+        else
+          this.failures.push({
+            who,
+            atMs: performance.now() - startMs,
+            what: error instanceof Error ? (error.stack ?? error.message) : String(error),
+          });
       }
       await systemScheduler.sleep(this.#modules.rng.below(this.#options.pauseMs), signal).catch(() => undefined);
     }
@@ -229,20 +239,29 @@ export class Traffic {
     if (blob === undefined) return;
     await this.#whileLive(blob, async () => {
       const response = await fetch(`${this.#options.gatewayUrl}/v1/blobs/${blob.blobId}`);
-      if (response.status !== 200) throw new Error(`GET answered ${response.status}: ${await response.text()}`);
+      if (response.status !== 200) throw await refusal('GET', response);
       check(blob, new Uint8Array(await response.arrayBuffer()));
     });
     this.counts.gatewayReads += 1;
   }
 
-  /** A read that fails counts unless the blob had ended by the time that the ledger is asked. */
+  /**
+   * A read that fails counts unless the blob had ended by the time that the ledger is asked. One that ran out of time is
+   * repeated once: nodes and readers share a machine that may be too busy for either.
+   */
   async #whileLive(blob: LiveBlob, read: () => Promise<void>): Promise<void> {
-    try {
-      await read();
-    } catch (error) {
-      const { epoch } = await this.#modules.ledger.epochSchedule({ fresh: true });
-      if (epoch < blob.endEpoch) throw error;
-      this.endedWhileRead += 1;
+    for (let repeats = 0; ; repeats += 1) {
+      try {
+        return await read();
+      } catch (error) {
+        const { epoch } = await this.#modules.ledger.epochSchedule({ fresh: true });
+        if (epoch >= blob.endEpoch) {
+          this.endedWhileRead += 1;
+          return;
+        }
+        if (!isTimeout(error) || repeats > 0) throw error;
+        this.slowReads += 1;
+      }
     }
   }
 
@@ -374,10 +393,19 @@ function stakeOf({ created }: { readonly created: readonly { objectId: ObjectId;
 
 async function put(url: string, bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   const response = await fetch(url, { method: 'PUT', body: bytes });
-  const text = await response.text();
-  if (response.status === 200) return text;
+  if (response.status !== 200) throw await refusal('PUT', response);
+  return response.text();
+}
+
+async function refusal(method: string, response: Response): Promise<FloeError> {
   const kind = response.status === 503 ? 'unavailable' : 'internal';
-  throw new FloeError({ code: `HTTP_${response.status}`, kind, message: `PUT answered ${response.status}: ${text}` });
+  const message = `${method} answered ${response.status}: ${await response.text()}`;
+  return new FloeError({ code: `HTTP_${response.status}`, kind, message });
+}
+
+function isTimeout(error: unknown): boolean {
+  if (isFloeError(error, 'READ_TIMEOUT')) return true;
+  return isFloeError(error, 'HTTP_503') && error.message.includes('took longer than');
 }
 
 function digestOf(bytes: Uint8Array): string {
