@@ -166,10 +166,10 @@ describe('tidy looks at sources', () => {
       'packages/node/test/segment-log.crash.slow.test.ts': '',
       'packages/cli/test/faults/kill.slow.test.ts': '',
       'packages/cli/test/slow-thing.slow.test.ts': '',
-      'packages/cli/test/faults/oracle.slow.test.ts': '',
+      'packages/cli/test/oracle-faults.slow.test.ts': '',
     });
     expect(told(checkSlowTests(files)).map((line) => line.split(';')[0])).toEqual([
-      'packages/cli/test/faults/oracle.slow.test.ts:1 belongs to several: oracle, faults',
+      'packages/cli/test/oracle-faults.slow.test.ts:1 belongs to several: oracle, faults',
       'packages/cli/test/slow-thing.slow.test.ts:1 belongs to no slow suite',
     ]);
   });
