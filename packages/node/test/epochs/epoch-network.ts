@@ -13,7 +13,8 @@ import {
   seededRng,
   type VirtualTime,
 } from '@floe/platform/memory';
-import { createNobleBls, parseObjectId } from '@floe/protocol';
+import { parseObjectId } from '@floe/protocol';
+import { createMclBls } from '@floe/protocol/bls-mcl';
 import { createInlineCodec } from '@floe/redstuff';
 import { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
 import { type NodeParameters, StorageNode } from '../../src/index.ts';
@@ -23,7 +24,8 @@ export const NODES = 4;
 const START_MS = 1_700_000_000_000;
 const SUI = 1_000_000_000n;
 
-const bls = createNobleBls();
+/** Committees sign with every change: this one is ten times as fast as the one in JavaScript alone. */
+export const bls = await createMclBls();
 const codec = createInlineCodec();
 const secretKey = (index: number) => new Uint8Array(32).fill(index + 1);
 const operatorOf = (index: number) => Ed25519Keypair.fromSecretKey(new Uint8Array(32).fill(50 + index));

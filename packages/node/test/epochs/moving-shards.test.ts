@@ -5,7 +5,6 @@ import { seededRng } from '@floe/platform/memory';
 import {
   AXES,
   type BlobId,
-  createNobleBls,
   type Frost,
   geometryOf,
   memberOfNode,
@@ -16,7 +15,7 @@ import {
 } from '@floe/protocol';
 import { createInlineCodec } from '@floe/redstuff';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { EPOCH_MS, type EpochNetwork, NODES, startEpochNetwork } from './epoch-network.ts';
+import { bls, EPOCH_MS, type EpochNetwork, NODES, startEpochNetwork } from './epoch-network.ts';
 
 const JITTER_MS = EPOCH_MS / 10 + 5_000;
 const everyNode = Array.from({ length: NODES }, (_, index) => index);
@@ -33,7 +32,7 @@ beforeEach(async () => {
     {
       transport: network.transport,
       codec: createInlineCodec(),
-      bls: createNobleBls(),
+      bls,
       ledgerClient: network.client,
       clock: network.time,
       scheduler: network.time,
