@@ -6,7 +6,6 @@
 import type { LedgerConfig } from '@floe/contracts';
 import { connectFloe, type FloeConnection } from '@floe/client/node';
 import { equalBytes } from '@floe/platform';
-import { parseObjectId } from '@floe/protocol';
 import { type DevProcess, startDev, temporaryDirectory } from '@floe/testkit';
 import { SuiGrpcClient } from '@mysten/sui/grpc';
 import { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
@@ -37,12 +36,7 @@ export type OfficialClient = ReturnType<typeof officialClient>;
 export async function startNetwork(args: readonly string[] = []): Promise<ConformanceNetwork> {
   const directory = await temporaryDirectory('conformance');
   let dev = await startDev(directory.path, args);
-  const { ledger } = dev.network;
-  const config: LedgerConfig = {
-    url: ledger.url,
-    systemObjectId: parseObjectId(ledger.systemObjectId),
-    stakingObjectId: parseObjectId(ledger.stakingObjectId),
-  };
+  const config: LedgerConfig = dev.ledger;
   const floe = await connectFloe({ ledger: config, nodeUrlScheme: 'http', workers: 1 });
   return {
     get dev() {
@@ -56,7 +50,7 @@ export async function startNetwork(args: readonly string[] = []): Promise<Confor
     sdk: (options) => officialClient(config, options),
     fundedKey: async () => {
       const key = new Ed25519Keypair();
-      await requestFunds(dev.network.faucet.url, key.toSuiAddress());
+      await dev.fund(key.toSuiAddress());
       return key;
     },
     close: async () => {
@@ -75,15 +69,6 @@ function officialClient(config: LedgerConfig, { format, fetch }: SdkOptions = {}
       storageNodeClientOptions: { timeout: 60_000, ...(fetch && { fetch }) },
     }),
   );
-}
-
-async function requestFunds(url: string, address: string): Promise<void> {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ address }),
-  });
-  if (!response.ok) throw new Error(`faucet answered ${response.status}: ${await response.text()}`);
 }
 
 /** Bytes that no two calls with different seeds share (xorshift; `size` may be 0). */

@@ -3,7 +3,6 @@ import { connectFloe } from '@floe/client/node';
 import type { FloeClient, StageTimings, StoreStage } from '@floe/client';
 import { equalBytes } from '@floe/platform';
 import { systemRng } from '@floe/platform/node';
-import { parseObjectId } from '@floe/protocol';
 import { startDev, temporaryDirectory } from '@floe/testkit';
 import { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
 import { machine, median, table, writeReadme, writeResults } from './report.ts';
@@ -25,20 +24,10 @@ interface Run {
 export async function benchStore({ write }: { write: boolean }): Promise<void> {
   const home = await temporaryDirectory('bench');
   const network = await startDev(home.path);
-  const { url, systemObjectId, stakingObjectId } = network.network.ledger;
-  const ledger = {
-    url,
-    systemObjectId: parseObjectId(systemObjectId),
-    stakingObjectId: parseObjectId(stakingObjectId),
-  };
-  const connection = await connectFloe({ ledger, nodeUrlScheme: 'http' });
+  const connection = await connectFloe({ ledger: network.ledger, nodeUrlScheme: 'http' });
   try {
     const signer = new Ed25519Keypair();
-    await fetch(network.network.faucet.url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ address: signer.toSuiAddress() }),
-    });
+    await network.fund(signer.toSuiAddress());
     const results: { label: string; sizeBytes: number; runs: Run[] }[] = [];
     for (const { label, sizeBytes, runs } of CASES) {
       await measure(connection.client, signer, sizeBytes);

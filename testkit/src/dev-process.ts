@@ -7,6 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type ObjectId, parseObjectId } from '@floe/protocol';
 
 const FLOE = fileURLToPath(new URL('../../packages/cli/bin/floe.mjs', import.meta.url));
 
@@ -70,6 +71,10 @@ export interface DevProcess {
   /** Everything printed so far. */
   readonly output: { readonly stdout: string; readonly stderr: string };
   readonly exited: Promise<number | null>;
+  /** Where its ledger is, as clients take it. */
+  readonly ledger: { readonly url: string; readonly systemObjectId: ObjectId; readonly stakingObjectId: ObjectId };
+  /** Lets the faucet send SUI and WAL to an address; rejects with what it says when it does not. */
+  fund(address: string): Promise<void>;
   /** Ends the process; resolves when it and the pipes to it are closed. Default SIGTERM. */
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
@@ -90,11 +95,27 @@ export async function startDev(
     pid: child.pid as number,
     output,
     exited,
+    ledger: {
+      url: network.ledger.url,
+      systemObjectId: parseObjectId(network.ledger.systemObjectId),
+      stakingObjectId: parseObjectId(network.ledger.stakingObjectId),
+    },
+    fund: (address) => fund(network.faucet.url, address),
     stop: async (signal = 'SIGTERM') => {
       child.kill(signal);
       return exited;
     },
   };
+}
+
+async function fund(faucetUrl: string, address: string): Promise<void> {
+  const response = await fetch(faucetUrl, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ address }),
+  });
+  const answer = await response.text();
+  if (!response.ok) throw new Error(`the faucet answered ${response.status}: ${answer}`);
 }
 
 /** A fresh directory below the system's temporary one, and the function that removes it. */

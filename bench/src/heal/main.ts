@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { connectFloe } from '@floe/client/node';
 import type { FloeClient } from '@floe/client';
 import { systemRng } from '@floe/platform/node';
-import { type BlobId, geometryOf, parseObjectId, symbolSizeOf } from '@floe/protocol';
+import { type BlobId, geometryOf, symbolSizeOf } from '@floe/protocol';
 import { runFloe, startDev, temporaryDirectory } from '@floe/testkit';
 import { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
 import { machine, median, table, writeReadme, writeResults } from '../report.ts';
@@ -57,21 +57,11 @@ async function measure({ sizeBytes, blobs: count }: Case, quick: boolean): Promi
   const home = await temporaryDirectory('bench-heal');
   const size = quick ? ['--nodes', '5', '--shards', '20'] : ['--nodes', '13', '--shards', '100'];
   const network = await startDev(home.path, ['--isolate', ...size]);
-  const { url, systemObjectId, stakingObjectId } = network.network.ledger;
-  const ledger = {
-    url,
-    systemObjectId: parseObjectId(systemObjectId),
-    stakingObjectId: parseObjectId(stakingObjectId),
-  };
-  const connection = await connectFloe({ ledger, nodeUrlScheme: 'http' });
+  const connection = await connectFloe({ ledger: network.ledger, nodeUrlScheme: 'http' });
   try {
     const { client } = connection;
     const signer = new Ed25519Keypair();
-    await fetch(network.network.faucet.url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ address: signer.toSuiAddress() }),
-    });
+    await network.fund(signer.toSuiAddress());
     const ids: BlobId[] = [];
     for (let stored = 0; stored < count; stored += 1) {
       const { blobId } = await client.store(systemRng.bytes(sizeBytes), { epochs: 1, signer, tail: 'wait' });

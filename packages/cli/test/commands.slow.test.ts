@@ -7,7 +7,7 @@ import { mkdir, readdir, readFile, stat, truncate, writeFile } from 'node:fs/pro
 import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import { connectFloe, type FloeConnection } from '@floe/client/node';
-import { geometryOf, maxBlobSize, parseObjectId, storeCost } from '@floe/protocol';
+import { geometryOf, maxBlobSize, storeCost } from '@floe/protocol';
 import { slowSuite, startDev, temporaryDirectory, type DevProcess } from '@floe/testkit';
 import { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
 import { Secp256k1Keypair } from '@mysten/sui/keypairs/secp256k1';
@@ -38,13 +38,8 @@ beforeAll(async () => {
   files = join(home.path, 'files');
   await mkdir(files);
   network = await startDev(join(home.path, '.floe'), SHAPE);
-  const { url, systemObjectId, stakingObjectId } = network.network.ledger;
   connection = await connectFloe({
-    ledger: {
-      url,
-      systemObjectId: parseObjectId(systemObjectId),
-      stakingObjectId: parseObjectId(stakingObjectId),
-    },
+    ledger: network.ledger,
     nodeUrlScheme: 'http',
     workers: 1,
   });

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { StoreStage } from '@floe/client';
 import { connectFloe } from '@floe/client/node';
 import { mapConcurrent, type Rng } from '@floe/platform';
-import { parseObjectId, type BlobId } from '@floe/protocol';
+import { type BlobId } from '@floe/protocol';
 import { createPowerLoss, slowSuite, startDev, temporaryDirectory, type DevProcess } from '@floe/testkit';
 import { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
 import { expect, it } from 'vitest';
@@ -101,7 +101,7 @@ async function storeUntilKilled(
   rng: Rng,
 ): Promise<Certified[]> {
   const connection = await connect(network);
-  for (const wallet of wallets) await fund(network, wallet);
+  for (const wallet of wallets) await network.fund(wallet.toSuiAddress());
   const certified: Certified[] = [];
   const dead = new AbortController();
   const wanted = 2 + rng.below(6);
@@ -137,25 +137,8 @@ async function storeUntilKilled(
   return certified;
 }
 
-async function fund(network: DevProcess, wallet: Ed25519Keypair): Promise<void> {
-  const response = await fetch(network.network.faucet.url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ address: wallet.toSuiAddress() }),
-  });
-  expect(response.status, await response.text()).toBe(200);
-}
-
-function connect({ network }: DevProcess) {
-  const { url, systemObjectId, stakingObjectId } = network.ledger;
-  return connectFloe({
-    ledger: {
-      url,
-      systemObjectId: parseObjectId(systemObjectId),
-      stakingObjectId: parseObjectId(stakingObjectId),
-    },
-    nodeUrlScheme: 'http',
-  });
+function connect({ ledger }: DevProcess) {
+  return connectFloe({ ledger, nodeUrlScheme: 'http' });
 }
 
 function digest(bytes: Uint8Array): string {

@@ -56,8 +56,7 @@ beforeAll(async () => {
   home = await temporaryDirectory('epochs');
   const shape = ['--nodes', `${NODES}`, '--shards', `${SHARDS}`, '--epoch-duration', `${epochMs}ms`];
   dev = await startDev(home.path, shape);
-  const { url, systemObjectId, stakingObjectId } = dev.network.ledger;
-  config = { url, systemObjectId: parseObjectId(systemObjectId), stakingObjectId: parseObjectId(stakingObjectId) };
+  config = dev.ledger;
   const { ledgerClient } = await connect();
   await connect();
   operators = await mapConcurrent(dev.network.nodes, 4, async ({ name, nodeId }) => {
@@ -71,7 +70,7 @@ beforeAll(async () => {
   owners = [storer, ...stakers, ...services, ...operators.map(({ keys }) => keys)].map(addressOf);
   // The faucet gives 10 SUI and 1,000 WAL; stores and extensions are many transactions.
   const funded = [storer, storer, storer, ...stakers, services[1] as Ed25519Keypair];
-  await Promise.all(funded.map((keys) => requestFunds(addressOf(keys))));
+  await Promise.all(funded.map((keys) => dev.fund(addressOf(keys))));
 }, TIMEOUT_MS);
 
 afterAll(async () => {
@@ -83,15 +82,6 @@ afterAll(async () => {
 async function readKeys(path: string): Promise<Ed25519Keypair> {
   const { secretKey } = JSON.parse(await readFile(join(home.path, path), 'utf8')) as { secretKey: string };
   return keypairFromSecret(secretKey);
-}
-
-async function requestFunds(address: SuiAddress): Promise<void> {
-  const response = await fetch(dev.network.faucet.url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ address }),
-  });
-  if (!response.ok) throw new Error(`the faucet answered ${response.status}: ${await response.text()}`);
 }
 
 /** The state as the accounts have it, and as the ledger has it, in the same form. */

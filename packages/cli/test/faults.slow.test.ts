@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import { connectFloe, type FloeConnection } from '@floe/client/node';
 import { isFloeError, mapConcurrent, shuffled, type Rng } from '@floe/platform';
-import { geometryOf, parseObjectId, type BlobId, type Geometry } from '@floe/protocol';
+import { geometryOf, type BlobId, type Geometry } from '@floe/protocol';
 import { runFloe, slowSuite, startDev, temporaryDirectory, type DevProcess } from '@floe/testkit';
 import { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -31,25 +31,15 @@ const elsewhere = new Map<BlobId, string>();
 beforeAll(async () => {
   home = await temporaryDirectory('faults');
   network = await startDev(home.path, ['--isolate', '--nodes', '13', '--shards', '100']);
-  const { url, systemObjectId, stakingObjectId } = network.network.ledger;
-  const ledger = {
-    url,
-    systemObjectId: parseObjectId(systemObjectId),
-    stakingObjectId: parseObjectId(stakingObjectId),
-  };
   connection = await connectFloe({
-    ledger,
+    ledger: network.ledger,
     nodeUrlScheme: 'http',
     limits: { readTimeoutMs: READ_TIMEOUT_MS, storeTimeoutMs: STORE_TIMEOUT_MS },
   });
   geometry = geometryOf(network.network.nShards);
   const { current } = await connection.client.committees();
   for (const { name, shards } of current.members) weights.set(name, shards.length);
-  await fetch(network.network.faucet.url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ address: signer.toSuiAddress() }),
-  });
+  await network.fund(signer.toSuiAddress());
   for (let i = 0; i < 4; i += 1) await store('wait', everywhere);
 }, TEST_TIMEOUT_MS);
 

@@ -11,7 +11,6 @@ import {
   geometryOf,
   nodeRequest,
   pairOfShard,
-  parseObjectId,
   type ShardIndex,
 } from '@floe/protocol';
 import { type DevProcess, runFloe, slowSuite, startDev, temporaryDirectory } from '@floe/testkit';
@@ -33,17 +32,12 @@ const blobs = new Map<BlobId, Uint8Array>();
 beforeAll(async () => {
   home = await temporaryDirectory('healing');
   network = await startDev(home.path, ['--isolate', '--nodes', '5', '--shards', '20']);
-  const { url, systemObjectId, stakingObjectId } = network.network.ledger;
   connection = await connectFloe({
-    ledger: { url, systemObjectId: parseObjectId(systemObjectId), stakingObjectId: parseObjectId(stakingObjectId) },
+    ledger: network.ledger,
     nodeUrlScheme: 'http',
   });
   committee = (await connection.client.committees()).current;
-  await fetch(network.network.faucet.url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ address: signer.toSuiAddress() }),
-  });
+  await network.fund(signer.toSuiAddress());
   for (let i = 0; i < 4; i += 1) await store();
 }, TEST_TIMEOUT_MS);
 

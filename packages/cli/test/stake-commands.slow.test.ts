@@ -2,7 +2,6 @@
 import { join } from 'node:path';
 import { LedgerClient } from '@floe/contracts';
 import { systemClock, systemScheduler } from '@floe/platform/node';
-import { parseObjectId } from '@floe/protocol';
 import { slowSuite, startDev, temporaryDirectory } from '@floe/testkit';
 import { writeFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
@@ -31,11 +30,7 @@ it.skipIf(!suite.full)('stake earns while its node has shards, and comes back wi
   ]);
   try {
     const floe = createCli({ cwd: home.path, env: { FLOE_NETWORK: network.directory, HOME: home.path } });
-    const { url, systemObjectId, stakingObjectId } = network.network.ledger;
-    const ledger = new LedgerClient(
-      { url, systemObjectId: parseObjectId(systemObjectId), stakingObjectId: parseObjectId(stakingObjectId) },
-      { clock: systemClock, scheduler: systemScheduler },
-    );
+    const ledger = new LedgerClient(network.ledger, { clock: systemClock, scheduler: systemScheduler });
     /** Resolves once that epoch has begun. */
     const epochBegins = async (epoch: number): Promise<void> => {
       const ended = new AbortController();

@@ -5,7 +5,7 @@
  * What it says: at this moment the node could produce that symbol, which takes the sliver it belongs to, or symbols of many others.
  * It does not say that the node kept the sliver all the time, nor that it will keep it.
  */
-import type { Rng, Scheduler } from '@floe/platform';
+import { type Rng, type Scheduler, withDeadline } from '@floe/platform';
 import {
   type Axis,
   AXES,
@@ -18,7 +18,6 @@ import {
   sourceSymbols,
 } from '@floe/protocol';
 import { verifyRecoverySymbol } from '@floe/redstuff';
-import { withDeadline } from './abort.ts';
 import type { BlobView } from './blob-view.ts';
 import { clientErrors } from './errors.ts';
 import type { ClientLimits } from './limits.ts';

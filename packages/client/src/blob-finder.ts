@@ -5,9 +5,8 @@
  * While a new committee takes over its shards, blobs certified before this epoch are read from the previous one
  * (Walrus read rules: epoch and committee to read from).
  */
-import { type Clock, isFloeError } from '@floe/platform';
+import { type Clock, isFloeError, withDeadline } from '@floe/platform';
 import { type BlobId, type Committee, type Committees, isCertified, type VerifiedMetadata } from '@floe/protocol';
-import { withDeadline } from './abort.ts';
 import { BlobReader, type BlobReaderModules, type BlobReadOptions } from './blob-reader.ts';
 import { agreeOnStatus } from './blob-status.ts';
 import { type BlobView, blobView, rankedNodes } from './blob-view.ts';

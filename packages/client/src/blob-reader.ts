@@ -8,7 +8,7 @@
  * most two windows of rows. A blob that is large is never held whole, but for the array that a read returns: what must
  * be decoded or checked strictly goes through scratch space.
  */
-import { assert, isFloeError } from '@floe/platform';
+import { abortScope, assert, isFloeError, withDeadline } from '@floe/platform';
 import {
   type Epoch,
   type Sliver,
@@ -18,7 +18,6 @@ import {
   type VerifiedMetadata,
 } from '@floe/protocol';
 import type { ScratchSpace } from '@floe/redstuff';
-import { abortScope, withDeadline } from './abort.ts';
 import type { BlobView } from './blob-view.ts';
 import { type ByteRange, type ResolvedRange, resolveRange, rowPart, rowSize, rowsOf } from './byte-range.ts';
 import { clientErrors } from './errors.ts';

@@ -4,7 +4,7 @@
  * A status is believed when shards of more than f say so: at least one of them is honest. Of several such the most
  * advanced one counts, since nodes that lag behind the ledger are honest too.
  */
-import type { Scheduler } from '@floe/platform';
+import { type Scheduler, withDeadline } from '@floe/platform';
 import {
   type BlobId,
   type BlobStatus,
@@ -14,7 +14,6 @@ import {
   isQuorum,
   isValidity,
 } from '@floe/protocol';
-import { withDeadline } from './abort.ts';
 import { clientErrors } from './errors.ts';
 import { fanOut } from './fan-out.ts';
 import type { ClientLimits } from './limits.ts';

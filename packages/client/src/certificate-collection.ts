@@ -5,7 +5,18 @@
  * signatures are checked together (one pairing for all), one by one only when that fails; the certificate is there as
  * soon as n-f shards have confirmed, whatever the others do; what goes on after that is bounded in time.
  */
-import { type Clock, equalBytes, isFloeError, type Rng, type Scheduler, shuffled } from '@floe/platform';
+import {
+  type AbortScope,
+  abortScope,
+  type Clock,
+  equalBytes,
+  isFloeError,
+  NoLongerNeeded,
+  onAbort,
+  type Rng,
+  type Scheduler,
+  shuffled,
+} from '@floe/platform';
 import {
   type Bls,
   type Certificate,
@@ -20,7 +31,6 @@ import {
   sortSignatures,
   weightOf,
 } from '@floe/protocol';
-import { type AbortScope, abortScope, NoLongerNeeded, onAbort } from './abort.ts';
 import { refusalReason } from './answers.ts';
 import { clientErrors } from './errors.ts';
 import type { ClientLimits } from './limits.ts';

@@ -13,6 +13,7 @@ import {
   type Rng,
   type Scheduler,
   silentLogger,
+  withDeadline,
 } from '@floe/platform';
 import {
   type BlobId,
@@ -31,7 +32,6 @@ import {
   type VerifiedMetadata,
 } from '@floe/protocol';
 import type { BlobSource, Codec, QuiltPatch, QuiltPatchInput, ScratchSpace } from '@floe/redstuff';
-import { withDeadline } from './abort.ts';
 import { auditBlob, type BlobAudit } from './blob-audit.ts';
 import { deleteBlobs, extendBlob, type ExtendResult, type SignedCallOptions, writeAttributes } from './blob-objects.ts';
 import { type BlobInput, type BlobStream, spoolBlob, type SpoolBlobOptions, SpooledBlob } from './blob-input.ts';

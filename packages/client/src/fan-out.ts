@@ -5,8 +5,7 @@
  * that had kept silent past its hedge counts as failed; failures are replaced by ever more questions at once, so that
  * a row of dead nodes costs a logarithm of rounds.
  */
-import type { Scheduler } from '@floe/platform';
-import { abortScope, onAbort, pause } from './abort.ts';
+import { abortScope, onAbort, pause, type Scheduler } from '@floe/platform';
 import type { NodeClient } from './node-client.ts';
 
 /** After a reply: wait for the others, ask one node more, or stop. */

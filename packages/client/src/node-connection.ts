@@ -6,6 +6,7 @@
  * node.
  */
 import {
+  abortScope,
   type Clock,
   type FloeError,
   type HttpResponse,
@@ -15,7 +16,6 @@ import {
   Semaphore,
 } from '@floe/platform';
 import { BCS_CONTENT_TYPE, type NodeId, parseFailure } from '@floe/protocol';
-import { abortScope } from './abort.ts';
 import { clientErrors } from './errors.ts';
 import type { ClientLimits } from './limits.ts';
 import type { NodeHealth } from './node-health.ts';

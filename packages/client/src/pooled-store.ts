@@ -13,7 +13,7 @@ import {
   type StoragePoolInfo,
   type SystemInfo,
 } from '@floe/contracts';
-import { assert, isFloeError } from '@floe/platform';
+import { assert, isFloeError, withDeadline } from '@floe/platform';
 import {
   type BlobId,
   type Committee,
@@ -28,7 +28,6 @@ import {
   type Persistence,
 } from '@floe/protocol';
 import { Transaction } from '@mysten/sui/transactions';
-import { withDeadline } from './abort.ts';
 import { type BlobInput, encodeInput, openInput, type SpooledBlob } from './blob-input.ts';
 import { collectCertificate, EpochMoved, type UploadTail } from './certificate-collection.ts';
 import { clientErrors } from './errors.ts';

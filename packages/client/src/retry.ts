@@ -1,6 +1,5 @@
 /** Trying again: exponential pauses on the scheduler's time, bounded in number or by a deadline of the caller's. */
-import type { Scheduler } from '@floe/platform';
-import { pause } from './abort.ts';
+import { pause, type Scheduler } from '@floe/platform';
 
 export interface RetryOptions {
   readonly scheduler: Scheduler;

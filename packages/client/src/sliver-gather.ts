@@ -8,10 +8,9 @@
  * Invariants: only slivers that hash to the metadata come out; each index is asked for at most once per round, and
  * rounds are bounded; nothing waits for a node that is overtaken unless no other source is left.
  */
-import { isFloeError, type Scheduler } from '@floe/platform';
+import { abortScope, isFloeError, onAbort, pause, type Scheduler } from '@floe/platform';
 import { type Axis, isQuorum, type Sliver, type SliverIndex, sliverSize, sourceSymbols } from '@floe/protocol';
 import { type Codec, redstuffErrors } from '@floe/redstuff';
-import { abortScope, onAbort, pause } from './abort.ts';
 import { isPassing, refusalReason } from './answers.ts';
 import type { BlobView } from './blob-view.ts';
 import { clientErrors } from './errors.ts';

@@ -15,7 +15,7 @@ import {
   type SystemInfo,
   transferObjects,
 } from '@floe/contracts';
-import { assert, type Clock, isFloeError, type Rng, type Scheduler } from '@floe/platform';
+import { assert, type Clock, isFloeError, raceAbort, type Rng, type Scheduler, withDeadline } from '@floe/platform';
 import {
   type BlobId,
   type BlobStatus,
@@ -37,7 +37,6 @@ import {
 } from '@floe/protocol';
 import type { Codec, ScratchSpace } from '@floe/redstuff';
 import { Transaction } from '@mysten/sui/transactions';
-import { raceAbort, withDeadline } from './abort.ts';
 import { writeAttributes } from './blob-objects.ts';
 import { type BlobInput, encodeInput, openInput, type SpooledBlob } from './blob-input.ts';
 import { agreeOnStatus } from './blob-status.ts';

@@ -4,8 +4,7 @@
  *
  * Invariants: each ends within its time; at most `maxTails` go on at once, since each keeps an encoded blob.
  */
-import type { Scheduler } from '@floe/platform';
-import { abortScope } from './abort.ts';
+import { abortScope, type Scheduler } from '@floe/platform';
 import type { UploadTail } from './certificate-collection.ts';
 import type { ClientLimits } from './limits.ts';
 

@@ -4,7 +4,7 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import { readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { extname, join } from 'node:path';
-import { parseBlobId, parseObjectId } from '@floe/protocol';
+import { parseBlobId } from '@floe/protocol';
 import { type DevProcess, startDev, temporaryDirectory } from '@floe/testkit';
 import { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
 import { build } from 'esbuild';
@@ -99,8 +99,7 @@ describe('in Chromium', () => {
   test('a page reads what Node.js stored', async () => {
     const { client, close } = await connectNode();
     const signer = new Ed25519Keypair();
-    const body = JSON.stringify({ address: signer.toSuiAddress() });
-    await fetch(dev.network.faucet.url, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+    await dev.fund(signer.toSuiAddress());
     const blob = new TextEncoder().encode('from Node.js '.repeat(5_000));
     const { blobId } = await client.store(blob, { epochs: 1, signer });
     await close();
@@ -114,9 +113,5 @@ describe('in Chromium', () => {
 });
 
 function connectNode() {
-  const { url, systemObjectId, stakingObjectId } = dev.network.ledger;
-  return connectFloe({
-    ledger: { url, systemObjectId: parseObjectId(systemObjectId), stakingObjectId: parseObjectId(stakingObjectId) },
-    nodeUrlScheme: 'http',
-  });
+  return connectFloe({ ledger: dev.ledger, nodeUrlScheme: 'http' });
 }

@@ -1,7 +1,7 @@
 /** Asking many nodes the same. */
+import { pause } from '@floe/platform';
 import { createVirtualTime, type VirtualTime } from '@floe/platform/memory';
 import { describe, expect, test } from 'vitest';
-import { pause } from '../src/abort.ts';
 import { fanOut, type Verdict } from '../src/fan-out.ts';
 import type { NodeClient } from '../src/node-client.ts';
 

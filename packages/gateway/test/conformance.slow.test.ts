@@ -32,11 +32,7 @@ beforeAll(async () => {
   directory = await temporaryDirectory('gateway');
   dev = await startDev(file('network'), ['--log-level', 'info']);
   gateway = dev.network.gateway.publisherUrl;
-  const { url, systemObjectId, stakingObjectId } = dev.network.ledger;
-  ledger = new LedgerClient(
-    { url, systemObjectId: parseObjectId(systemObjectId), stakingObjectId: parseObjectId(stakingObjectId) },
-    { clock: systemClock, scheduler: systemScheduler },
-  );
+  ledger = new LedgerClient(dev.ledger, { clock: systemClock, scheduler: systemScheduler });
 });
 
 afterAll(async () => {

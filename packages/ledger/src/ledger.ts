@@ -12,7 +12,7 @@ import {
   datatypeDeclaration,
   type DatatypeDeclaration,
 } from '@floe/contracts';
-import { type Clock, type KeyValueStore, type Logger, Semaphore, silentLogger, toHex } from '@floe/platform';
+import { type Clock, type KeyValueStore, type Logger, raceAbort, Semaphore, silentLogger, toHex } from '@floe/platform';
 import type { ObjectId, SuiAddress } from '@floe/protocol';
 import type { BlsPort } from './execution/call.ts';
 import type {
@@ -363,7 +363,7 @@ export class Ledger implements LedgerApi {
       submitted = this.#engine.submit(signed).finally(() => this.#underWay.delete(name));
       this.#underWay.set(name, submitted);
     }
-    return signal === undefined ? submitted : untilAborted(submitted, signal);
+    return signal === undefined ? submitted : raceAbort(submitted, signal);
   }
 
   /** Executes at once; writes when what it builds on is durable. */
@@ -451,13 +451,4 @@ const NOTHING_WRITTEN: Promise<Written> = Promise.resolve({ outcomes: [] });
 /** The outcome when it is a record of a checkpoint that is durable, up to `durable`. */
 function orFailure(outcome: Outcome, durable: bigint, failure: Error): Outcome {
   return 'record' in outcome && outcome.record.checkpoint <= durable ? outcome : { error: failure };
-}
-
-function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  return new Promise<T>((resolve, reject) => {
-    const abort = () => reject(signal.reason as Error);
-    signal.addEventListener('abort', abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
 }

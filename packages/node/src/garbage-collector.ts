@@ -169,14 +169,14 @@ export class GarbageCollector {
     }
   }
 
-  /** Slivers that are not wanted, in segments that stay. */
+  /** Slivers that are not wanted, in segments that stay; in all of them when they are only counted. */
   async #collectDeleted(totals: Totals, isDryRun: boolean, signal: AbortSignal | undefined): Promise<void> {
     const { registry, slivers } = this.#modules;
     for (let after: SliverKey | undefined; ;) {
       signal?.throwIfAborted();
       const { entries, next } = slivers.page({ limit: PAGE, ...(after && { after }) });
       const unwanted = entries.filter(
-        ({ key, entry }) => entry.endEpoch > registry.epoch && this.#endEpochOf(key.blobId) === undefined,
+        ({ key, entry }) => (isDryRun || entry.endEpoch > registry.epoch) && this.#endEpochOf(key.blobId) === undefined,
       );
       totals.slivers += unwanted.length;
       await (isDryRun ? undefined : slivers.remove(unwanted.map(({ key }) => key)));

@@ -213,12 +213,12 @@ export const defaultLimits: NodeLimits = {
   recountAgeMs: 2000,
   recountWaitMs: 3000,
   recountSample: 1000,
-  // With 100 nodes each is asked 1,600 times in an epoch: one that lacks 1 % of its slivers fails all but 1 in 10^7 times.
+  // With 100 nodes each is asked 1,600 times in an epoch: one that lacks 1 % of its slivers passes all with 0.99^1600 = 10^-7.
   challengesPerPeer: 16,
   // With 100 nodes all through in an hour, at a request of about a kilobyte and a symbol each time.
   challengeIntervalMs: 2000,
   challengeGossipMs: 60_000,
-  // 16 MiB/s see 10 TB in a week, and cost about a tenth of a core to hash.
+  // 16 MiB/s * 604,800 s see 10 TB in a week.
   scrubPeriodMs: 7 * 24 * 60 * 60 * 1000,
   scrubMinBytesPerSecond: MIB,
   scrubMaxBytesPerSecond: 16 * MIB,

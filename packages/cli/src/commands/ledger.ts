@@ -53,7 +53,7 @@ export async function runLedgerSnapshot(
   signal: AbortSignal,
 ): Promise<void> {
   await requireStore(dir);
-  const sizeBytes = await withStore(dir, (store) => writeParts(out, untilAborted(createSnapshot(store), signal)));
+  const sizeBytes = await withStore(dir, (store) => writeParts(out, stoppable(createSnapshot(store), signal)));
   output.line(`${sizeBytes} bytes written to ${out}`);
   output.result({ path: out, sizeBytes });
 }
@@ -154,7 +154,7 @@ async function withStore<T>(dir: string, work: (store: KeyValueStore) => Promise
   }
 }
 
-async function* untilAborted(parts: Iterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+async function* stoppable(parts: Iterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   for (const part of parts) {
     signal.throwIfAborted();
     yield part;

@@ -73,25 +73,20 @@ export class ChallengeBook {
     for (const nodeId of this.#heard.keys()) if (!nodeIds.has(nodeId)) this.#heard.delete(nodeId);
   }
 
-  /** Shards of those who say that the node did not prove most of what they asked in this epoch. */
-  complaints(committee: Committee, target: NodeId): number {
-    let shards = 0;
-    for (const { nodeId, shards: held } of committee.members) {
-      if (nodeId === target) continue;
-      const heard = this.#heard.get(nodeId);
-      const results =
-        nodeId === this.#nodeId ? this.results(committee.epoch) : heard?.epoch === committee.epoch ? heard.results : [];
-      const result = results.find((each) => each.nodeId === target);
-      if (result !== undefined && result.failed + result.silent > result.passed) shards += held.length;
-    }
-    return shards;
-  }
-
-  /** The nodes that more than f shards complain of: at least one of those is honest. */
+  /** The nodes of which more than f shards say that they proved less than half of what they were asked: one of those is honest. */
   failing(committee: Committee): NodeId[] {
-    return committee.members
-      .map(({ nodeId }) => nodeId)
-      .filter((nodeId) => isValidity(committee.geometry, this.complaints(committee, nodeId)));
+    const { epoch, geometry, members } = committee;
+    const complaints = new Map<NodeId, number>();
+    for (const { nodeId: challenger, shards } of members) {
+      const heard = this.#heard.get(challenger);
+      const results = challenger === this.#nodeId ? this.results(epoch) : heard?.epoch === epoch ? heard.results : [];
+      const accused = results.filter(({ passed, failed, silent }) => failed + silent > passed);
+      // Once each, whatever a list repeats, and nobody of itself.
+      for (const nodeId of new Set(accused.map((result) => result.nodeId))) {
+        if (nodeId !== challenger) complaints.set(nodeId, (complaints.get(nodeId) ?? 0) + shards.length);
+      }
+    }
+    return members.map(({ nodeId }) => nodeId).filter((nodeId) => isValidity(geometry, complaints.get(nodeId) ?? 0));
   }
 
   #result(epoch: Epoch, target: NodeId): ChallengeResult {

@@ -5,9 +5,8 @@
  * follower has reached what was the ledger's last checkpoint then.
  */
 import type { CheckpointRecord } from '@floe/contracts';
-import { deferred } from '@floe/platform';
+import { deferred, raceAbort } from '@floe/platform';
 import type { Epoch } from '@floe/protocol';
-import { untilAborted } from './waiting.ts';
 
 const EPOCH_EVENTS = new Set(['EpochParametersSelected', 'EpochChangeStart', 'EpochChangeDone']);
 
@@ -34,7 +33,7 @@ export class EpochChanges {
     for (;;) {
       const { change } = this;
       if (condition()) return;
-      await untilAborted(change, signal);
+      await raceAbort(change, signal);
     }
   }
 

@@ -2,16 +2,6 @@
 import { isFloeError, type Logger, type Rng, type Scheduler } from '@floe/platform';
 import { READ_BACKOFF_FIRST_MS, READ_BACKOFF_LONGEST_MS } from '../limits.ts';
 
-/** As `promise`; rejects with the signal's reason when that comes first. */
-export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  return new Promise<T>((resolve, reject) => {
-    const abort = (): void => reject(signal.reason as Error);
-    signal.addEventListener('abort', abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
-}
-
 /** The ledger's answer, however long it takes to get one; rejects with the signal's reason only. */
 export async function untilAnswered<T>(
   ask: () => Promise<T>,

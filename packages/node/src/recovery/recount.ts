@@ -68,7 +68,7 @@ export class Recount {
     return this.#last;
   }
 
-  /** Never rejects. */
+  /** Rejects when a row of the registry cannot be read: then nothing is known. */
   async #count(): Promise<void> {
     const { registry, committees, holdings, clock, scheduler } = this.#modules;
     let [blobs, incomplete] = [0, 0];

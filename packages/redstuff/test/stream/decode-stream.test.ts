@@ -8,8 +8,9 @@ import { createWorkerCodec } from '../../src/node/index.ts';
 import { STREAM_CHUNK_SIZE_BYTES } from '../../src/limits.ts';
 import { createMemoryScratchSpace } from '../../src/stream/memory-scratch.ts';
 import type { StoredSliver } from '../../src/stream/ports.ts';
+import { anyBlob } from './any-blob.ts';
 import { bytesSource } from './helpers.ts';
-import { lengthFor, sameBytes, seededBytes, seededSubset, shardCount } from '../helpers.ts';
+import { lengthFor, sameBytes, seededBytes, seededSubset } from '../helpers.ts';
 
 const inline = createInlineCodec();
 const pooled = createWorkerCodec({ workers: 2 });
@@ -36,20 +37,7 @@ async function joined(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   return new Uint8Array(Buffer.concat(all));
 }
 
-const blobs = fc
-  .record({
-    kind: fc.nat(9),
-    value: fc.nat(1000),
-    half: fc.integer({ min: 1, max: 40 }),
-    fill: fc.double({ min: 0, max: 1, noNaN: true }),
-    seed: fc.nat(),
-    memory: fc.oneof(fc.constant(0), fc.nat(2_000_000)),
-  })
-  .map(({ kind, value, half, fill, seed, memory }) => {
-    const geometry = geometryOf(shardCount(kind, value));
-    const size = Math.floor(lengthFor(geometry, 2 * half, 0) * fill);
-    return { geometry, blob: seededBytes(size, seed), memory, seed };
-  });
+const blobs = anyBlob(2_000_000);
 
 describe('a streamed decode', () => {
   it.each([

@@ -4,7 +4,8 @@ import { geometryOf, maxBlobSize } from '@floe/protocol';
 import { createInlineCodec } from '../../src/inline-codec.ts';
 import { createWorkerCodec } from '../../src/node/index.ts';
 import { createMemoryScratchSpace } from '../../src/stream/memory-scratch.ts';
-import { lengthFor, seededBytes, shardCount } from '../helpers.ts';
+import { seededBytes } from '../helpers.ts';
+import { anyBlob } from './any-blob.ts';
 import { bytesSource, Collector, expectSame } from './helpers.ts';
 
 const inline = createInlineCodec();
@@ -14,21 +15,7 @@ afterAll(async () => {
   await pooled.close();
 });
 
-/** Any blob: a shard count, a symbol size, and how far the blob fills its matrix. */
-const blobs = fc
-  .record({
-    kind: fc.nat(9),
-    value: fc.nat(1000),
-    half: fc.integer({ min: 1, max: 40 }),
-    fill: fc.double({ min: 0, max: 1, noNaN: true }),
-    seed: fc.nat(),
-    memory: fc.oneof(fc.constant(0), fc.nat(4_000_000)),
-  })
-  .map(({ kind, value, half, fill, seed, memory }) => {
-    const geometry = geometryOf(shardCount(kind, value));
-    const size = Math.floor(lengthFor(geometry, 2 * half, 0) * fill);
-    return { geometry, blob: seededBytes(size, seed), memory };
-  });
+const blobs = anyBlob(4_000_000);
 
 describe('a streamed encode', () => {
   it.each([

@@ -121,7 +121,7 @@ function votingEnd(call: Call, inner: Ref<StakingState>, deadlineMs: bigint | un
     nextCommittee,
     nextEpochParams: {
       totalCapacitySize: votedCapacity(call, state, nextCommittee),
-      // Prices follow the votes of the day; these two are placeholders.
+      // As in the original: prices follow the votes when the epoch begins, and what stands here is never charged.
       storagePricePerUnitSize: MAX_U64,
       writePricePerUnitSize: MAX_U64,
     },
