@@ -84,6 +84,8 @@ export interface AccountsStart {
   readonly writePrice: bigint;
   readonly totalCapacity: bigint;
   readonly pools: readonly PoolAccount[];
+  /** The next epoch's capacity, where voting on it has ended already. */
+  readonly nextCapacity: bigint | undefined;
 }
 
 export class Accounts {
@@ -103,8 +105,8 @@ export class Accounts {
   readonly #geometry: Geometry;
   readonly #blobs = new Map<ObjectId, { endEpoch: number; readonly encodedBytes: bigint }>();
   readonly #attested = new Map<string, number>();
-  #isSelected = false;
-  #nextCapacity = 0n;
+  /** Chosen where the vote ended; until then undefined. */
+  #nextCapacity: bigint | undefined;
   #transactions = 0;
 
   constructor(start: AccountsStart) {
@@ -114,6 +116,7 @@ export class Accounts {
     this.storagePrice = start.storagePrice;
     this.writePrice = start.writePrice;
     this.totalCapacity = start.totalCapacity;
+    this.#nextCapacity = start.nextCapacity;
     this.pools = new Map(start.pools.map((pool) => [pool.nodeId, pool]));
   }
 
@@ -125,6 +128,10 @@ export class Accounts {
     if (walChange !== expected) {
       throw new Error(`transaction ${digest} (${action?.kind ?? events[0]?.kind}) moved ${walChange}, not ${expected}`);
     }
+  }
+
+  get #isSelected(): boolean {
+    return this.#nextCapacity !== undefined;
   }
 
   /** @returns what the sender's WAL changes by */
@@ -290,11 +297,15 @@ export class Accounts {
       weight: shards.length,
     }));
     this.#nextCapacity = highestOffered(votes, nShards);
-    this.#isSelected = true;
   }
 
   #changeEpoch(epoch: number): void {
-    if (epoch !== this.epoch + 1 || !this.#isSelected) throw new Error(`epoch ${epoch} after ${this.epoch}`);
+    const capacity = this.#nextCapacity;
+    if (epoch !== this.epoch + 1 || capacity === undefined) {
+      throw new Error(
+        `epoch ${epoch} after ${this.epoch}${capacity === undefined ? ', whose voting has not ended' : ''}`,
+      );
+    }
     const ended = this.#slot(this.epoch);
     this.ring.delete(this.epoch);
     const burned = (ended.rewards * 3n) / 100n;
@@ -315,10 +326,10 @@ export class Accounts {
     this.records.push({ ...record, usedBytes: ended.used, storagePrice, writePrice, transactions });
     this.#transactions = 0;
     this.epoch = epoch;
-    this.#isSelected = false;
+    this.#nextCapacity = undefined;
     const first = this.#slot(epoch);
     first.rewards += record.leftover;
-    this.totalCapacity = this.#nextCapacity > first.used ? this.#nextCapacity : first.used;
+    this.totalCapacity = capacity > first.used ? capacity : first.used;
   }
 
   #attest(epoch: number, shards: readonly number[]): void {

@@ -207,6 +207,7 @@ export function startOf({ system, staking, supply, pools, epoch }: ChainState): 
     writePrice: system.writePricePerUnitSize,
     totalCapacity: system.totalCapacitySize,
     pools,
+    nextCapacity: staking.nextEpochParams?.totalCapacitySize,
   };
 }
 
