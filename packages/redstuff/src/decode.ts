@@ -10,10 +10,7 @@ import { lineCode } from './line-code.ts';
 import { MAX_STEP_COLUMNS, STEP_SIZE_BYTES } from './limits.ts';
 import { allocate, perStep, type Steps } from './steps.ts';
 
-/**
- * Slivers of one axis: as many as decode the blob, distinct, of the right size, in ascending order; or of the systematic
- * primary ones only those that the blob reaches into.
- */
+/** Slivers of one axis: as many as decode the blob, distinct, of the right size, in ascending order. */
 export interface DecodeInput {
   readonly axis: Axis;
   readonly unencodedLength: number;
@@ -27,19 +24,19 @@ export interface DecodeInput {
 export function* decodeSteps(kernel: CodeKernel, geometry: Geometry, input: DecodeInput): Steps<Uint8Array> {
   const symbolSize = symbolSizeOf(geometry, input.unencodedLength);
   const blob = input.into ?? allocate(input.unencodedLength, 'decoded blob');
-  if (isPlainCopy(geometry, input)) {
-    input.slivers.forEach((sliver, row) => copyClipped(sliver, blob, row * sliver.length));
-    return blob;
-  }
   const plan = planDecode(lineCode(geometry, orthogonal(input.axis)), input.indices);
   const job = { kernel, geometry, input, symbolSize, plan, blob, rowSize: geometry.columns * symbolSize };
   yield* input.axis === 'primary' ? fromPrimary(job) : fromSecondary(job);
   return blob;
 }
 
-/** Whether the slivers are the blob as it is: its rows, in order. */
-export function isPlainCopy({ rows }: Geometry, { axis, indices }: Pick<DecodeInput, 'axis' | 'indices'>): boolean {
-  return axis === 'primary' && (indices.at(-1) ?? 0) < rows;
+/** Puts rows that are the blob as it is, but for padding after the last, one after another. */
+export function joinRows(rows: readonly Uint8Array[], blob: Uint8Array): void {
+  let offset = 0;
+  for (const row of rows) {
+    copyClipped(row, blob, offset);
+    offset += row.length;
+  }
 }
 
 interface DecodeJob {

@@ -31,11 +31,13 @@ import type {
   EncodeStreamOptions,
   MetadataStreamOptions,
 } from './codec.ts';
+import { joinRows } from './decode.ts';
 import { encodedBlob, systematicPrimaries } from './encoded-blob.ts';
 import { errors } from './errors.ts';
 import type { ExpandedSliver } from './expand.ts';
 import type { JobRunner } from './jobs.ts';
 import { checkSliverMemory, deliver } from './sliver-memory.ts';
+import { allocate } from './steps.ts';
 import type { BlobSource, SliverSink, StoredSliver } from './stream/ports.ts';
 import { StreamCodec } from './stream/stream-codec.ts';
 
@@ -47,6 +49,7 @@ export function createJobCodec(runner: JobRunner): Codec {
 class JobCodec implements Codec {
   readonly #runner: JobRunner;
   readonly #streams: StreamCodec;
+  #isClosed = false;
 
   constructor(runner: JobRunner) {
     this.#runner = runner;
@@ -128,8 +131,9 @@ class JobCodec implements Codec {
       unencodedLength,
     });
     const symbolSize = symbolSizeOf(geometry, unencodedLength);
-    const chosen =
-      systematicSlivers(geometry, symbolSize, unencodedLength, slivers) ?? chooseSlivers(geometry, symbolSize, slivers);
+    const rows = systematicRows(geometry, symbolSize, unencodedLength, slivers);
+    if (rows !== undefined) return this.#join(rows, into ?? allocate(unencodedLength, 'decoded blob'), options);
+    const chosen = chooseSlivers(geometry, symbolSize, slivers);
     const blob = await this.#runner.run(
       {
         kind: 'decode',
@@ -273,6 +277,7 @@ class JobCodec implements Codec {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#streams.close();
     await this.#runner.close();
   }
@@ -297,6 +302,15 @@ class JobCodec implements Codec {
         throw errors.INCONSISTENT_BLOB({ blobId, expected, came: 'another' });
       }
     }
+  }
+
+  /** Copying is not worth a job: for a small blob, making one would take longer than the copy. */
+  #join(rows: readonly Uint8Array[], blob: Uint8Array, { signal, onProgress }: CodecOptions): Uint8Array {
+    signal?.throwIfAborted();
+    if (this.#isClosed) throw errors.CODEC_CLOSED({ job: "'decode'" });
+    joinRows(rows, blob);
+    onProgress?.(1);
+    return blob;
   }
 
   /** An equal share of the blobs for each thread. */
@@ -359,30 +373,29 @@ function jointProgress(
 }
 
 /**
- * The systematic primary slivers that the blob reaches into, if all systematic ones are there: what is left to do is to
- * copy them. For a small blob this one pass over the slivers is most of the work.
+ * The systematic primary slivers that the blob reaches into, in order, if all of them are there: they are the blob. Looks
+ * at no more slivers than it takes to find them, since for a small blob that is most of the work; fewer slivers than
+ * decode any blob are too few for a small one as well.
  */
-function systematicSlivers(
+function systematicRows(
   geometry: Geometry,
   symbolSize: number,
   unencodedLength: number,
   slivers: readonly Sliver[],
-): ChosenSlivers | undefined {
-  const { rows } = geometry;
-  if (slivers.length < rows) return undefined;
+): Uint8Array[] | undefined {
+  if (slivers.length < geometry.rows) return undefined;
   const size = sliverSize(geometry, 'primary', symbolSize);
-  const found = new Array<Sliver | undefined>(rows).fill(undefined);
-  let missing = rows;
-  for (const sliver of slivers) {
-    const { index } = sliver;
-    if (sliver.axis !== 'primary' || sliver.symbolSize !== symbolSize || sliver.data.length !== size) continue;
-    if (!(index >= 0 && index < rows) || !Number.isInteger(index) || found[index] !== undefined) continue;
-    found[index] = sliver;
+  const count = Math.ceil(unencodedLength / size);
+  const found = new Array<Uint8Array | undefined>(count).fill(undefined);
+  let missing = count;
+  for (let i = 0; missing > 0 && i < slivers.length; i += 1) {
+    const { axis, index, symbolSize: its, data } = slivers[i] as Sliver;
+    if (axis !== 'primary' || its !== symbolSize || data.length !== size) continue;
+    if (!(index >= 0 && index < count) || !Number.isInteger(index) || found[index] !== undefined) continue;
+    found[index] = data;
     missing -= 1;
-    if (missing === 0)
-      return { axis: 'primary', slivers: found.slice(0, Math.ceil(unencodedLength / size)) as Sliver[] };
   }
-  return undefined;
+  return missing === 0 ? (found as Uint8Array[]) : undefined;
 }
 
 /** Slivers of one axis in ascending order. */

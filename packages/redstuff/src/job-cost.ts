@@ -1,6 +1,5 @@
 /** What a job costs, roughly: enough to tell what is worth handing to a worker. */
 import { type Axis, geometryOf, sourceSymbols, symbolSizeOf } from '@floe/protocol';
-import { isPlainCopy } from './decode.ts';
 import type { Job } from './jobs.ts';
 import type { StreamJob } from './stream/encode-tasks.ts';
 import type { RestoreJob } from './stream/restore-tasks.ts';
@@ -17,8 +16,6 @@ export function isOnMemory(job: Job): job is MemoryJob {
 /** Whether running the job here takes less than handing it over. */
 export function isCheap(job: Job): boolean {
   if (isOnMemory(job)) return false;
-  // Decoding from systematic slivers only copies, which handing over would do as well.
-  if (job.kind === 'decode' && isPlainCopy(geometryOf(job.nShards), job)) return true;
   return inputSize(job) <= INLINE_SIZE_BYTES && compressions(job) <= INLINE_COMPRESSIONS;
 }
 

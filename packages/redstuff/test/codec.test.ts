@@ -15,6 +15,9 @@ import {
 } from '@floe/protocol';
 import type { Codec } from '../src/codec.ts';
 import { createInlineCodec } from '../src/inline-codec.ts';
+import { InlineRunner } from '../src/inline-runner.ts';
+import { createJobCodec } from '../src/job-codec.ts';
+import type { JobRunner } from '../src/jobs.ts';
 import { createWorkerCodec, yieldToEventLoop } from '../src/node/index.ts';
 import { lengthFor, sameBytes, seededBytes, seededSubset, shardCount, sliversOf } from './helpers.ts';
 
@@ -233,6 +236,25 @@ describe('decode', () => {
     const slivers = sliversOf(await codec.encode(geometry, small), 'primary', [0, 1, 2, 3]);
     expect(sameBytes(await codec.decode(geometry, 9, slivers), small)).toBe(true);
     await expect(codec.decode(geometry, 9, slivers.slice(0, 3))).rejects.toMatchObject({ code: 'NOT_ENOUGH_SLIVERS' });
+  });
+
+  it('joins systematic slivers where it is, without a job, as long as it is open and wanted', async () => {
+    let jobs = 0;
+    const local = new InlineRunner({});
+    const run: JobRunner['run'] = async (job, options) => {
+      jobs += 1;
+      return await local.run(job, options);
+    };
+    const joining = createJobCodec({ parallelism: local.parallelism, run, close: () => local.close() });
+    const slivers = sliversOf(await encoded, 'primary', [0, 1, 2, 3]);
+    const fractions: number[] = [];
+    const onProgress = (fraction: number) => void fractions.push(fraction);
+    expect(sameBytes(await joining.decode(geometry, blob.length, slivers, { onProgress }), blob)).toBe(true);
+    expect({ jobs, fractions }).toEqual({ jobs: 0, fractions: [1] });
+    const signal = AbortSignal.abort(new Error('enough'));
+    await expect(joining.decode(geometry, blob.length, slivers, { signal })).rejects.toThrow('enough');
+    await joining.close();
+    await expect(joining.decode(geometry, blob.length, slivers)).rejects.toMatchObject({ code: 'CODEC_CLOSED' });
   });
 
   it('takes the axis of which there are enough', async () => {
