@@ -53,6 +53,14 @@ export const cliErrors = errorCatalogue({
     'conflict',
     ({ directory, detail }) => `${directory} cannot be used: ${detail}`,
   ),
+  CONFIG_INVALID: spec<{ path: string; problems: readonly string[] }>(
+    'invalid',
+    ({ path, problems }) => `${path} cannot be used as it is:\n${problems.map((problem) => `  ${problem}`).join('\n')}`,
+  ),
+  NODE_NOT_REGISTERED: spec<{ path: string }>(
+    'conflict',
+    ({ path }) => `${path} has no nodeId: register the node with \`floe node register --config ${path}\``,
+  ),
   DEV_NOT_RUNNING: spec<{ directory: string }>(
     'unavailable',
     ({ directory }) => `no \`floe dev\` is running on ${directory}`,

@@ -1,13 +1,15 @@
-/** Levels of the log, as arguments name them. */
+/** Levels of the log, as arguments and configurations name them. */
 import { cliErrors } from './errors.ts';
 
-const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 
-export type LogLevel = (typeof LEVELS)[number];
+export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** @throws USAGE */
 export function parseLogLevel(text: string): LogLevel {
-  const level = LEVELS.find((item) => item === text);
-  if (level === undefined) throw cliErrors.USAGE({ detail: `--log-level must be ${LEVELS.join(', ')}, got "${text}"` });
+  const level = LOG_LEVELS.find((item) => item === text);
+  if (level === undefined) {
+    throw cliErrors.USAGE({ detail: `--log-level must be ${LOG_LEVELS.join(', ')}, got "${text}"` });
+  }
   return level;
 }

@@ -1,90 +1,124 @@
 /**
- * A storage node's configuration file, `node.json`, and its keys. Paths in it are relative to the file. Unknown
- * fields are refused: a misspelt limit must not pass in silence.
+ * A storage node's configuration file, `node.json`, and its keys. Paths in it are relative to the file. What it may
+ * hold is said by the table in node-config/settings.ts.
  */
-import { chmod, readFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { chmod, readFile, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import type { NodeLimits, NodeParameters } from '@floe/node';
 import { fromBase64, toBase64 } from '@floe/platform';
-import { parseObjectId, type ObjectId } from '@floe/protocol';
+import type { ObjectId } from '@floe/protocol';
 import type { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
-import { z } from 'zod';
 import { cliErrors, systemErrorCode } from './errors.ts';
+import type { LogLevel } from './log-level.ts';
+import { CONFIG_VARIABLE, checkConfig, type Sources } from './node-config/check.ts';
+import type { RawSettings, SettingValues } from './node-config/settings.ts';
+import { bareConfig } from './node-config/write.ts';
 import { readWallet, writeSecretFile } from './wallet.ts';
 
-const FORMAT = 'floe-node';
-const FORMAT_VERSION = 1;
+const NODE_CONFIG_FILE = 'node.json';
 
-const objectId = z
-  .string()
-  .regex(/^0x[0-9a-f]{64}$/, 'not an object id (0x and 64 lower-case hex digits)')
-  .transform((text): ObjectId => parseObjectId(text));
-
-/** FROST or bytes: more than a JSON number holds exactly. */
-const amount = z.string().regex(/^\d{1,20}$/, 'not a whole number in quotes');
-
-const nodeConfigSchema = z.strictObject({
-  format: z.literal(FORMAT),
-  version: z.literal(FORMAT_VERSION),
-  name: z.string().min(1),
-  region: z.string().min(1),
-  nodeId: objectId,
-  listen: z.strictObject({ host: z.string().min(1), port: z.int().min(0).max(65_535) }),
-  ledger: z.strictObject({ url: z.url(), systemObjectId: objectId, stakingObjectId: objectId }),
-  blsKeyFile: z.string().min(1),
-  /** The wallet of the account that holds the node's cap; without it the node does nothing on the ledger. */
-  operatorKeyFile: z.string().min(1).optional(),
-  dataDirectory: z.string().min(1),
-  /** What the node votes for and takes; what is left out stays as it is on the ledger. */
-  parameters: z
-    .strictObject({
-      storagePrice: amount.optional(),
-      writePrice: amount.optional(),
-      capacity: amount.optional(),
-      commissionBasisPoints: z.int().min(0).max(10_000).optional(),
-    })
-    .optional(),
-  /** Stores stop when the volume has fewer free bytes; what is left pays for deletes and compaction. */
-  reserveBytes: z.int().min(0).optional(),
-});
-
-type NodeConfigFile = z.infer<typeof nodeConfigSchema>;
-
-/** The checked configuration, with absolute paths and the key read. */
-export interface NodeConfig extends Omit<
-  NodeConfigFile,
-  'format' | 'version' | 'blsKeyFile' | 'operatorKeyFile' | 'dataDirectory'
-> {
+/** The checked configuration, with absolute paths. */
+export interface NodeSettings {
   readonly path: string;
+  readonly name: string;
+  readonly region: string;
+  /** Undefined before the node is registered. */
+  readonly nodeId: ObjectId | undefined;
+  /** Host and port where others reach it. */
+  readonly address: string | undefined;
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly ledger: { readonly url: string; readonly systemObjectId: ObjectId; readonly stakingObjectId: ObjectId };
+  readonly blsKeyFile: string;
+  /** The wallet of the account that holds the node's cap; without it the node does nothing on the ledger. */
+  readonly operatorKeyFile: string | undefined;
   readonly dataDirectory: string;
+  /** What the node votes for and takes; what is left out stays as it is on the ledger. */
+  readonly parameters: NodeParameters;
+  readonly profile: {
+    readonly imageUrl: string | undefined;
+    readonly projectUrl: string | undefined;
+    readonly description: string | undefined;
+  };
+  readonly logLevel: LogLevel;
+  readonly limits: Partial<NodeLimits>;
+}
+
+/** The settings, and the keys that they name. */
+export interface NodeConfig extends NodeSettings {
   /** 32 bytes, big-endian. */
   readonly blsSecretKey: Uint8Array;
   readonly operator: Ed25519Keypair | undefined;
 }
 
-/** Reads and checks a node's configuration. @throws DIRECTORY_FOREIGN, FILE_UNREADABLE */
-export async function readNodeConfig(path: string): Promise<NodeConfig> {
-  const text = await readText(path);
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw cliErrors.DIRECTORY_FOREIGN({ directory: path, detail: 'it is not JSON' }, error);
-  }
-  const parsed = nodeConfigSchema.safeParse(value);
-  if (!parsed.success) {
-    const detail = parsed.error.issues
-      .map((issue) => `${issue.path.length === 0 ? '' : `${issue.path.join('.')}: `}${issue.message}`)
-      .join('; ');
-    throw cliErrors.DIRECTORY_FOREIGN({ directory: path, detail });
-  }
-  const { format: _format, version: _version, blsKeyFile, operatorKeyFile, dataDirectory, ...rest } = parsed.data;
-  const base = dirname(path);
+/** What overrides the file for one run. */
+export type ConfigOverrides = Omit<Sources, 'text'>;
+
+/** The file that `--config`, or else the environment, names: a directory stands for the `node.json` in it. */
+export async function findNodeConfig(named: string | undefined, env: NodeJS.ProcessEnv = process.env): Promise<string> {
+  const path = resolve(named ?? env[CONFIG_VARIABLE] ?? NODE_CONFIG_FILE);
+  const isDirectory = await stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  return isDirectory ? join(path, NODE_CONFIG_FILE) : path;
+}
+
+/** Reads and checks a node's configuration. @throws CONFIG_INVALID naming all that is wrong, FILE_UNREADABLE */
+async function readNodeSettings(path: string, overrides: ConfigOverrides = {}): Promise<NodeSettings> {
+  const checked = checkConfig({ text: await readText(path), ...overrides });
+  if (checked.problems !== undefined) throw cliErrors.CONFIG_INVALID({ path, problems: checked.problems });
+  return settingsOf(path, checked.values);
+}
+
+/** The same with the keys. @throws CONFIG_INVALID, DIRECTORY_FOREIGN, FILE_UNREADABLE, WALLET_INVALID */
+export async function readNodeConfig(path: string, overrides: ConfigOverrides = {}): Promise<NodeConfig> {
+  const settings = await readNodeSettings(path, overrides);
+  const { blsKeyFile, operatorKeyFile } = settings;
   return {
-    ...rest,
+    ...settings,
+    blsSecretKey: await readBlsKey(blsKeyFile),
+    operator: operatorKeyFile === undefined ? undefined : await readOperator(operatorKeyFile),
+  };
+}
+
+function settingsOf(path: string, values: SettingValues): NodeSettings {
+  const base = dirname(path);
+  const { operatorKeyFile } = values;
+  return {
     path,
-    dataDirectory: resolve(base, dataDirectory),
-    blsSecretKey: await readBlsKey(resolve(base, blsKeyFile)),
-    operator: operatorKeyFile === undefined ? undefined : await readOperator(resolve(base, operatorKeyFile)),
+    name: values.name,
+    region: values.region,
+    nodeId: values.nodeId,
+    address: values.address,
+    listen: { host: values['listen.host'], port: values['listen.port'] },
+    ledger: {
+      url: values['ledger.url'],
+      systemObjectId: values['ledger.systemObjectId'],
+      stakingObjectId: values['ledger.stakingObjectId'],
+    },
+    blsKeyFile: resolve(base, values.blsKeyFile),
+    operatorKeyFile: operatorKeyFile === undefined ? undefined : resolve(base, operatorKeyFile),
+    dataDirectory: resolve(base, values.dataDirectory),
+    parameters: {
+      storagePrice: values['parameters.storagePrice'],
+      writePrice: values['parameters.writePrice'],
+      capacity: values['parameters.capacity'],
+      commissionBasisPoints: values['parameters.commissionBasisPoints'],
+    },
+    profile: {
+      imageUrl: values['profile.imageUrl'],
+      projectUrl: values['profile.projectUrl'],
+      description: values['profile.description'],
+    },
+    logLevel: values['log.level'],
+    limits: {
+      reserveBytes: values.reserveBytes,
+      ...Object.fromEntries(
+        Object.entries(values)
+          .filter(([key]) => key.startsWith('limits.'))
+          .map(([key, value]) => [key.slice('limits.'.length), value]),
+      ),
+    },
   };
 }
 
@@ -94,23 +128,27 @@ async function readOperator(path: string): Promise<Ed25519Keypair> {
   return wallet.keypair;
 }
 
-/** The configuration at `path`; undefined when there is none. @throws DIRECTORY_FOREIGN, FILE_UNREADABLE */
-export async function readNodeConfigIfAny(path: string): Promise<NodeConfig | undefined> {
+/** The settings as they stand in the file; undefined when there is none. @throws CONFIG_INVALID, FILE_UNREADABLE */
+export async function readRawSettings(path: string): Promise<RawSettings | undefined> {
+  let text: string;
   try {
-    return await readNodeConfig(path);
+    text = await readText(path);
   } catch (error) {
     if (error instanceof Error && systemErrorCode(error.cause) === 'ENOENT') return undefined;
     throw error;
   }
+  const checked = checkConfig({ text });
+  if (checked.problems !== undefined) throw cliErrors.CONFIG_INVALID({ path, problems: checked.problems });
+  return checked.raw;
 }
 
-/** Writes a node's configuration whole or not at all. */
-export async function writeNodeConfig(
-  path: string,
-  config: Omit<z.input<typeof nodeConfigSchema>, 'format' | 'version'>,
-): Promise<void> {
-  const file = { format: FORMAT, version: FORMAT_VERSION, ...config };
-  await writeSecretFile(path, `${JSON.stringify(file, null, 2)}\n`);
+type OwnSettings = Omit<RawSettings, 'format' | 'version'>;
+
+const HEADER: RawSettings = { format: 'floe-node', version: 1 };
+
+/** Writes a configuration without comments, whole or not at all. */
+export async function writeNodeConfig(path: string, settings: OwnSettings): Promise<void> {
+  await writeSecretFile(path, bareConfig({ ...HEADER, ...settings }));
   await chmod(path, 0o644);
 }
 

@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { LedgerClient } from '@floe/contracts';
-import { type NodeParameters, StorageNode } from '@floe/node';
+import { StorageNode } from '@floe/node';
 import type { Logger } from '@floe/platform';
 import {
   createMetrics,
@@ -17,6 +17,7 @@ import {
 import type { Bls } from '@floe/protocol';
 import type { Codec } from '@floe/redstuff';
 import { lockDirectory } from './dev/lock.ts';
+import { cliErrors } from './errors.ts';
 import { createUndoStack } from './undo.ts';
 import { CLOSE_GRACE_MS } from './limits.ts';
 import type { NodeConfig } from './node-config.ts';
@@ -42,6 +43,8 @@ export async function startNode(
   options: { readonly signal?: AbortSignal; readonly ofNetwork?: boolean } = {},
 ): Promise<RunningNode> {
   options.signal?.throwIfAborted();
+  const { nodeId } = config;
+  if (nodeId === undefined) throw cliErrors.NODE_NOT_REGISTERED({ path: config.path });
   await mkdir(config.dataDirectory, { recursive: true });
   const undo = createUndoStack();
   try {
@@ -54,12 +57,12 @@ export async function startNode(
     const node = await StorageNode.open(
       {
         directory: config.dataDirectory,
-        nodeId: config.nodeId,
+        nodeId,
         blsSecretKey: config.blsSecretKey,
         ledger: config.ledger,
         signal: options.signal,
-        parameters: parametersOf(config),
-        ...(config.reserveBytes === undefined ? {} : { limits: { reserveBytes: config.reserveBytes } }),
+        parameters: config.parameters,
+        limits: config.limits,
       },
       {
         ...shared,
@@ -83,15 +86,4 @@ export async function startNode(
     await undo.unwind();
     throw error;
   }
-}
-
-function parametersOf({ parameters = {} }: NodeConfig): NodeParameters {
-  const { storagePrice, writePrice, capacity, commissionBasisPoints } = parameters;
-  const amountOf = (text: string | undefined) => (text === undefined ? undefined : BigInt(text));
-  return {
-    storagePrice: amountOf(storagePrice),
-    writePrice: amountOf(writePrice),
-    capacity: amountOf(capacity),
-    commissionBasisPoints,
-  };
 }

@@ -4,17 +4,36 @@ import { basisPoints, sizeInBytes, walAmount } from '../amounts.ts';
 import { outputOf, withNetwork } from './blob-options.ts';
 import { examples } from './examples.ts';
 import type { NodeRegisterOptions } from './node-register.ts';
+import type { NodeRunOptions } from './node-run.ts';
+
+/** Adds the option that names a node's configuration. */
+function withConfig(command: Command): Command {
+  return command.option('--config <file>', "the node's configuration (default FLOE_NODE_CONFIG, else node.json)");
+}
+
+function withOverrides(command: Command): Command {
+  const collect = (assignment: string, before: readonly string[] = []): string[] => [...before, assignment];
+  return command.option(
+    '--set <key=value>',
+    'override a setting of the configuration for this run; may come often',
+    collect,
+  );
+}
 
 export function addNodeCommands(program: Command, signal: AbortSignal): void {
   const node = program.command('node').description('run one storage node, and register new ones');
-  node
-    .command('run')
+  withOverrides(withConfig(node.command('run')))
     .description('run the storage node that a configuration file describes, until interrupted')
-    .requiredOption('--config <file>', 'its node.json')
-    .option('--log-level <level>', 'debug, info, warn or error', 'info')
+    .option('--log-level <level>', 'debug, info, warn or error (default: as configured)')
     .option('--with-parent', 'close when standard input closes')
-    .addHelpText('after', examples('floe node run --config .floe/nodes/node-03/node.json'))
-    .action(async (options: { config: string; logLevel: string; withParent?: boolean }) => {
+    .addHelpText(
+      'after',
+      examples(
+        'floe node run --config /var/lib/floe/node.json',
+        'FLOE_NODE_LISTEN_PORT=9186 floe node run --set limits.healingBlobs=2',
+      ),
+    )
+    .action(async (options: NodeRunOptions) => {
       const { runNode } = await import('./node-run.ts');
       await runNode(options, signal);
     });

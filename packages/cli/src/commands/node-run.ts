@@ -1,21 +1,25 @@
-/** `floe node run --config FILE`: one storage node, until it is told to stop. */
-import { resolve } from 'node:path';
+/** `floe node run`: one storage node, until it is told to stop. */
 import { createLogger } from '@floe/platform/node';
 import { createMclBls } from '@floe/protocol/bls-mcl';
 import { createWorkerCodec } from '@floe/redstuff/node';
 import { NODE_READY_LINE } from '../dev/node-children.ts';
-import { readNodeConfig } from '../node-config.ts';
+import { findNodeConfig, readNodeConfig } from '../node-config.ts';
 import { startNode } from '../node-process.ts';
 import { parseLogLevel } from '../log-level.ts';
 import { untilAborted } from '../until-aborted.ts';
 
-export async function runNode(
-  options: { config: string; logLevel: string; withParent?: boolean },
-  signal: AbortSignal,
-): Promise<void> {
-  const path = resolve(options.config);
-  const config = await readNodeConfig(path);
-  const logger = createLogger({ level: parseLogLevel(options.logLevel) });
+export interface NodeRunOptions {
+  readonly config?: string;
+  /** `key=value`, each overriding a setting. */
+  readonly set?: readonly string[];
+  readonly logLevel?: string;
+  readonly withParent?: boolean;
+}
+
+export async function runNode(options: NodeRunOptions, signal: AbortSignal): Promise<void> {
+  const config = await readNodeConfig(await findNodeConfig(options.config), { env: process.env, set: options.set });
+  const level = options.logLevel === undefined ? config.logLevel : parseLogLevel(options.logLevel);
+  const logger = createLogger({ level });
   const codec = createWorkerCodec({});
   // However it ends, what waits for the end is told, so that nothing keeps the process alive.
   const ended = new AbortController();

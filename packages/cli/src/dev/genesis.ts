@@ -7,7 +7,7 @@ import { parseObjectId, type Bls, type SuiAddress } from '@floe/protocol';
 import type { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
 import { ensureKeypair } from '../keys.ts';
 import type { NetworkDescription } from '../network.ts';
-import { readNodeConfigIfAny, writeNodeConfig } from '../node-config.ts';
+import { readRawSettings, writeNodeConfig } from '../node-config.ts';
 import { BLS_KEY_FILE, ensureNodeKeys } from '../node-keys.ts';
 import { DEV_HOST } from './ports.ts';
 import { devPaths, nodeName, regionOf, type DevState } from './state.ts';
@@ -79,7 +79,7 @@ export function genesisConfig(
   };
 }
 
-/** `node.json` for each node; a reserve and parameters that were configured there are kept. */
+/** `node.json` for each node; what was configured there besides is kept. */
 export async function writeNodeConfigs(
   directory: string,
   state: DevState,
@@ -88,15 +88,18 @@ export async function writeNodeConfigs(
   const { url, systemObjectId, stakingObjectId } = description.ledger;
   for (const [index, { name, nodeId }] of description.nodes.entries()) {
     const path = devPaths(directory).node(name).config;
-    const kept = await readNodeConfigIfAny(path);
+    const port = state.ports.nodes[index] as number;
     await writeNodeConfig(path, {
-      ...(kept?.reserveBytes === undefined ? {} : { reserveBytes: kept.reserveBytes }),
-      ...(kept?.parameters === undefined ? {} : { parameters: kept.parameters }),
+      ...(await readRawSettings(path)),
       name,
       region: regionOf(index, state.regions),
       nodeId,
-      listen: { host: DEV_HOST, port: state.ports.nodes[index] as number },
-      ledger: { url, systemObjectId, stakingObjectId },
+      address: `${DEV_HOST}:${port}`,
+      'listen.host': DEV_HOST,
+      'listen.port': port,
+      'ledger.url': url,
+      'ledger.systemObjectId': systemObjectId,
+      'ledger.stakingObjectId': stakingObjectId,
       blsKeyFile: BLS_KEY_FILE,
       operatorKeyFile: OPERATOR_WALLET_FILE,
       dataDirectory: 'data',
