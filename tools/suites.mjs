@@ -5,9 +5,20 @@ import { join, relative } from 'node:path';
 /**
  * `oracle` against the official encoder; `conformance` with the official SDK and curl; `scale` with the largest committee;
  * `commands` runs every command of the command line; `crash` cuts power and kills processes; `faults` real processes
- * and sockets that fail; `epochs` a network in use while its epochs turn; `fuzz` feeds mutated inputs by the million; `browser` in headless Chromium.
+ * and sockets that fail; `chaos` the same at random, under a load that never stops; `epochs` a network in use while its epochs turn; `fuzz` feeds mutated inputs by the million; `browser` in headless Chromium.
  */
-export const SUITES = ['oracle', 'conformance', 'scale', 'commands', 'crash', 'faults', 'epochs', 'fuzz', 'browser'];
+export const SUITES = [
+  'oracle',
+  'conformance',
+  'scale',
+  'commands',
+  'crash',
+  'faults',
+  'chaos',
+  'epochs',
+  'fuzz',
+  'browser',
+];
 
 /** Where slow tests may be. */
 const PLACES = ['packages', 'testkit', 'conformance', 'tools'];

@@ -9,7 +9,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type ObjectId, parseObjectId } from '@floe/protocol';
 
-const FLOE = fileURLToPath(new URL('../../packages/cli/bin/floe.mjs', import.meta.url));
+/** The command, from the checkout. */
+export const FLOE = fileURLToPath(new URL('../../packages/cli/bin/floe.mjs', import.meta.url));
 
 export interface FloeResult {
   readonly code: number | null;

@@ -13,3 +13,27 @@ export {
 } from './dev-process.ts';
 export { createPowerLoss, type PowerLoss } from './power-loss.ts';
 export { type SlowSuite, slowSuite } from './slow-suite.ts';
+export { ActionLog } from './chaos/action-log.ts';
+export { begin, type Fault, FaultInjector, FAULTS, mend } from './chaos/fault-injector.ts';
+export { FaultyProxy, type ProxyMode } from './chaos/faulty-proxy.ts';
+export { gatewayReader, gatewayWriter } from './chaos/gateway-ports.ts';
+export {
+  type BlobReader,
+  type BlobWriter,
+  type ByteRange,
+  type CertifiedBlob,
+  Load,
+  type LoadCounts,
+  type LoadFailure,
+  percentile,
+} from './chaos/load.ts';
+export { NodeProcess, type NodeProcessOptions } from './chaos/node-process.ts';
+export {
+  callControl,
+  freePort,
+  type NetworkNode,
+  patchNodeConfig,
+  type ProcessNetwork,
+  startProcessNetwork,
+} from './chaos/process-network.ts';
+export { testBytes, wrongBytes } from './chaos/test-blob.ts';
