@@ -57,6 +57,11 @@ export const cliErrors = errorCatalogue({
     'invalid',
     ({ path, problems }) => `${path} cannot be used as it is:\n${problems.map((problem) => `  ${problem}`).join('\n')}`,
   ),
+  DIRECTORY_NOT_EMPTY: spec<{ directory: string; holds: string }>(
+    'conflict',
+    ({ directory, holds }) =>
+      `${directory} holds ${holds} already, and nothing is overwritten: name an empty or new directory`,
+  ),
   NODE_NOT_REGISTERED: spec<{ path: string }>(
     'conflict',
     ({ path }) => `${path} has no nodeId: register the node with \`floe node register --config ${path}\``,

@@ -12,10 +12,10 @@ import { cliErrors, systemErrorCode } from './errors.ts';
 import type { LogLevel } from './log-level.ts';
 import { CONFIG_VARIABLE, checkConfig, type Sources } from './node-config/check.ts';
 import type { RawSettings, SettingValues } from './node-config/settings.ts';
-import { bareConfig } from './node-config/write.ts';
+import { bareConfig, commentedConfig, withSetting } from './node-config/write.ts';
 import { readWallet, writeSecretFile } from './wallet.ts';
 
-const NODE_CONFIG_FILE = 'node.json';
+export const NODE_CONFIG_FILE = 'node.json';
 
 /** The checked configuration, with absolute paths. */
 export interface NodeSettings {
@@ -64,7 +64,7 @@ export async function findNodeConfig(named: string | undefined, env: NodeJS.Proc
 }
 
 /** Reads and checks a node's configuration. @throws CONFIG_INVALID naming all that is wrong, FILE_UNREADABLE */
-async function readNodeSettings(path: string, overrides: ConfigOverrides = {}): Promise<NodeSettings> {
+export async function readNodeSettings(path: string, overrides: ConfigOverrides = {}): Promise<NodeSettings> {
   const checked = checkConfig({ text: await readText(path), ...overrides });
   if (checked.problems !== undefined) throw cliErrors.CONFIG_INVALID({ path, problems: checked.problems });
   return settingsOf(path, checked.values);
@@ -148,8 +148,23 @@ const HEADER: RawSettings = { format: 'floe-node', version: 1 };
 
 /** Writes a configuration without comments, whole or not at all. */
 export async function writeNodeConfig(path: string, settings: OwnSettings): Promise<void> {
-  await writeSecretFile(path, bareConfig({ ...HEADER, ...settings }));
-  await chmod(path, 0o644);
+  await writeConfigFile(path, bareConfig({ ...HEADER, ...settings }), { replace: true });
+}
+
+/** Writes a configuration that explains itself; a file that is there is kept. Returns whether it was written. */
+export function writeCommentedConfig(path: string, settings: OwnSettings): Promise<boolean> {
+  return writeConfigFile(path, commentedConfig({ ...HEADER, ...settings }), { replace: false });
+}
+
+/** Writes the id that the ledger gave a node into its configuration, and changes nothing else there. */
+export async function writeNodeId(path: string, nodeId: ObjectId): Promise<void> {
+  await writeConfigFile(path, withSetting(await readText(path), 'nodeId', nodeId), { replace: true });
+}
+
+async function writeConfigFile(path: string, text: string, options: { readonly replace: boolean }): Promise<boolean> {
+  const written = await writeSecretFile(path, text, options);
+  if (written) await chmod(path, 0o644);
+  return written;
 }
 
 /** Key files hold base64 of a scheme byte (4 for BLS12-381) and the 32 bytes of the key, as Walrus writes them. */

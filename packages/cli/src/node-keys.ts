@@ -8,6 +8,8 @@ import { readBlsKey, writeBlsKey } from './node-config.ts';
 import { writeSecretFile } from './wallet.ts';
 
 export const BLS_KEY_FILE = 'bls.key';
+/** The wallet of the account that owns the node. */
+export const OPERATOR_WALLET_FILE = 'operator.json';
 const NETWORK_KEY_FILE = 'network.key';
 const NETWORK_PUBLIC_KEY_FILE = 'network.pub';
 

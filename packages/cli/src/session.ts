@@ -91,7 +91,7 @@ export async function withSession<T>(options: NetworkOptions, work: (session: Se
 
 /** Signs and executes what `build` adds to a transaction. */
 export function execute(
-  { session, wallet }: Pick<Payer, 'session' | 'wallet'>,
+  { session, wallet }: { readonly session: Pick<Session, 'ledger'>; readonly wallet: Wallet },
   build: (transaction: Transaction) => void,
   signal: AbortSignal,
 ): Promise<ExecutedTransaction> {

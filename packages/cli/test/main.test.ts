@@ -60,7 +60,8 @@ describe('the command tree', () => {
       ['exchange', 'swap', '1WAL'],
       ['exchange', 'rate', '0x1', '1SUI', '1WAL'],
       ['storage', 'buy', '1.5B'],
-      ['node', 'register', '--name', 'north'],
+      ['node', 'init', 'directory'],
+      ['node', 'register', '--capacity', '10'],
       ['attributes', 'set', '0x1'],
     ]) {
       const program = createProgram(signal, { json: true });

@@ -8,11 +8,9 @@ import type { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
 import { ensureKeypair } from '../keys.ts';
 import type { NetworkDescription } from '../network.ts';
 import { readRawSettings, writeNodeConfig } from '../node-config.ts';
-import { BLS_KEY_FILE, ensureNodeKeys } from '../node-keys.ts';
+import { BLS_KEY_FILE, ensureNodeKeys, OPERATOR_WALLET_FILE } from '../node-keys.ts';
 import { DEV_HOST } from './ports.ts';
 import { devPaths, nodeName, regionOf, type DevState } from './state.ts';
-
-const OPERATOR_WALLET_FILE = 'operator.json';
 
 /** Prices in FROST per encoded MiB: those that Walrus documents as samples. */
 const STORAGE_PRICE = 100_000n;

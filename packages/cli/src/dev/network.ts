@@ -7,13 +7,13 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { connectFloe } from '@floe/client/node';
-import { compressG1, LedgerClient } from '@floe/contracts';
+import { LedgerClient } from '@floe/contracts';
 import { createGateway } from '@floe/gateway';
 import { createFaucetHandler, createGenesis, Ledger } from '@floe/ledger';
 import { createCheckpointSigner, createSignatureVerifier, serveLedger } from '@floe/ledger/node';
-import { equalBytes, isFloeError, mapConcurrent, toHex, type HttpHandler, type Logger } from '@floe/platform';
+import { isFloeError, mapConcurrent, toHex, type HttpHandler, type Logger } from '@floe/platform';
 import { openLmdbStore, serveHttp, systemClock, systemRng, systemScheduler } from '@floe/platform/node';
-import { parseObjectId, type Bls, type NodeId, type SuiAddress } from '@floe/protocol';
+import { parseObjectId, type Bls, type SuiAddress } from '@floe/protocol';
 import { createMclBls } from '@floe/protocol/bls-mcl';
 import { createWorkerCodec } from '@floe/redstuff/node';
 import { decodeSuiPrivateKey } from '@mysten/sui/cryptography';
@@ -25,6 +25,7 @@ import { unwritable } from '../files.ts';
 import { ensureKeypair } from '../keys.ts';
 import { CLOSE_GRACE_MS, NODES_STARTING_AT_ONCE } from '../limits.ts';
 import type { NetworkDescription } from '../network.ts';
+import { registeredNode } from '../node-caps.ts';
 import { readNodeConfig } from '../node-config.ts';
 import { startNode, type SharedModules } from '../node-process.ts';
 import { createUndoStack, type UndoStack } from '../undo.ts';
@@ -229,7 +230,7 @@ async function describe(
     nShards: state.nShards,
     nodes: await Promise.all(
       prepared.map(async (node, index) => {
-        const nodeId = await nodeIdOf(node, client);
+        const nodeId = (await registeredNode(client, node))?.nodeId;
         if (nodeId === undefined) {
           const detail = `its ledger knows ${node.name} by another key, so it belongs to another network`;
           throw cliErrors.DIRECTORY_FOREIGN({ directory, detail });
@@ -243,15 +244,6 @@ async function describe(
       }),
     ),
   };
-}
-
-/** The id under which the ledger knows a node, in a committee or not: its operator holds its cap, its pool has its key. */
-async function nodeIdOf({ operator, blsPublicKey }: PreparedNode, client: LedgerClient): Promise<NodeId | undefined> {
-  for await (const { nodeId } of client.nodeCaps(operator)) {
-    const nodeInfo = (await client.stakingPools([nodeId])).get(nodeId)?.nodeInfo;
-    if (nodeInfo !== undefined && equalBytes(compressG1(nodeInfo.publicKey), blsPublicKey)) return nodeId;
-  }
-  return undefined;
 }
 
 interface Nodes {
