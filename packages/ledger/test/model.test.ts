@@ -1,31 +1,15 @@
 import { expect, test } from 'vitest';
-import { runAgainstModel, type Tally } from './support/model-run.ts';
+import { runAgainstModel, type Tally } from './support/model-run/run.ts';
 
-test('staking and economics agree, step by step, with a model written apart from them; nothing is lost or made', () => {
+/** Seeds of which the first turn an epoch before they begin, and the second do not. */
+const SEEDS = [2, 4, 6, 8, 10, 1, 3];
+const STEPS = 500;
+/** Kinds of calls that a run makes. */
+const KINDS = 73;
+
+test('all contracts agree, step by step, with a model written apart from them; nothing is lost or made', () => {
   const tally: Tally = new Map();
-  for (let seed = 1; seed <= 24; seed += 1) runAgainstModel(seed, 300, tally);
-  // The runs reach everything that can be called, and past what aborts.
-  for (const [name, { succeeded }] of tally) {
-    expect(succeeded, name).toBeGreaterThan(name.endsWith('pool') ? 2 : 10);
-  }
-  expect([...tally.keys()].toSorted()).toEqual([
-    'add commission',
-    'collect',
-    'create pool',
-    'deny list',
-    'epoch change',
-    'extend pool',
-    'grow pool',
-    'next rate',
-    'register',
-    'request',
-    'reserve',
-    'stake',
-    'subsidise',
-    'sync done',
-    'update prices',
-    'vote',
-    'voting end',
-    'withdraw',
-  ]);
+  for (const seed of SEEDS) runAgainstModel(seed, STEPS, tally);
+  for (const [name, { succeeded }] of tally) expect(succeeded, name).toBeGreaterThan(0);
+  expect(tally.size).toBe(KINDS);
 });

@@ -1,9 +1,10 @@
 /** A chain as the contracts' own initialisation leaves it, in epoch 0, without executor: functions over a map of fields. */
-import { dynamicFieldId, type layouts } from '@floe/contracts';
+import { dynamicFieldId, layouts } from '@floe/contracts';
 import type { Epoch, ObjectId } from '@floe/protocol';
-import type { Call, Native, Ref } from '../../src/execution/call.ts';
+import type { Native, Ref } from '../../src/execution/call.ts';
 import type { Coin } from '../../src/natives/framework.ts';
 import { createNatives } from '../../src/natives/index.ts';
+import { AMENDMENTS_NAME_TYPE } from '../../src/natives/staking/amendments.ts';
 import type { Pool } from '../../src/natives/staking/pool.ts';
 import { activeSetOf, poolOf, stakingStatePlace } from '../../src/natives/staking/state.ts';
 import { denyListSizes } from '../../src/natives/system-epoch.ts';
@@ -32,11 +33,35 @@ export interface ChainOptions {
   readonly epochDurationMs?: number;
   readonly maxEpochsAhead?: number;
   readonly walSupply?: bigint;
+  /** With what this ledger does beyond the original contracts. */
+  readonly isAmended?: boolean;
+}
+
+/** Fields by id, of which the changes since {@link begin} can be taken back. */
+class Fields extends Map<string, unknown> {
+  readonly #before = new Map<string, unknown>();
+
+  begin(): void {
+    this.#before.clear();
+  }
+
+  override set(id: string, value: unknown): this {
+    if (!this.#before.has(id)) this.#before.set(id, this.get(id));
+    if (value === undefined) this.delete(id);
+    else super.set(id, value);
+    return this;
+  }
+
+  rollBack(): void {
+    const before = [...this.#before];
+    for (const [id, value] of before) this.set(id, value);
+    this.#before.clear();
+  }
 }
 
 export class Chain {
-  readonly fields = new Map<string, unknown>();
-  readonly call: Call & { events: unknown[] } = nativeCall({ fields: this.fields });
+  readonly fields = new Fields();
+  readonly call: ReturnType<typeof nativeCall> = nativeCall({ fields: this.fields });
   readonly system: Ref<layouts.System> = {
     value: { id: ids.system, version: 4n, packageId: ids.system, newPackageId: null },
   };
@@ -84,6 +109,10 @@ export class Chain {
     denyListSizes(this.call, this.systemState).value = [];
     this.#extended(ids.activeSet, { maxSize: 150, thresholdStake: 0n, nodes: [], totalStake: 0n });
     this.#extended(ids.nextKeys, []);
+    if (options.isAmended === true) {
+      const { AMENDMENTS_NAME_BYTES } = layouts;
+      this.fields.set(dynamicFieldId(ids.staking, AMENDMENTS_NAME_TYPE, AMENDMENTS_NAME_BYTES), [0n, 0n]);
+    }
     const { sui, wal } = this.call.addresses;
     const key = `${sui}::dynamic_object_field::Wrapper<${wal}::wal::TreasuryCapKey>`;
     this.fields.set(dynamicFieldId(ids.treasury, key, Uint8Array.of(0)), ids.treasuryCap);

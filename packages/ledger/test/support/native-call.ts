@@ -5,16 +5,20 @@ import { concatBytes } from '@floe/platform';
 import type { Call, ChildPlace, FieldPlace, FieldRef } from '../../src/execution/call.ts';
 import { ExecutionFailure, fail } from '../../src/execution/failure.ts';
 
-export function nativeCall(options: { fields?: Map<string, unknown> } = {}): Call & { events: unknown[] } {
+export function nativeCall(
+  options: { fields?: Map<string, unknown> } = {},
+): Call & { events: unknown[]; /** Objects that got an owner. */ transferred: unknown[] } {
   const addresses = packageAddresses({
     walrus: `0x${'a'.repeat(64)}` as ObjectId,
     wal: `0x${'b'.repeat(64)}` as ObjectId,
   });
   const fields = options.fields ?? new Map<string, unknown>();
   const events: unknown[] = [];
+  const transferred: unknown[] = [];
   let ids = 0;
   return {
     events,
+    transferred,
     sender: `0x${'c'.repeat(64)}` as ObjectId,
     timestampMs: 0n,
     addresses,
@@ -30,7 +34,7 @@ export function nativeCall(options: { fields?: Map<string, unknown> } = {}): Cal
     },
     isNew: () => true,
     deleteId() {},
-    transfer() {},
+    transfer: (_type, value) => transferred.push(value),
     emit: (event) => events.push(event),
     field: <T>(place: FieldPlace): FieldRef<T> => ({
       get value() {

@@ -21,26 +21,28 @@ export interface ModelNode {
   votes: { storage: bigint; write: bigint; capacity: bigint };
   denied: bigint;
   syncedEpoch: number;
+  /** First byte of the key in force, and of the one that waits. */
+  key: number;
+  nextKey: number | undefined;
+  /** Who collects the commission: the holder of the node's cap, or the account that registered it. */
+  receiver: Authority;
 }
 
-/** A storage pool, without the blobs in it. */
-export interface ModelPool {
-  size: bigint;
-  end: number;
-}
+export type Authority = 'cap' | 'account';
 
 export interface ModelStake {
   readonly node: number;
-  readonly principal: bigint;
+  principal: bigint;
   readonly activation: number;
   withdrawAt: number | undefined;
 }
 
 const WAL = 1_000_000_000n;
 const MIB = 1n << 20n;
-const MAX_U64 = (1n << 64n) - 1n;
-const quorum = (weight: number, shards: number) => 3 * weight > 2 * shards;
-const add = (map: Map<number, bigint>, key: number, amount: bigint) => map.set(key, (map.get(key) ?? 0n) + amount);
+export const MAX_U64 = (1n << 64n) - 1n;
+export const quorum = (weight: number, shards: number) => 3 * weight > 2 * shards;
+export const add = (map: Map<number, bigint>, key: number, amount: bigint) =>
+  map.set(key, (map.get(key) ?? 0n) + amount);
 
 /** A storage node without stake, whose rates count from `activation` on. */
 function newNode(rate: number, activation: number, epoch: number): ModelNode {
@@ -61,14 +63,26 @@ function newNode(rate: number, activation: number, epoch: number): ModelNode {
     votes: { storage: 0n, write: 0n, capacity: 0n },
     denied: 0n,
     syncedEpoch: 0,
+    key: 0,
+    nextKey: undefined,
+    receiver: 'cap',
   };
 }
 
-function abort(code: string): never {
+/** Thrown where the contracts abort; its message is `module::code`. */
+export class ModelAbort extends Error {}
+
+export function abort(code: string): never {
   throw new ModelAbort(code);
 }
 
-export class ModelAbort extends Error {}
+export interface ModelOptions {
+  readonly shards: number;
+  readonly durationMs: number;
+  readonly epochsAhead: number;
+  readonly nodes: readonly { rate: number }[];
+  readonly isAmended: boolean;
+}
 
 export class Model {
   epoch = 0;
@@ -81,7 +95,16 @@ export class Model {
   committee = new Map<number, number[]>();
   previous = new Map<number, number[]>();
   next: Map<number, number[]> | undefined;
-  nextCapacity = 0n;
+  /** Capacity of the next epoch, by the votes; on an amended chain gone when it is in force. */
+  nextCapacity: bigint | undefined;
+  /** Keys of the next committee, as they were at voting end. */
+  nextKeys = new Map<number, number>();
+  /** Keys of the committee. */
+  keys: number[] = [];
+  /** What rounding left when the epoch before was paid out. */
+  leftover = 0n;
+  syncDeadline = 0n;
+  readonly slashing = new Map<number, { epoch: number; weight: number; voters: number[] }>();
   activeSet: { node: number; stake: bigint }[] = [];
   capacity = 0n;
   storagePrice = 0n;
@@ -93,28 +116,48 @@ export class Model {
   readonly shards: number;
   readonly durationMs: bigint;
   readonly epochsAhead: number;
+  /** With what this ledger does beyond the original contracts. */
+  readonly isAmended: boolean;
 
-  constructor(options: { shards: number; durationMs: number; epochsAhead: number; nodes: { rate: number }[] }) {
+  constructor(options: ModelOptions) {
     this.shards = options.shards;
+    this.isAmended = options.isAmended;
     this.durationMs = BigInt(options.durationMs);
     this.epochsAhead = options.epochsAhead;
     this.nodes = options.nodes.map(({ rate }) => newNode(rate, 0, 0));
   }
 
-  /** Runs a call; when it aborts, everything is as before. */
-  atomically<T>(run: () => T): T {
-    const before = structuredClone(Object.assign({}, this));
+  /** Runs what changes these nodes; when it aborts, everything is as before. */
+  #atomically<T>(indices: readonly number[], run: () => T): T {
+    const { epoch, phase, committee, previous, next, capacity, burned, activeSet } = this;
+    const before = { epoch, phase, committee, previous, next, capacity, burned, activeSet: [...activeSet] };
+    const [used, kept] = [new Map(this.used), new Map(this.kept)];
+    const nodes = indices.map((index): [number, ModelNode] => {
+      const node = this.nodes[index]!;
+      const maps = {
+        stakeIn: new Map(node.stakeIn),
+        sharesOut: new Map(node.sharesOut),
+        preActiveOut: new Map(node.preActiveOut),
+        nextRates: new Map(node.nextRates),
+      };
+      return [index, { ...node, ...maps }];
+    });
     try {
       return run();
     } catch (error) {
-      Object.assign(this, before);
+      // Rates of an epoch that did not begin are all that the tables of rates can have too many.
+      for (const [index, node] of nodes) {
+        if (this.epoch > before.epoch) node.rates.delete(this.epoch);
+        this.nodes[index] = node;
+      }
+      Object.assign(this, before, { used, kept });
       throw error;
     }
   }
 
   #rateAt(node: ModelNode, epoch: number): readonly [bigint, bigint] | undefined {
-    const known = [...node.rates.keys()].filter((at) => at <= epoch && at >= node.activation);
-    return known.length === 0 ? undefined : node.rates.get(Math.max(...known));
+    for (let at = epoch; at >= node.activation; at -= 1) if (node.rates.has(at)) return node.rates.get(at);
+    return undefined;
   }
 
   #shares(rate: readonly [bigint, bigint] | undefined, amount: bigint): bigint {
@@ -166,8 +209,10 @@ export class Model {
     if (amount === 0n) abort('staking_pool::7');
     if (amount < WAL) abort('staked_wal::7');
     const activation = this.epoch + (this.next === undefined ? 1 : 2);
-    add(this.nodes[index]!.stakeIn, activation, amount);
-    this.#refreshForUser(index);
+    this.#atomically([index], () => {
+      add(this.nodes[index]!.stakeIn, activation, amount);
+      this.#refreshForUser(index);
+    });
     return { node: index, principal: amount, activation, withdrawAt: undefined };
   }
 
@@ -177,7 +222,14 @@ export class Model {
     return stake.activation === this.epoch + 2 || (stake.activation === this.epoch + 1 && !inNext);
   }
 
+  /** Sets when the stake is free. */
   request(stake: ModelStake): void {
+    const asked = { ...stake };
+    this.#atomically([stake.node], () => this.#request(asked));
+    stake.withdrawAt = asked.withdrawAt;
+  }
+
+  #request(stake: ModelStake): void {
     const node = this.nodes[stake.node]!;
     if (stake.withdrawAt !== undefined) abort('staking_pool::8');
     if (this.#isEarly(stake)) abort('staking_pool::13');
@@ -196,6 +248,28 @@ export class Model {
   }
 
   withdraw(stake: ModelStake): bigint {
+    return this.#atomically([stake.node], () => this.#withdraw(stake));
+  }
+
+  splitStake(stake: ModelStake, amount: bigint): ModelStake {
+    if (stake.principal <= amount) abort('staked_wal::2');
+    if (amount < WAL || stake.principal - amount < WAL) abort('staked_wal::7');
+    stake.principal -= amount;
+    return { ...stake, principal: amount };
+  }
+
+  joinStake(stake: ModelStake, other: ModelStake): void {
+    const isSame =
+      stake.node === other.node && stake.activation === other.activation && stake.withdrawAt === other.withdrawAt;
+    if (!isSame) abort('staked_wal::1');
+    stake.principal += other.principal;
+  }
+
+  tryJoin(index: number): void {
+    this.#refreshForUser(index);
+  }
+
+  #withdraw(stake: ModelStake): bigint {
     const node = this.nodes[stake.node]!;
     const isOut = !this.committee.has(stake.node) && this.next?.has(stake.node) !== true;
     let earned = 0n;
@@ -224,12 +298,18 @@ export class Model {
   }
 
   votingEnd(): void {
-    const due = this.epoch === 0 ? 0n : this.since + this.durationMs / 2n;
-    if (this.phase !== 'done' || this.now < due) abort('staking_inner::0');
+    const isOverdue = this.isAmended && this.phase === 'sync' && this.now >= this.syncDeadline;
+    const since = isOverdue ? this.now - this.durationMs / 2n : this.since;
+    const due = this.epoch === 0 ? 0n : since + this.durationMs / 2n;
+    if ((this.phase !== 'done' && !isOverdue) || this.now < due) abort('staking_inner::0');
     if (this.activeSet.length === 0) abort('staking_inner::3');
     const next = this.#assign(this.#apportion());
     for (const index of this.previous.keys()) this.nodes[index]!.blocked = undefined;
     this.next = next;
+    this.since = since;
+    this.nextKeys = new Map(
+      [...next.keys()].map((index) => [index, this.nodes[index]!.nextKey ?? this.nodes[index]!.key]),
+    );
     const votes = [...next].map(([index, held]): [bigint, number] => {
       const scaled = (this.nodes[index]!.votes.capacity * BigInt(this.shards)) / BigInt(held.length);
       return [scaled > MAX_U64 ? MAX_U64 : scaled, held.length];
@@ -294,7 +374,13 @@ export class Model {
     if (this.next === undefined) abort('staking_inner::6');
     const due = this.epoch === 0 ? 0n : this.since + this.durationMs;
     if (this.now < due) abort('staking_inner::0');
-    const [old, next] = [this.committee, this.next];
+    const next = this.next;
+    this.#atomically([...new Set([...this.committee.keys(), ...next.keys()])], () => this.#changeEpoch(next));
+  }
+
+  #changeEpoch(next: Map<number, number[]>): void {
+    const old = this.committee;
+    const keys = new Map(this.nextKeys);
     const pot = this.kept.get(this.epoch) ?? 0n;
     const burned = (pot * 3n) / 100n;
     this.burned += burned;
@@ -314,7 +400,8 @@ export class Model {
     const paid = rewards.reduce((sum, [, reward]) => sum + reward, 0n);
     add(this.kept, this.epoch, pot - burned - paid);
     const stillUsed = this.used.get(this.epoch) ?? 0n;
-    this.capacity = this.nextCapacity > stillUsed ? this.nextCapacity : stillUsed;
+    const voted = this.nextCapacity!;
+    this.capacity = voted > stillUsed ? voted : stillUsed;
     this.previous = old;
     this.committee = next;
     this.next = undefined;
@@ -322,10 +409,21 @@ export class Model {
     this.synced = 0;
     const joined = [...next.keys()].filter((index) => !old.has(index)).map((index): [number, bigint] => [index, 0n]);
     for (const [index, reward] of [...rewards, ...joined]) {
-      this.#advance(this.nodes[index]!, reward);
+      const node = this.nodes[index]!;
+      this.#advance(node, reward);
+      // A key that was set after voting end waits for the epoch after.
+      const key = keys.get(index) ?? node.nextKey ?? node.key;
+      node.key = key;
+      if (node.nextKey === key) node.nextKey = undefined;
       this.#refresh(index, this.epoch + 1);
     }
     this.updatePrices();
+    this.keys = [...next.keys()].map((index) => keys.get(index)!);
+    this.nextKeys = new Map();
+    if (!this.isAmended) return;
+    this.leftover = pot - burned - paid;
+    this.syncDeadline = this.now + 2n * this.durationMs;
+    this.nextCapacity = undefined;
   }
 
   #advance(node: ModelNode, reward: bigint): void {
@@ -381,8 +479,9 @@ export class Model {
     this.nodes[index]!.nextRates.set(this.epoch + 2, rate);
   }
 
-  collect(index: number): bigint {
+  collect(index: number, who: Authority): bigint {
     const node = this.nodes[index]!;
+    if (who !== node.receiver) abort('staking_pool::15');
     const free = node.commission - (node.blocked ?? 0n);
     if (free <= 0n) return 0n;
     node.commission -= free;
@@ -393,6 +492,40 @@ export class Model {
     const node = this.nodes[index]!;
     node.commission += amount;
     if (this.phase !== 'selected') node.blocked = (node.blocked ?? 0n) + amount;
+  }
+
+  setReceiver(index: number, who: Authority, receiver: Authority): void {
+    const node = this.nodes[index]!;
+    if (who !== node.receiver) abort('staking_pool::15');
+    node.receiver = receiver;
+  }
+
+  voteForSlashing(voter: number, candidate: number, who: Authority): void {
+    if (who !== 'account') abort('slashing::0');
+    const weight = this.committee.get(voter)?.length ?? abort('staking_inner::4');
+    const known = this.slashing.get(candidate);
+    const proposal = known?.epoch === this.epoch ? known : { epoch: this.epoch, weight: 0, voters: [] };
+    if (proposal.voters.includes(voter)) abort('slashing::1');
+    const voters = [...proposal.voters, voter];
+    this.slashing.set(candidate, { epoch: this.epoch, weight: proposal.weight + weight, voters });
+  }
+
+  /** FROST burned. */
+  slash(candidate: number): bigint {
+    const proposal = this.slashing.get(candidate) ?? abort('slashing::2');
+    if (proposal.epoch !== this.epoch) abort('slashing::3');
+    if (!quorum(proposal.weight, this.shards)) abort('slashing::4');
+    this.slashing.delete(candidate);
+    const node = this.nodes[candidate]!;
+    const { commission } = node;
+    node.commission = 0n;
+    node.blocked = undefined;
+    this.burned += commission;
+    return commission;
+  }
+
+  cleanSlashing(): void {
+    for (const [candidate, { epoch }] of this.slashing) if (epoch < this.epoch) this.slashing.delete(candidate);
   }
 
   /** Joins as a candidate, in any epoch. */
@@ -407,51 +540,32 @@ export class Model {
     return due > MAX_U64 ? abort('ARITHMETIC_ERROR') : due;
   }
 
-  /** Uses `size` more bytes in epochs `[from, to)`. */
-  #use(size: bigint, from: number, to: number): void {
-    for (let at = from; at < to; at += 1) {
-      if ((this.used.get(at) ?? 0n) + size > this.capacity) abort('system_state_inner::1');
-      add(this.used, at, size);
-    }
-  }
-
-  /** Pays `due` for each of the epochs `[from, to)`; returns the sum. */
-  #pay(due: bigint, from: number, to: number, funds: bigint): bigint {
+  /** Buys `size` bytes of the epochs `[from, to)`; what it cost. Nothing is changed when it aborts. */
+  buy(size: bigint, from: number, to: number, funds: bigint, options: { mayBeEmpty: boolean }): bigint {
+    const due = this.#due(size);
     const cost = due * BigInt(to - from);
     if (cost > funds) abort('balance::2');
-    for (let at = from; at < to; at += 1) add(this.kept, at, due);
+    if (size === 0n && !options.mayBeEmpty) abort('system_state_inner::11');
+    for (let at = from; at < to; at += 1) {
+      if ((this.used.get(at) ?? 0n) + size > this.capacity) abort('system_state_inner::1');
+    }
+    for (let at = from; at < to; at += 1) {
+      add(this.kept, at, due);
+      add(this.used, at, size);
+    }
     return cost;
   }
 
-  reserve(size: bigint, epochs: number, funds: bigint): bigint {
-    if (epochs === 0 || epochs > this.epochsAhead) abort('system_state_inner::2');
-    const cost = this.#pay(this.#due(size), this.epoch, this.epoch + epochs, funds);
-    if (size === 0n) abort('system_state_inner::11');
-    this.#use(size, this.epoch, this.epoch + epochs);
-    return cost;
+  /** Keeps `amount` for an epoch. */
+  give(epoch: number, amount: bigint): void {
+    add(this.kept, epoch, amount);
   }
 
-  createPool(size: bigint, epochs: number, funds: bigint): { pool: ModelPool; cost: bigint } {
-    const cost = this.reserve(size, epochs, funds);
-    return { pool: { size, end: this.epoch + epochs }, cost };
-  }
-
-  extendPool(pool: ModelPool, epochs: number, funds: bigint): bigint {
-    const isPossible = epochs > 0 && pool.end > this.epoch && pool.end + epochs <= this.epoch + this.epochsAhead;
-    if (!isPossible) abort('system_state_inner::2');
-    const cost = this.#pay(this.#due(pool.size), pool.end, pool.end + epochs, funds);
-    this.#use(pool.size, pool.end, pool.end + epochs);
-    pool.end += epochs;
-    return cost;
-  }
-
-  growPool(pool: ModelPool, size: bigint, funds: bigint): bigint {
-    if (size === 0n) abort('system_state_inner::11');
-    if (pool.end <= this.epoch) abort('system_state_inner::2');
-    const cost = this.#pay(this.#due(size), this.epoch, pool.end, funds);
-    this.#use(size, this.epoch, pool.end);
-    pool.size += size;
-    return cost;
+  /** What writing `size` encoded bytes costs; not paid yet. */
+  writeFee(size: bigint, funds: bigint): bigint {
+    const fee = this.writePrice * ((size + MIB - 1n) / MIB);
+    if (fee > MAX_U64) abort('ARITHMETIC_ERROR');
+    return fee > funds ? abort('balance::2') : fee;
   }
 
   subsidise(amount: bigint, epochs: number): void {
