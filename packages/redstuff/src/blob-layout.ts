@@ -1,7 +1,7 @@
 /** Sizes of one blob's matrix and how its encoding is cut (Walrus encoding rules: message matrix). */
 import type { LineCode } from '@floe/kernels';
 import { type Geometry, symbolSizeOf } from '@floe/protocol';
-import { BLOCK_SIZE_BYTES, MAX_BLOCK_COLUMNS, STRIP_RUN_SIZE_BYTES } from './limits.ts';
+import { BLOCK_SIZE_BYTES, BLOCKS_PER_THREAD, MAX_BLOCK_COLUMNS, STRIP_RUN_SIZE_BYTES } from './limits.ts';
 import { lineCode } from './line-code.ts';
 
 export interface BlobLayout {
@@ -25,13 +25,16 @@ export interface BlobLayout {
   readonly blocksPerStrip: number;
 }
 
-/** @throws BLOB_TOO_LARGE */
-export function blobLayout(geometry: Geometry, blobSize: number): BlobLayout {
+/**
+ * @param threads - that share the columns: enough blocks for all of them to end at about the same time
+ * @throws BLOB_TOO_LARGE
+ */
+export function blobLayout(geometry: Geometry, blobSize: number, threads = 1): BlobLayout {
   const { nShards, rows, columns } = geometry;
   const symbolSize = symbolSizeOf(geometry, blobSize);
   const rowSize = columns * symbolSize;
   const usedRows = Math.ceil(blobSize / rowSize);
-  const blockColumns = columnsPerBlock(nShards, symbolSize);
+  const blockColumns = columnsPerBlock(nShards, symbolSize, threads);
   return {
     geometry,
     blobSize,
@@ -49,9 +52,11 @@ export function blobLayout(geometry: Geometry, blobSize: number): BlobLayout {
 }
 
 /** As many columns as fit the size for a block; two where that is too few, unless one alone is already far above it. */
-function columnsPerBlock(nShards: number, symbolSize: number): number {
+function columnsPerBlock(nShards: number, symbolSize: number, threads: number): number {
   const columnSize = nShards * symbolSize;
-  const fitting = Math.min(MAX_BLOCK_COLUMNS, Math.floor(BLOCK_SIZE_BYTES / columnSize));
+  const fair = threads === 1 ? MAX_BLOCK_COLUMNS : Math.floor(nShards / (BLOCKS_PER_THREAD * threads));
+  if (fair < 2) return 1;
+  const fitting = Math.min(MAX_BLOCK_COLUMNS, fair, Math.floor(BLOCK_SIZE_BYTES / columnSize));
   if (fitting < 2) return columnSize > 4 * BLOCK_SIZE_BYTES ? 1 : 2;
   return 2 ** Math.floor(Math.log2(fitting));
 }

@@ -1,10 +1,10 @@
 /** What a job costs, roughly: enough to tell what is worth handing to a worker. */
 import { type Axis, geometryOf, sourceSymbols, symbolSizeOf } from '@floe/protocol';
-import type { Job } from './jobs.ts';
+import type { EncodeJob, Job, PairHashesJob } from './jobs.ts';
 import type { StreamJob } from './stream/encode-tasks.ts';
 import type { RestoreJob } from './stream/restore-tasks.ts';
 import type { ShareJob } from './team/share.ts';
-import { INLINE_COMPRESSIONS, INLINE_SIZE_BYTES } from './limits.ts';
+import { INLINE_COMPRESSIONS, INLINE_SIZE_BYTES, JOINED_COMPRESSIONS } from './limits.ts';
 
 /** Jobs that work on memory of their caller's, which threads may share. */
 type MemoryJob = ShareJob | StreamJob | RestoreJob;
@@ -17,6 +17,11 @@ export function isOnMemory(job: Job): job is MemoryJob {
 export function isCheap(job: Job): boolean {
   if (isOnMemory(job)) return false;
   return inputSize(job) <= INLINE_SIZE_BYTES && compressions(job) <= INLINE_COMPRESSIONS;
+}
+
+/** Whether the calling thread had better take part in an encode than wait for others to do it. */
+export function isBrief(job: EncodeJob | PairHashesJob): boolean {
+  return compressions(job) <= JOINED_COMPRESSIONS;
 }
 
 function inputSize(job: Exclude<Job, MemoryJob>): number {

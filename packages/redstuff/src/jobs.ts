@@ -13,6 +13,7 @@ import type { Steps } from './steps.ts';
 import { type StreamJob, streamSteps } from './stream/encode-tasks.ts';
 import { type RestoreJob, restoreSteps } from './stream/restore-tasks.ts';
 import { type ShareJob, shareSteps } from './team/share.ts';
+import { encodeInPlaceSteps, workplaceOf } from './team/workplace.ts';
 
 export interface EncodeJob {
   readonly kind: 'encode';
@@ -108,6 +109,8 @@ export interface JobOptions {
   readonly onProgress?: (fraction: number) => void;
   /** A worker has begun; not called for jobs in the calling thread. */
   readonly onStart?: () => void;
+  /** A worker that had begun is not at it any more, which after an abort may be later than the rejection. */
+  readonly onEnd?: () => void;
   /** Part of work that was let in before: a full queue does not refuse it. */
   readonly isAdmitted?: boolean;
 }
@@ -127,13 +130,16 @@ export function jobSteps<J extends Job>(kernel: CodeKernel, job: J): Steps<JobRe
 }
 
 function steps(kernel: CodeKernel, job: Job): Steps<JobResults[keyof JobResults]> {
-  if (job.kind === 'share') return shareSteps(job);
+  if (job.kind === 'share') return shareSteps(job, { mayBlock: true });
   if (job.kind === 'stream') return streamSteps(job);
   if (job.kind === 'restore') return restoreSteps(job);
   const geometry = geometryOf(job.nShards);
   switch (job.kind) {
-    case 'encode':
+    case 'encode': {
+      const place = workplaceOf(job.into);
+      if (place !== undefined) return encodeInPlaceSteps(geometry, job.blob, place);
       return encodeSteps(kernel, geometry, job.blob, job.into);
+    }
     case 'pairHashes':
       return pairHashSteps(kernel, geometry, job.blob);
     case 'batch':

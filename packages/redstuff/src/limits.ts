@@ -14,6 +14,9 @@ export const MAX_STEP_COLUMNS = 64;
 /** Bytes of symbols in a block of columns: source, results and hashes of a block then share a second-level cache. */
 export const BLOCK_SIZE_BYTES = MIB;
 
+/** Blocks of columns for each thread, at least, where there are as many: threads then end within a sixth of each other. */
+export const BLOCKS_PER_THREAD = 6;
+
 /** Bytes of a row that are copied between memories in one piece: a call costs about as much as copying 1 KiB. */
 export const STRIP_RUN_SIZE_BYTES = 6 * 1024;
 
@@ -71,8 +74,14 @@ export const ROW_TASKS_PER_MEMBER = 4;
 /** Rows whose trees are finished in one task. */
 export const TREE_TASK_ROWS = 64;
 
-/** Bytes of slivers that are copied in one task. */
-export const COPY_TASK_SIZE_BYTES = MIB;
+/** Members for which memory of the caller's has room: a larger pool encodes into it with so many. */
+export const SLIVER_MEMORY_MEMBERS = MAX_DEFAULT_WORKERS;
+
+/**
+ * BLAKE2b compressions up to which the calling thread takes part in an encode in place of a worker: some 12 ms of one
+ * thread, in tasks of less than one, between which others get a turn. Waking a worker and being woken takes 0.2 ms.
+ */
+export const JOINED_COMPRESSIONS = 128 * 1024;
 
 /**
  * Memory of one stream, bytes: three slots for the smallest tasks of the largest blob, 66 MB each (a column of 1,000

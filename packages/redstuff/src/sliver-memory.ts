@@ -5,8 +5,12 @@ import { type BlobLayout, blobLayout } from './blob-layout.ts';
 import type { EncodedParts } from './encode.ts';
 import { errors } from './errors.ts';
 import { allocate } from './steps.ts';
+import { createWorkplace } from './team/workplace.ts';
 
-/** All slivers of a blob of a certain size: n primary and n secondary ones, each kind one after another, by index. */
+/**
+ * All slivers of a blob of a certain size: n primary and n secondary ones, each kind one after another, by index. What
+ * else is in their buffers is the codec's.
+ */
 export interface SliverMemory {
   readonly primary: Uint8Array;
   readonly secondary: Uint8Array;
@@ -24,8 +28,22 @@ export function createSliverMemory(
   { shared = false }: { readonly shared?: boolean } = {},
 ): SliverMemory {
   const { primary, secondary } = sizes(geometry, symbolSizeOf(geometry, blobSize));
+  const made = makeWorkplace(geometry, blobSize, { shared, sizeBytes: primary + secondary });
+  if (made !== undefined) return made;
   const make = shared ? allocateShared : allocate;
   return { primary: make(primary, 'primary slivers'), secondary: make(secondary, 'secondary slivers') };
+}
+
+function makeWorkplace(
+  geometry: Geometry,
+  blobSize: number,
+  { shared, sizeBytes }: { readonly shared: boolean; readonly sizeBytes: number },
+): SliverMemory | undefined {
+  try {
+    return createWorkplace(geometry, blobSize, shared);
+  } catch (cause) {
+    throw errors.OUT_OF_MEMORY({ sizeBytes, purpose: 'slivers' }, cause);
+  }
 }
 
 function allocateShared(sizeBytes: number, purpose: string): Uint8Array {
@@ -62,12 +80,17 @@ export function repairPrimaryOf({ geometry, rowSize }: BlobLayout, { primary }: 
 export function deliver(geometry: Geometry, blob: Uint8Array, parts: EncodedParts, into: SliverMemory): EncodedParts {
   const layout = blobLayout(geometry, blob.length);
   const repairPrimary = repairPrimaryOf(layout, into);
-  if (parts.secondary !== into.secondary) {
+  if (!isAt(parts.secondary, into.secondary)) {
     copySystematicRows(layout, blob, into);
     repairPrimary.set(parts.repairPrimary);
     into.secondary.set(parts.secondary);
   }
   return { pairHashes: parts.pairHashes, repairPrimary, secondary: into.secondary };
+}
+
+/** Whether two arrays of one length are the same bytes. */
+function isAt(one: Uint8Array, other: Uint8Array): boolean {
+  return one.buffer === other.buffer && one.byteOffset === other.byteOffset;
 }
 
 /** The blob with its padding, which is the systematic primary slivers. */

@@ -100,7 +100,7 @@ export class WorkerPool implements JobRunner {
     this.#members.clear();
     for (const task of this.#queue.splice(0)) task.reject(errors.CODEC_CLOSED({ job: `'${task.job.kind}'` }));
     for (const { task } of members) task?.reject(errors.CODEC_CLOSED({ job: `'${task.job.kind}'` }));
-    await Promise.all([...members.map(({ worker }) => worker.terminate()), this.#modules.local.close()]);
+    await Promise.all([...members.map((member) => end(member)), this.#modules.local.close()]);
   }
 
   #enqueue(job: Job, options: JobOptions): Promise<JobResults[keyof JobResults]> {
@@ -188,7 +188,7 @@ export class WorkerPool implements JobRunner {
       return;
     }
     if (message.type === 'ready') member.ready = true;
-    else member.task = undefined;
+    else leaveTask(member);
     if (message.type === 'failed') task?.reject(receivedError(message.error));
     if (message.type === 'done' && task !== undefined && reportProgress(task, 1)) task.resolve(message.result);
     this.#dispatch();
@@ -196,12 +196,13 @@ export class WorkerPool implements JobRunner {
 
   #fail(member: Member, reason: unknown): void {
     if (!this.#members.delete(member)) return;
-    void member.worker.terminate(); // it may have failed without ending, and must not go on in memory that others use
     if (!member.ready) {
+      void member.worker.terminate();
       this.#startFailed(reason);
       return;
     }
     member.task?.reject(workerFailed(member.task, reason));
+    void end(member); // it may have failed without ending, and must not go on in memory that others use
     this.#dispatch();
   }
 
@@ -224,6 +225,20 @@ export class WorkerPool implements JobRunner {
     const task = this.#queue.shift();
     task?.reject(workerFailed(task, reason));
     this.#dispatch();
+  }
+}
+
+function leaveTask(member: Member): void {
+  const { task } = member;
+  member.task = undefined;
+  task?.options.onEnd?.();
+}
+
+async function end(member: Member): Promise<void> {
+  try {
+    await member.worker.terminate();
+  } finally {
+    leaveTask(member);
   }
 }
 

@@ -73,16 +73,23 @@ describe('an encode that workers share', () => {
     },
   );
 
-  it('gives what one thread gives for every number of shards to 40', { timeout: 60_000 }, async () => {
-    for (let nShards = 4; nShards <= 40; nShards += 1) {
-      const geometry = geometryOf(nShards);
-      const { rows, columns } = geometry;
-      for (const size of [0, 1, 2 * columns - 1, 2 * columns + 1, rows * columns * 70 + 1]) {
-        const blob = seededBytes(size, nShards);
-        expectSame(geometry, await sharing.codec.encode(geometry, blob), await inline.encode(geometry, blob));
+  it(
+    'gives what one thread gives for every number of shards to 40, as does one thread in memory of its caller',
+    { timeout: 60_000 },
+    async () => {
+      for (let nShards = 4; nShards <= 40; nShards += 1) {
+        const geometry = geometryOf(nShards);
+        const { rows, columns } = geometry;
+        for (const size of [0, 1, 2 * columns - 1, 2 * columns + 1, rows * columns * 70 + 1]) {
+          const blob = seededBytes(size, nShards);
+          const expected = await inline.encode(geometry, blob);
+          expectSame(geometry, await sharing.codec.encode(geometry, blob), expected);
+          const into = createSliverMemory(geometry, size);
+          expectSame(geometry, await inline.encode(geometry, blob, { into }), expected);
+        }
       }
-    }
-  });
+    },
+  );
 
   it(
     'is correct at 1,000 shards, with tables of leaf hashes and padding and without',
@@ -171,6 +178,33 @@ describe('an encode that workers share, when things go wrong', () => {
     await expect(team.encode(geometry, blob, { signal: controller.signal, onProgress })).rejects.toBe(reason);
     const small = geometryOf(100);
     expectSame(small, await team.encode(small, blob), await inline.encode(small, blob));
+  });
+
+  it('gives memory back to its caller only when nobody works in it any more', { timeout: 60_000 }, async () => {
+    const some = blob.subarray(0, 100_001);
+    const into = createSliverMemory(geometry, some.length, { shared: true });
+    const controller = new AbortController();
+    const onProgress = () => controller.abort(new Error('enough'));
+    const { signal } = controller;
+    await expect(team.encode(geometry, some, { into, signal, onProgress })).rejects.toThrow('enough');
+    const other = seededBytes(some.length, 8);
+    expectSame(geometry, await team.encode(geometry, other, { into }), await inline.encode(geometry, other));
+  });
+
+  it('needs no worker for a brief encode, but takes what help there is', async () => {
+    const silent = { post() {}, onMessage() {}, onFailure() {}, async terminate() {}, keepAlive() {} };
+    const pool = new WorkerPool(
+      { workers: 2, maxQueued: 4 },
+      { spawn: () => silent, local: new InlineRunner({ pause: yieldToEventLoop }), fallBack: false },
+    );
+    const isCheap = () => false;
+    const codec = createJobCodec(
+      new TeamRunner({ members: 2, keptSizeBytes: 64 * MIB }, { pool, pause: yieldToEventLoop, isCheap }),
+    );
+    const small = geometryOf(100);
+    expectSame(small, await codec.encode(small, blob), await inline.encode(small, blob));
+    expect(pool.queued).toBe(0);
+    await codec.close();
   });
 
   it('reports progress that never falls and ends at 1', async () => {

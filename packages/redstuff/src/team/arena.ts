@@ -2,15 +2,17 @@
  * One encode spread over threads: what lies where in the memory they share.
  *
  * The caller's thread makes the memory and copies the blob in; workers take tasks by atomic counters, phase after phase:
- * rows, blocks of columns, row trees and, if the slivers go to memory of the caller's, copying. A worker that comes late
- * finds fewer tasks or none. The layout is a function of a few numbers, so that only those and the memory are sent.
+ * rows, blocks of columns, row trees. A worker that comes late finds fewer tasks or none. Memory of the caller's for
+ * slivers is such a memory too, so that slivers are made where they are wanted; and one thread can do all of it. The
+ * layout is a function of a few numbers, so that only those and the memory are sent.
  */
 import { KERNEL_CONSTANTS_SIZE, kernelAreaSize, LEAF_TABLE_SIZE } from '@floe/kernels';
 import { geometryOf, HASH_SIZE_BYTES, PAIR_HASHES_SIZE_BYTES } from '@floe/protocol';
 import { type BlobLayout, blobLayout, wantsLeafTable } from '../blob-layout.ts';
 import { leavesSize, nodesSize } from '../column-block.ts';
-import { MAX_ARENA_SIZE_BYTES, ROW_TASKS_PER_MEMBER, TREE_TASK_ROWS } from '../limits.ts';
+import { MAX_ARENA_SIZE_BYTES, ROW_TASKS_PER_MEMBER, STEP_SIZE_BYTES, TREE_TASK_ROWS } from '../limits.ts';
 import { PADDING_NODES_SIZE } from '../padding.ts';
+import { perStep } from '../steps.ts';
 
 /** What both sides compute the layout from. */
 export interface ArenaShape {
@@ -31,12 +33,10 @@ export const CONTROL = {
   blocksDone: 4,
   nextTrees: 5,
   treesDone: 6,
-  nextCopy: 7,
-  copiesDone: 8,
   /** 0: no table of leaf hashes; 1: one is being made; 2: it is there. Kept from one encode to the next. */
-  leafTable: 9,
+  leafTable: 7,
 } as const;
-export const CONTROL_WORDS = 10;
+export const CONTROL_WORDS = 8;
 
 /** Addresses and counts of tasks. */
 export interface ArenaLayout {
@@ -73,9 +73,10 @@ export interface MemberArea {
 
 export function arenaLayout(shape: ArenaShape): ArenaLayout {
   const geometry = geometryOf(shape.nShards);
-  const blob = blobLayout(geometry, shape.blobSize);
+  const blob = blobLayout(geometry, shape.blobSize, shape.members);
   const { nShards: n, rows, columns } = geometry;
-  // The control block and the table are where they are for every blob, so that the table can be kept.
+  // The control block and the table are where they are for every blob, so that the table can be kept; slivers are where
+  // they are for any number of members.
   let next = KERNEL_CONSTANTS_SIZE;
   const take = (size: number): number => {
     const address = next + GAP;
@@ -91,9 +92,9 @@ export function arenaLayout(shape: ArenaShape): ArenaLayout {
   const placed = {
     matrix,
     repairPrimary: shape.wantSlivers ? matrix + rows * blob.rowSize : 0,
+    secondary: take((n - firstColumn) * blob.columnSize),
     padding: take(PADDING_NODES_SIZE),
     pairHashes: take(n * PAIR_HASHES_SIZE_BYTES),
-    secondary: take((n - firstColumn) * blob.columnSize),
     rowNodes: take(blob.blocks * n * HASH_SIZE_BYTES),
   };
   const columnsOfBlock = Math.min(n, blob.blockColumns);
@@ -122,8 +123,9 @@ export function arenaLayout(shape: ArenaShape): ArenaLayout {
 const GAP = 64;
 
 /** Enough tasks for all members, but not so few rows in one that the lanes of its transforms are too short. */
-function rowsOfTask({ usedRows, symbolSize }: BlobLayout, members: number): number {
-  const even = Math.ceil(usedRows / (ROW_TASKS_PER_MEMBER * members));
+function rowsOfTask({ usedRows, symbolSize, geometry }: BlobLayout, members: number): number {
+  const most = perStep(STEP_SIZE_BYTES, geometry.nShards * symbolSize, geometry.rows);
+  const even = Math.min(most, Math.ceil(usedRows / (ROW_TASKS_PER_MEMBER * members)));
   const least = Math.ceil(MIN_LANE_SIZE / symbolSize);
   return Math.max(1, even, Math.min(least, Math.ceil(usedRows / members)));
 }

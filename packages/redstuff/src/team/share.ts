@@ -5,10 +5,9 @@
 import { assert } from '@floe/platform';
 import { CodeKernel } from '@floe/kernels';
 import { HASH_SIZE_BYTES } from '@floe/protocol';
-import { isPaddingBlock } from '../blob-layout.ts';
+import { type BlobLayout, isPaddingBlock } from '../blob-layout.ts';
 import { finishRows, hashBlock, primaryHashAt, secondaryHashAt } from '../column-block.ts';
-import { COPY_TASK_SIZE_BYTES, TREE_TASK_ROWS } from '../limits.ts';
-import type { SliverMemory } from '../sliver-memory.ts';
+import { TREE_TASK_ROWS } from '../limits.ts';
 import type { Steps } from '../steps.ts';
 import { type ArenaLayout, arenaLayout, type ArenaShape, CONTROL, CONTROL_WORDS, type MemberArea } from './arena.ts';
 
@@ -18,8 +17,6 @@ export interface ShareJob {
   readonly memory: WebAssembly.Memory;
   /** Which of the members this is. */
   readonly member: number;
-  /** Shared memory of the caller's that the slivers are copied to. */
-  readonly into: SliverMemory | undefined;
 }
 
 interface Share {
@@ -27,25 +24,41 @@ interface Share {
   readonly area: MemberArea;
   readonly kernel: CodeKernel;
   readonly control: Int32Array;
+  /** Whether the thread may be stopped until others are ready; else it is its driver who waits between steps. */
+  readonly mayBlock: boolean;
 }
 
 /** Longest wait between two looks at whether to stop. */
 const WAIT_MS = 20;
 
-export function* shareSteps(job: ShareJob): Steps<undefined> {
+/** Where threads are put to sleep is their owner's to say: the caller's own thread must not be. */
+export function* shareSteps(job: ShareJob, { mayBlock }: { readonly mayBlock: boolean }): Steps<undefined> {
   const arena = arenaLayout(job.shape);
   const area = arena.areas[job.member];
   assert(area !== undefined, 'a member of the team', { member: job.member });
-  const { rowCode, columnCode } = arena.blob;
-  const kernel = new CodeKernel({ memory: job.memory, area: area.kernel }, rowCode, columnCode);
+  const kernel = kernelOn(job, area.kernel, arena.blob);
   const control = new Int32Array(job.memory.buffer, arena.control, CONTROL_WORDS);
-  const share = { arena, area, kernel, control };
+  const share = { arena, area, kernel, control, mayBlock };
   prepareTable(share);
   yield* rowPhase(share);
   yield* blockPhase(share);
   yield* treePhase(share);
-  if (job.into !== undefined) yield* copyPhase(share, job.into);
   return undefined;
+}
+
+/** What was last made on a memory: making one takes as long as a tenth of a small encode. */
+const kernels = new WeakMap<WebAssembly.Memory, { kernel: CodeKernel; area: number; nShards: number }>();
+
+function kernelOn(
+  { memory, shape: { nShards } }: ShareJob,
+  area: number,
+  { rowCode, columnCode }: BlobLayout,
+): CodeKernel {
+  const last = kernels.get(memory);
+  if (last?.area === area && last.nShards === nShards) return last.kernel;
+  const kernel = new CodeKernel({ memory, area }, rowCode, columnCode);
+  kernels.set(memory, { kernel, area, nShards });
+  return kernel;
 }
 
 /** Whoever comes first makes the table of leaf hashes, while others begin with the rows. */
@@ -67,7 +80,7 @@ function* rowPhase(share: Share): Steps<void> {
   for (const task of tasks(control, CONTROL.nextRows, arena.rowTasks)) {
     const first = task * arena.rowsPerTask;
     const rows = Math.min(arena.rowsPerTask, usedRows - first);
-    yield* waitFor(control, CONTROL.rowsReady, first + rows);
+    yield* waitFor(share, CONTROL.rowsReady, first + rows);
     kernel.encode(
       rowCode,
       { symbolSize, slots: rows },
@@ -78,19 +91,21 @@ function* rowPhase(share: Share): Steps<void> {
     finish(control, CONTROL.rowsDone);
     yield 0;
   }
-  yield* waitFor(control, CONTROL.rowsDone, arena.rowTasks);
+  yield* waitFor(share, CONTROL.rowsReady, usedRows);
 }
 
 function* blockPhase(share: Share): Steps<void> {
   const { arena, control } = share;
-  if (arena.leafTable !== 0) yield* waitFor(control, CONTROL.leafTable, 2);
-  const { blocks } = arena.blob;
+  if (arena.leafTable !== 0) yield* waitFor(share, CONTROL.leafTable, 2);
+  const { blocks, blockColumns, geometry } = arena.blob;
   for (const block of tasks(control, CONTROL.nextBlock, blocks)) {
+    // Only repair columns come from the rows.
+    if ((block + 1) * blockColumns > geometry.columns) yield* waitFor(share, CONTROL.rowsDone, arena.rowTasks);
     encodeBlock(share, block);
     finish(control, CONTROL.blocksDone);
     yield FIRST_SHARE + ((1 - FIRST_SHARE) * Atomics.load(control, CONTROL.blocksDone)) / (blocks + 1);
   }
-  yield* waitFor(control, CONTROL.blocksDone, blocks);
+  yield* waitFor(share, CONTROL.blocksDone, blocks);
 }
 
 /** Of the work, what the rows are before the blocks. */
@@ -183,7 +198,7 @@ function* treePhase(share: Share): Steps<void> {
     finish(control, CONTROL.treesDone);
     yield 1;
   }
-  yield* waitFor(control, CONTROL.treesDone, arena.treeTasks);
+  yield* waitFor(share, CONTROL.treesDone, arena.treeTasks);
 }
 
 function finishTrees({ arena, area, kernel }: Share, first: number, count: number): void {
@@ -206,46 +221,6 @@ function finishTrees({ arena, area, kernel }: Share, first: number, count: numbe
   }
 }
 
-/**
- * Copies slivers to the caller's memory. Both begin at addresses of the same alignment: copies between shared memories
- * that do not are many times slower.
- */
-function* copyPhase({ arena, kernel, control }: Share, into: SliverMemory): Steps<void> {
-  const { blob, matrix, secondary } = arena;
-  const { rows, nShards } = blob.geometry;
-  const [usedSize, matrixSize] = [blob.usedRows * blob.rowSize, rows * blob.rowSize];
-  const pieces = [
-    ...piecesOf(matrix, into.primary, 0, usedSize),
-    ...piecesOf(matrix, into.primary, matrixSize, nShards * blob.rowSize),
-    ...piecesOf(secondary, into.secondary, 0, nShards * blob.columnSize),
-  ];
-  for (const task of tasks(control, CONTROL.nextCopy, pieces.length)) {
-    const piece = pieces[task];
-    assert(piece !== undefined, 'a piece to copy', { task });
-    piece.to.set(kernel.bytes.subarray(piece.from, piece.from + piece.size));
-    finish(control, CONTROL.copiesDone);
-    yield 1;
-  }
-  into.primary.fill(0, usedSize, matrixSize);
-  yield* waitFor(control, CONTROL.copiesDone, pieces.length);
-}
-
-interface Piece {
-  readonly from: number;
-  readonly size: number;
-  readonly to: Uint8Array;
-}
-
-/** Bytes [begin, end) of an area, cut so that pieces begin at the same alignment on both sides. */
-function piecesOf(area: number, memory: Uint8Array, begin: number, end: number): Piece[] {
-  const pieces: Piece[] = [];
-  for (let at = begin; at < end; at += COPY_TASK_SIZE_BYTES) {
-    const size = Math.min(COPY_TASK_SIZE_BYTES, end - at);
-    pieces.push({ from: area + at, size, to: memory.subarray(at, at + size) });
-  }
-  return pieces;
-}
-
 /** Numbers below `count` that no other member takes. */
 function* tasks(control: Int32Array, counter: number, count: number): Generator<number, void> {
   for (;;) {
@@ -260,11 +235,11 @@ function finish(control: Int32Array, counter: number): void {
   Atomics.notify(control, counter);
 }
 
-function* waitFor(control: Int32Array, counter: number, least: number): Steps<void> {
+function* waitFor({ control, mayBlock }: Share, counter: number, least: number): Steps<void> {
   for (;;) {
     const value = Atomics.load(control, counter);
     if (value >= least) return;
     // Progress that is not: a look at whether to stop.
-    if (Atomics.wait(control, counter, value, WAIT_MS) === 'timed-out') yield 0;
+    if (!mayBlock || Atomics.wait(control, counter, value, WAIT_MS) === 'timed-out') yield 0;
   }
 }

@@ -8,18 +8,18 @@
  */
 import { createSharedMemory } from '@floe/kernels';
 import { isFloeError } from '@floe/platform';
-import { PAIR_HASHES_SIZE_BYTES } from '@floe/protocol';
 import type { BlobLayout } from '../blob-layout.ts';
 import type { EncodedParts } from '../encode.ts';
-import { setPaddingHashes } from '../column-block.ts';
 import { mapMemoryError } from '../inline-runner.ts';
-import { isCheap } from '../job-cost.ts';
+import { isBrief, isCheap } from '../job-cost.ts';
 import type { EncodeJob, Job, JobOptions, JobResult, JobRunner, PairHashesJob } from '../jobs.ts';
 import { COPIED_AT_ONCE_SIZE_BYTES } from '../limits.ts';
-import { paddingHashes } from '../padding.ts';
 import { copySystematicRows, repairPrimaryOf, type SliverMemory } from '../sliver-memory.ts';
 import { allocate } from '../steps.ts';
-import { type ArenaLayout, arenaLayout, CONTROL, CONTROL_WORDS, fitsArena } from './arena.ts';
+import { type ArenaLayout, arenaLayout, type ArenaShape, fitsArena } from './arena.ts';
+import { clearRows, copyIn, partsIn, prepare, type SliverParts, takePairHashes } from './hand-over.ts';
+import { type ShareJob, shareSteps } from './share.ts';
+import { type Workplace, workplaceOf } from './workplace.ts';
 
 /** What the runner needs of a pool. */
 export interface TeamPool extends JobRunner {
@@ -50,6 +50,8 @@ export class TeamRunner implements JobRunner {
   readonly #isCheap: (job: Job) => boolean;
   #spare: WebAssembly.Memory | undefined;
   #closed = false;
+  /** Whether this thread takes part in an encode; in one at a time, so that others' turns do not get longer. */
+  #isJoined = false;
 
   constructor(options: TeamOptions, modules: TeamModules) {
     this.parallelism = modules.pool.parallelism;
@@ -62,17 +64,18 @@ export class TeamRunner implements JobRunner {
   async run<J extends Job>(job: J, options: JobOptions): Promise<JobResult<J>> {
     if (job.kind !== 'encode' && job.kind !== 'pairHashes') return await this.#pool.run(job, options);
     if (this.#pool.onlyLocal || this.#isCheap(job)) return await this.#pool.run(job, options);
-    const wantSlivers = job.kind === 'encode';
-    const { members } = this.#options;
-    const layout = arenaLayout({ nShards: job.nShards, blobSize: job.blob.length, wantSlivers, members });
-    if (!fitsArena(layout)) return await this.#pool.run(job, options);
     options.signal?.throwIfAborted();
+    const place = job.kind === 'encode' ? workplaceOf(job.into) : undefined;
+    const shape = this.#shapeOf(job);
     try {
-      return (await this.#encode(job, layout, options)) as JobResult<J>;
+      if (job.kind === 'encode' && place?.isShared === true) {
+        return (await this.#encodeInPlace(job, place, options)) as JobResult<J>;
+      }
+      if (fitsArena(arenaLayout(shape))) return (await this.#encode(job, shape, options)) as JobResult<J>;
     } catch (error) {
-      if (this.#pool.onlyLocal) return await this.#pool.run(job, options); // no worker could be started
-      throw error;
+      if (!this.#pool.onlyLocal) throw error; // else no worker could be started
     }
+    return await this.#pool.run(job, options);
   }
 
   async close(): Promise<void> {
@@ -83,67 +86,118 @@ export class TeamRunner implements JobRunner {
 
   async #encode(
     job: EncodeJob | PairHashesJob,
-    layout: ArenaLayout,
+    shape: ArenaShape,
     options: JobOptions,
   ): Promise<EncodedParts | Uint8Array<ArrayBuffer>> {
+    const layout = arenaLayout(shape);
     const memory = this.#takeMemory(layout);
-    const bytes = new Uint8Array(memory.buffer);
-    const padding = prepare(layout, bytes);
-    const wanted = job.kind === 'encode' ? job : undefined;
-    const sharedInto = wanted?.into !== undefined && isShared(wanted.into) ? wanted.into : undefined;
-    await this.#runShares(job, { memory, layout, into: sharedInto }, options);
-    const pairHashes = bytes.slice(layout.pairHashes, layout.pairHashes + job.nShards * PAIR_HASHES_SIZE_BYTES);
-    setPaddingHashes(layout.blob, padding, pairHashes);
-    if (wanted === undefined) {
+    await this.#runShares(job, { memory, layout, shape }, options);
+    const pairHashes = takePairHashes(layout, memory);
+    if (job.kind === 'pairHashes') {
       this.#keep(memory);
       return pairHashes;
     }
-    const parts = sharedInto === undefined ? partsIn(layout, bytes) : partsOf(layout.blob, sharedInto);
-    if (wanted.lend === true && wanted.into === undefined) {
+    const parts = partsIn(layout, memory);
+    if (job.lend === true && job.into === undefined) {
       return { pairHashes, ...parts, release: once(() => this.#keep(memory)) };
     }
-    const result = sharedInto === undefined ? await this.#copyOut(layout, parts, wanted, options) : parts;
+    const result = await this.#copyOut(layout, parts, job, options);
     this.#keep(memory);
     return { pairHashes, ...result };
   }
 
-  /** Shares that no worker has begun when the first ends are taken back: nothing is left for them. */
+  /** Into memory of the caller's, who has it back, whatever comes of the encode, when nobody works in it any more. */
+  async #encodeInPlace(job: EncodeJob, { memory, members }: Workplace, options: JobOptions): Promise<EncodedParts> {
+    const shape = { ...this.#shapeOf(job), members: Math.min(members, this.#options.members) };
+    const layout = arenaLayout(shape);
+    clearRows(layout, memory);
+    let atWork = 0;
+    let onIdle: (() => void) | undefined;
+    const watch = {
+      onStart: () => (atWork += 1),
+      onEnd: () => {
+        atWork -= 1;
+        if (atWork === 0) onIdle?.();
+      },
+    };
+    try {
+      await this.#runShares(job, { memory, layout, shape }, options, watch);
+    } finally {
+      if (atWork > 0) await new Promise<void>((resolve) => (onIdle = resolve));
+    }
+    return { pairHashes: takePairHashes(layout, memory), ...partsIn(layout, memory) };
+  }
+
+  /**
+   * All members' shares. Those that no worker has begun when the first ends are taken back: nothing is left for them. In
+   * a brief encode this thread is the first member.
+   */
   async #runShares(
     job: EncodeJob | PairHashesJob,
-    { memory, layout, into }: { memory: WebAssembly.Memory; layout: ArenaLayout; into: SliverMemory | undefined },
+    { memory, layout, shape }: { memory: WebAssembly.Memory; layout: ArenaLayout; shape: ArenaShape },
     options: JobOptions,
+    watch?: Required<Pick<JobOptions, 'onStart' | 'onEnd'>>,
   ): Promise<void> {
-    const { members } = this.#options;
-    const shape = { nShards: job.nShards, blobSize: job.blob.length, wantSlivers: job.kind === 'encode', members };
+    prepare(layout, memory);
     const stop = new AbortController();
     const abort = () => stop.abort(options.signal?.reason);
     options.signal?.addEventListener('abort', abort, { once: true });
     const onProgress = risingProgress(options);
+    const progress = onProgress === undefined ? {} : { onProgress };
     const waiting = new Set<AbortController>();
-    const shares = Array.from({ length: members }, async (_, member) => {
+    const takeBack = () => {
+      for (const controller of waiting) controller.abort();
+    };
+    const share = (member: number): ShareJob => ({ kind: 'share', shape, memory, member });
+    const hand = async (member: number) => {
       const own = new AbortController();
       waiting.add(own);
+      const onStart = () => {
+        waiting.delete(own);
+        watch?.onStart();
+      };
+      const end = watch === undefined ? {} : { onEnd: watch.onEnd };
       const signal = AbortSignal.any([own.signal, stop.signal]);
-      const hooks = { signal, onStart: () => waiting.delete(own), ...(onProgress === undefined ? {} : { onProgress }) };
       try {
-        await this.#pool.run({ kind: 'share', shape, memory, member, into }, hooks);
+        await this.#pool.run(share(member), { signal, onStart, ...end, ...progress });
       } catch (error) {
         if (own.signal.aborted) return;
         if (member > 0 && isFloeError(error, 'QUEUE_FULL')) return;
         throw error;
       }
-      for (const controller of waiting) controller.abort();
-    });
+      takeBack();
+    };
+    const joins = shape.members > 1 && !this.#isJoined && isBrief(job);
+    if (joins) this.#isJoined = true;
+    const handed = Array.from({ length: shape.members }, (_, member) => member).slice(joins ? 1 : 0);
+    const shares = handed.map(hand);
     try {
       // Workers are already at it: they wait for the rows they need.
-      copyIn(layout, memory, job.blob);
+      for (const steps = copyIn(layout, memory, job.blob); steps.next().done !== true;);
+      if (joins) shares.push(this.#join(share(0), { signal: stop.signal, ...progress }).then(takeBack));
       await Promise.all(shares);
     } catch (error) {
-      stop.abort(error); // the memory is let go of: who still works on it does no harm
+      stop.abort(error);
+      await Promise.allSettled(shares);
       throw error;
     } finally {
       options.signal?.removeEventListener('abort', abort);
+      if (joins) this.#isJoined = false;
     }
+  }
+
+  /** Does a share in this thread, with turns for others between tasks and while there is nothing to do but wait. */
+  async #join(job: ShareJob, { signal, onProgress }: JobOptions): Promise<void> {
+    for (const fraction of shareSteps(job, { mayBlock: false })) {
+      onProgress?.(fraction);
+      await this.#pause();
+      signal?.throwIfAborted();
+    }
+  }
+
+  #shapeOf(job: EncodeJob | PairHashesJob): ArenaShape {
+    const { members } = this.#options;
+    return { nShards: job.nShards, blobSize: job.blob.length, wantSlivers: job.kind === 'encode', members };
   }
 
   #takeMemory(layout: ArenaLayout): WebAssembly.Memory {
@@ -188,52 +242,8 @@ export class TeamRunner implements JobRunner {
   }
 }
 
-type SliverParts = Pick<EncodedParts, 'repairPrimary' | 'secondary'>;
-
-/** Puts what workers need before their first task where they look for it; the root of a sliver of padding. */
-function prepare(layout: ArenaLayout, bytes: Uint8Array): Uint8Array {
-  const control = new Int32Array(bytes.buffer, layout.control, CONTROL_WORDS);
-  // The table of leaf hashes is kept from one encode to the next, unless this one puts other things in its place.
-  const table = layout.leafTable === 0 ? 0 : (control[CONTROL.leafTable] as number);
-  control.fill(0);
-  control[CONTROL.leafTable] = table;
-  const { nodes, root } = paddingHashes(layout.blob.geometry.nShards, layout.blob.symbolSize);
-  bytes.set(nodes, layout.padding);
-  return root;
-}
-
-/** Copies the blob in, some rows at a time, and says how far it is. */
-function copyIn(layout: ArenaLayout, memory: WebAssembly.Memory, blob: Uint8Array): void {
-  const { rowSize, usedRows } = layout.blob;
-  const bytes = new Uint8Array(memory.buffer);
-  const control = new Int32Array(memory.buffer, layout.control, CONTROL_WORDS);
-  const atOnce = Math.max(1, Math.floor(COPIED_AT_ONCE_SIZE_BYTES / rowSize));
-  for (let row = 0; row < usedRows; row += atOnce) {
-    const end = Math.min(usedRows, row + atOnce);
-    const present = blob.subarray(row * rowSize, end * rowSize);
-    const at = layout.matrix + row * rowSize;
-    bytes.set(present, at);
-    bytes.fill(0, at + present.length, layout.matrix + end * rowSize);
-    Atomics.store(control, CONTROL.rowsReady, end);
-    Atomics.notify(control, CONTROL.rowsReady);
-  }
-}
-
-function partsIn(layout: ArenaLayout, bytes: Uint8Array): SliverParts {
-  const { geometry, rowSize, columnSize } = layout.blob;
-  const { nShards, rows } = geometry;
-  return {
-    repairPrimary: bytes.subarray(layout.repairPrimary, layout.repairPrimary + (nShards - rows) * rowSize),
-    secondary: bytes.subarray(layout.secondary, layout.secondary + nShards * columnSize),
-  };
-}
-
 function partsOf(layout: BlobLayout, into: SliverMemory): SliverParts {
   return { repairPrimary: repairPrimaryOf(layout, into), secondary: into.secondary };
-}
-
-function isShared({ primary, secondary }: SliverMemory): boolean {
-  return !(primary.buffer instanceof ArrayBuffer) && !(secondary.buffer instanceof ArrayBuffer);
 }
 
 /** Members report where all of them are, but not in order. */
