@@ -36,9 +36,11 @@ export class Official {
     this.#output = new Uint8Array(sizeBytes);
   }
 
-  /** All slivers, copied into the caller's buffers, and the metadata. */
-  encode(blob: Uint8Array): void {
-    this.#encoder.encode(blob, this.#buffers.primary, this.#buffers.secondary);
+  /** All slivers, copied into the caller's buffers, and the metadata. Gives its root hash. */
+  encode(blob: Uint8Array): Uint8Array {
+    const { primary, secondary } = this.#buffers;
+    const [, root] = this.#encoder.encode(blob, primary, secondary) as [unknown, { readonly Digest: number[] }];
+    return Uint8Array.from(root.Digest);
   }
 
   /** The 32 bytes of the id. */

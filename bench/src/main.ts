@@ -1,4 +1,7 @@
-/** `npm run bench -- NAME [--quick] [--write] [--node PATH]`; `ledger` also takes `--objects N,…`. */
+/**
+ * `npm run bench -- NAME [--quick] [--write] [--node PATH]`; `ledger` also takes `--objects N,…`, `codec` `--part NAME` and
+ * `--only TEXT`, both as often as wanted.
+ */
 import { spawn } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { benchCodec } from './codec.ts';
@@ -11,6 +14,8 @@ type Benchmark = (options: {
   write: boolean;
   quick: boolean;
   objects?: readonly number[] | undefined;
+  parts?: readonly string[] | undefined;
+  only?: readonly string[] | undefined;
 }) => Promise<void>;
 
 const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
@@ -24,11 +29,14 @@ const [name = '', ...rest] = positionals;
 const benchmark = Object.hasOwn(BENCHMARKS, name) ? BENCHMARKS[name] : undefined;
 if (benchmark === undefined || rest.length > 0 || problem) {
   const names = Object.keys(BENCHMARKS).join('|');
-  process.stderr.write(`usage: npm run bench -- ${names} [--quick] [--write] [--node PATH]\n`);
+  process.stderr.write(
+    `usage: npm run bench -- ${names} [--quick] [--write] [--node PATH] [--part NAME]… [--only TEXT]…\n`,
+  );
   process.exitCode = 2;
 } else if (values.node === undefined) {
   const objects = values.objects?.split(',').map(Number);
-  await benchmark({ write: values.write ?? false, quick: values.quick ?? false, objects });
+  const { write = false, quick = false, part: parts, only } = values;
+  await benchmark({ write, quick, objects, parts, only });
 } else {
   process.exitCode = await runOn(values.node);
 }
@@ -40,6 +48,8 @@ function parsed() {
       write: { type: 'boolean' },
       node: { type: 'string' },
       objects: { type: 'string' },
+      part: { type: 'string', multiple: true },
+      only: { type: 'string', multiple: true },
     } as const;
     const { values, positionals } = parseArgs({ options, allowPositionals: true });
     return { values, positionals, problem: values.objects !== undefined && !/^\d+(,\d+)*$/.test(values.objects) };
@@ -52,6 +62,10 @@ function parsed() {
 async function runOn(node: string): Promise<number> {
   const flags = (['quick', 'write'] as const).filter((flag) => values[flag] === true).map((flag) => `--${flag}`);
   if (values.objects !== undefined) flags.push(`--objects=${values.objects}`);
+  flags.push(
+    ...(values.part ?? []).map((part) => `--part=${part}`),
+    ...(values.only ?? []).map((text) => `--only=${text}`),
+  );
   const child = spawn(node, [process.argv[1] as string, name, ...flags], { stdio: 'inherit' });
   return await new Promise((resolve, reject) => {
     child.on('error', reject);

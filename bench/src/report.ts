@@ -34,6 +34,12 @@ export async function writeResults(name: string, text: string, runs: unknown): P
   await writeFile(new URL(`${name}.md`, directory), `${text}\n`);
 }
 
+/** The runs that `bench/results/NAME.json` has; undefined when there is none. */
+export async function readResults(name: string): Promise<unknown> {
+  const text = await readFile(new URL(`bench/results/${name}.json`, ROOT), 'utf8').catch(() => undefined);
+  return text === undefined ? undefined : (JSON.parse(text) as { readonly runs: unknown }).runs;
+}
+
 /** Writes a chart to `bench/results/NAME.svg`. */
 export async function writePlot(name: string, svg: string): Promise<void> {
   const directory = new URL('bench/results/', ROOT);
