@@ -65,7 +65,13 @@ const transport = createUndiciTransport();
 const codec = createWorkerCodec({});
 const startMs = performance.now();
 const node = await StorageNode.open(
-  { directory, nodeId: parseObjectId(config.nodeId) as NodeId, blsSecretKey: key.slice(1), ledger },
+  {
+    peerScheme: 'http',
+    directory,
+    nodeId: parseObjectId(config.nodeId) as NodeId,
+    blsSecretKey: key.slice(1),
+    ledger,
+  },
   {
     store,
     fileSystem: nodeFileSystem,

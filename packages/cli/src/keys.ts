@@ -20,6 +20,13 @@ export function generateBlsSecretKey(): Uint8Array {
   }
 }
 
+/** The 33-byte compressed point of a network key. */
+export function networkPublicKeyOf(secretKey: Uint8Array): Uint8Array {
+  const ecdh = createECDH('prime256v1');
+  ecdh.setPrivateKey(secretKey);
+  return new Uint8Array(ecdh.getPublicKey(null, 'compressed'));
+}
+
 /** A P-256 key pair for a node's TLS: the secret scalar and the 33-byte compressed point that the ledger records. */
 export function generateNetworkKey(): { secretKey: Uint8Array; publicKey: Uint8Array } {
   const ecdh = createECDH('prime256v1');

@@ -24,6 +24,9 @@ export const CLOSE_GRACE_MS = 5_000;
 /** The faucet answers after one ledger transaction. */
 export const FAUCET_TIMEOUT_MS = 30_000;
 
+/** How often a certificate of an authority is read again: they are renewed weeks before they end. */
+export const CERTIFICATE_RELOAD_MS = 3_600_000;
+
 /** Nodes of one process that open at once: they wait for disk and ledger, so more than there are cores helps. */
 export const NODES_STARTING_AT_ONCE = 8;
 

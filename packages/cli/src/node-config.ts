@@ -5,7 +5,7 @@
 import { chmod, readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { NodeLimits, NodeParameters } from '@floe/node';
-import { fromBase64, toBase64 } from '@floe/platform';
+import { fromBase64, fromHex, toBase64 } from '@floe/platform';
 import type { ObjectId } from '@floe/protocol';
 import type { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
 import { cliErrors, systemErrorCode } from './errors.ts';
@@ -32,6 +32,14 @@ export interface NodeSettings {
   /** The wallet of the account that holds the node's cap; without it the node does nothing on the ledger. */
   readonly operatorKeyFile: string | undefined;
   readonly dataDirectory: string;
+  /** The P-256 key of its connections, whose public half the ledger has. */
+  readonly networkKeyFile: string;
+  /** PEM of an authority, for that key; undefined when the node signs its certificate itself. */
+  readonly certificateFile: string | undefined;
+  /** Serves without TLS. */
+  readonly plainHttp: boolean;
+  /** Calls the other nodes without TLS. */
+  readonly plainHttpPeers: boolean;
   /** What the node votes for and takes; what is left out stays as it is on the ledger. */
   readonly parameters: NodeParameters;
   readonly profile: {
@@ -48,6 +56,8 @@ export interface NodeConfig extends NodeSettings {
   /** 32 bytes, big-endian. */
   readonly blsSecretKey: Uint8Array;
   readonly operator: Ed25519Keypair | undefined;
+  /** 32 bytes; undefined when it serves without TLS. */
+  readonly networkSecretKey: Uint8Array | undefined;
 }
 
 /** What overrides the file for one run. */
@@ -73,17 +83,22 @@ export async function readNodeSettings(path: string, overrides: ConfigOverrides 
 /** The same with the keys. @throws CONFIG_INVALID, DIRECTORY_FOREIGN, FILE_UNREADABLE, WALLET_INVALID */
 export async function readNodeConfig(path: string, overrides: ConfigOverrides = {}): Promise<NodeConfig> {
   const settings = await readNodeSettings(path, overrides);
-  const { blsKeyFile, operatorKeyFile } = settings;
+  const { blsKeyFile, operatorKeyFile, networkKeyFile, plainHttp } = settings;
   return {
     ...settings,
     blsSecretKey: await readBlsKey(blsKeyFile),
     operator: operatorKeyFile === undefined ? undefined : await readOperator(operatorKeyFile),
+    networkSecretKey: plainHttp ? undefined : await readNetworkSecretKey(networkKeyFile),
   };
 }
 
 function settingsOf(path: string, values: SettingValues): NodeSettings {
   const base = dirname(path);
-  const { operatorKeyFile } = values;
+  const { operatorKeyFile, plainHttp = false, plainHttpPeers = false } = values;
+  const certificateFile = values['tls.certificateFile'];
+  if (plainHttp && certificateFile !== undefined) {
+    throw cliErrors.CONFIG_INVALID({ path, problems: ['plainHttp and tls.certificateFile exclude each other'] });
+  }
   return {
     path,
     name: values.name,
@@ -99,6 +114,10 @@ function settingsOf(path: string, values: SettingValues): NodeSettings {
     blsKeyFile: resolve(base, values.blsKeyFile),
     operatorKeyFile: operatorKeyFile === undefined ? undefined : resolve(base, operatorKeyFile),
     dataDirectory: resolve(base, values.dataDirectory),
+    networkKeyFile: resolve(base, values.networkKeyFile),
+    certificateFile: certificateFile === undefined ? undefined : resolve(base, certificateFile),
+    plainHttp,
+    plainHttpPeers,
     parameters: {
       storagePrice: values['parameters.storagePrice'],
       writePrice: values['parameters.writePrice'],
@@ -183,6 +202,15 @@ export async function readBlsKey(path: string): Promise<Uint8Array> {
     });
   }
   return bytes.slice(1);
+}
+
+/** Its file holds 64 hexadecimal digits. @throws DIRECTORY_FOREIGN, FILE_UNREADABLE */
+export async function readNetworkSecretKey(path: string): Promise<Uint8Array> {
+  const bytes = fromHex((await readText(path)).trim());
+  if (bytes?.length !== 32) {
+    throw cliErrors.DIRECTORY_FOREIGN({ directory: path, detail: 'a network key file holds 32 bytes in hexadecimal' });
+  }
+  return bytes;
 }
 
 async function readText(path: string): Promise<string> {

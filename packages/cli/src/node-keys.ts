@@ -1,17 +1,16 @@
 /** The keys of a storage node in its directory, made once: BLS for what it signs, P-256 for its connections. */
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fromHex, toHex } from '@floe/platform';
-import { cliErrors, systemErrorCode } from './errors.ts';
-import { generateBlsSecretKey, generateNetworkKey } from './keys.ts';
-import { readBlsKey, writeBlsKey } from './node-config.ts';
+import { toHex } from '@floe/platform';
+import { systemErrorCode } from './errors.ts';
+import { generateBlsSecretKey, generateNetworkKey, networkPublicKeyOf } from './keys.ts';
+import { readBlsKey, readNetworkSecretKey, writeBlsKey } from './node-config.ts';
 import { writeSecretFile } from './wallet.ts';
 
 export const BLS_KEY_FILE = 'bls.key';
 /** The wallet of the account that owns the node. */
 export const OPERATOR_WALLET_FILE = 'operator.json';
 const NETWORK_KEY_FILE = 'network.key';
-const NETWORK_PUBLIC_KEY_FILE = 'network.pub';
 
 export interface NodeKeys {
   /** 32 bytes. */
@@ -41,16 +40,13 @@ async function ensureBlsKey(path: string): Promise<Uint8Array> {
 }
 
 async function ensureNetworkKey(directory: string): Promise<Uint8Array> {
-  const path = join(directory, NETWORK_PUBLIC_KEY_FILE);
+  const path = join(directory, NETWORK_KEY_FILE);
   try {
-    const publicKey = fromHex((await readFile(path, 'utf8')).trim());
-    if (publicKey?.length !== 33) throw cliErrors.DIRECTORY_FOREIGN({ directory: path, detail: 'not a network key' });
-    return publicKey;
+    return networkPublicKeyOf(await readNetworkSecretKey(path));
   } catch (error) {
-    if (systemErrorCode(error) !== 'ENOENT') throw error;
+    if (!(error instanceof Error) || systemErrorCode(error.cause) !== 'ENOENT') throw error;
     const { secretKey, publicKey } = generateNetworkKey();
-    await writeSecretFile(join(directory, NETWORK_KEY_FILE), `${toHex(secretKey)}\n`);
-    await writeSecretFile(path, `${toHex(publicKey)}\n`);
+    await writeSecretFile(path, `${toHex(secretKey)}\n`);
     return publicKey;
   }
 }

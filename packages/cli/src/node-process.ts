@@ -21,6 +21,7 @@ import { cliErrors } from './errors.ts';
 import { createUndoStack } from './undo.ts';
 import { CLOSE_GRACE_MS } from './limits.ts';
 import type { NodeConfig } from './node-config.ts';
+import { followCertificate, tlsIdentityOf } from './node-tls.ts';
 
 /** What nodes in one process share; each is the caller's to close. */
 export interface SharedModules {
@@ -48,6 +49,7 @@ export async function startNode(
   await mkdir(config.dataDirectory, { recursive: true });
   const undo = createUndoStack();
   try {
+    const tls = await tlsIdentityOf(config);
     undo.push(await lockDirectory(dirname(config.path), { ofNetwork: options.ofNetwork }));
     const store = await openLmdbStore({ directory: join(config.dataDirectory, 'db') });
     undo.push(() => store.close());
@@ -61,8 +63,9 @@ export async function startNode(
         blsSecretKey: config.blsSecretKey,
         ledger: config.ledger,
         signal: options.signal,
-        parameters: config.parameters,
+        parameters: { ...config.parameters, ...(tls === undefined ? {} : { networkPublicKey: tls.publicKey }) },
         limits: config.limits,
+        peerScheme: config.plainHttpPeers ? 'http' : 'https',
       },
       {
         ...shared,
@@ -79,8 +82,11 @@ export async function startNode(
       },
     );
     undo.push(() => node.close());
-    const server = await serveHttp(node.handler, { ...config.listen, logger: shared.logger });
+    const server = await serveHttp(node.handler, { ...config.listen, http2: 'handler', tls, logger: shared.logger });
     undo.push(() => server.close(CLOSE_GRACE_MS));
+    const ended = new AbortController();
+    undo.push(async () => ended.abort());
+    void followCertificate(config, server, { scheduler: systemScheduler, logger: shared.logger, signal: ended.signal });
     return { url: server.url, finished: node.finished, close: () => undo.unwind() };
   } catch (error) {
     await undo.unwind();

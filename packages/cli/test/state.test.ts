@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { checkPorts, choosePorts } from '../src/dev/ports.ts';
 import { nodeName, readState, regionOf, writeState } from '../src/dev/state.ts';
-import { generateBlsSecretKey, generateNetworkKey } from '../src/keys.ts';
+import { generateBlsSecretKey, generateNetworkKey, networkPublicKeyOf } from '../src/keys.ts';
+import { ensureNodeKeys } from '../src/node-keys.ts';
 import { readBlsKey, readNodeConfig, writeBlsKey, writeNodeConfig } from '../src/node-config.ts';
 
 let directory: string;
@@ -26,6 +27,7 @@ describe('the state of a development network', () => {
       nShards: 10,
       regions: 2,
       epochDurationMs: 30_000,
+      tls: false,
       ports,
     });
     expect(await readState(directory)).toEqual(written);
@@ -88,7 +90,8 @@ describe("a node's configuration", () => {
     'ledger.stakingObjectId': id,
     blsKeyFile: 'bls.key',
     dataDirectory: 'data',
-  };
+    plainHttp: true,
+  } as const;
 
   it('reads back with absolute paths and its key', async () => {
     const key = generateBlsSecretKey();
@@ -104,6 +107,19 @@ describe("a node's configuration", () => {
     await expect(readNodeConfig(join(directory, 'node.json'))).rejects.toThrow(/reserveByte/);
     await writeFile(join(directory, 'bls.key'), 'AAAA');
     await expect(readBlsKey(join(directory, 'bls.key'))).rejects.toThrow(/bls\.key/);
+  });
+
+  it('serves TLS with its network key unless it says that it does not', async () => {
+    await writeBlsKey(join(directory, 'bls.key'), generateBlsSecretKey());
+    const { plainHttp: _, ...withTls } = config;
+    const path = join(directory, 'node.json');
+    await writeNodeConfig(path, withTls);
+    await expect(readNodeConfig(path)).rejects.toThrow(/network\.key/);
+    const { networkPublicKey } = await ensureNodeKeys(directory);
+    const read = await readNodeConfig(path);
+    expect(networkPublicKeyOf(read.networkSecretKey as Uint8Array)).toEqual(networkPublicKey);
+    await writeNodeConfig(path, { ...config, 'tls.certificateFile': 'chain.pem' });
+    await expect(readNodeConfig(path)).rejects.toThrow(/exclude each other/);
   });
 
   it('has keys of the right form', () => {

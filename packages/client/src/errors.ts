@@ -2,6 +2,10 @@
 import { errorCatalogue, spec } from '@floe/platform';
 
 export const clientErrors = errorCatalogue({
+  NODE_WRONG_KEY: spec<{ node: string; reason: string }>(
+    'integrity',
+    ({ node, reason }) => `storage node ${node} does not prove to hold the key that the ledger has of it: ${reason}`,
+  ),
   // Reading
   BLOB_NOT_FOUND: spec<{ blobId: string }>(
     'not-found',

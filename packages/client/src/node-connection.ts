@@ -2,7 +2,7 @@
  * Requests to one storage node: bounded in number, size and time, with every outcome remembered in {@link NodeHealth}.
  *
  * Invariants: what comes back is a parsed success, the node's refusal as the protocol's catalogue has it,
- * `NODE_UNREACHABLE`, or `NODE_MISBEHAVED`; an abort by the caller rejects with its reason and is not held against the
+ * `NODE_UNREACHABLE`, `NODE_WRONG_KEY`, or `NODE_MISBEHAVED`; an abort by the caller rejects with its reason and is not held against the
  * node.
  */
 import {
@@ -36,6 +36,14 @@ export interface NodeRequest {
   readonly signal: AbortSignal;
 }
 
+export interface NodeConnectionOptions {
+  readonly nodeId: NodeId;
+  readonly name: string;
+  readonly baseUrl: string;
+  /** The node's network key as the ledger has it. */
+  readonly serverKey: Uint8Array;
+}
+
 export interface NodeConnectionModules {
   readonly transport: HttpTransport;
   readonly clock: Clock;
@@ -51,17 +59,19 @@ export class NodeConnection {
   readonly limits: ClientLimits;
   readonly clock: Clock;
   readonly #baseUrl: string;
+  readonly #serverKey: Uint8Array;
   readonly #transport: HttpTransport;
   readonly #permits: Semaphore;
   readonly #logger: Logger;
 
-  constructor(options: { nodeId: NodeId; name: string; baseUrl: string }, modules: NodeConnectionModules) {
+  constructor(options: NodeConnectionOptions, modules: NodeConnectionModules) {
     this.nodeId = options.nodeId;
     this.name = options.name;
     this.health = modules.health;
     this.limits = modules.limits;
     this.clock = modules.clock;
     this.#baseUrl = options.baseUrl;
+    this.#serverKey = options.serverKey;
     this.#transport = modules.transport;
     this.#logger = modules.logger;
     this.#permits = new Semaphore({ name: `requests to ${options.name}`, permits: modules.limits.maxRequestsPerNode });
@@ -118,6 +128,7 @@ export class NodeConnection {
       headers,
       body,
       timeoutMs: timeoutMs ?? this.limits.controlTimeoutMs,
+      serverKey: this.#serverKey,
       signal,
     });
   }
@@ -134,8 +145,12 @@ export class NodeConnection {
       if (httpStatus >= 500 || httpStatus === 429) this.health.failed(this.nodeId);
       return error;
     }
-    this.health.failed(this.nodeId);
     const reason = error instanceof Error ? error.message : String(error);
+    if (isFloeError(error, 'WRONG_SERVER_KEY')) {
+      this.reportLie(reason);
+      return clientErrors.NODE_WRONG_KEY({ node: this.name, reason }, error);
+    }
+    this.health.failed(this.nodeId);
     if (isFloeError(error, 'HTTP_UNREACHABLE') || isFloeError(error, 'HTTP_TIMEOUT')) {
       return clientErrors.NODE_UNREACHABLE({ node: this.name, reason }, error);
     }

@@ -1,5 +1,5 @@
-/** The storage nodes the client knows: one connection per node and address, one {@link NodeClient} per committee seat. */
-import { type Clock, type HttpTransport, type Logger, silentLogger } from '@floe/platform';
+/** The storage nodes the client knows: one connection per node, address and key, one {@link NodeClient} per committee seat. */
+import { type Clock, type HttpTransport, type Logger, silentLogger, toHex } from '@floe/platform';
 import type { CommitteeMember } from '@floe/protocol';
 import type { ClientLimits } from './limits.ts';
 import { NodeClient } from './node-client.ts';
@@ -39,10 +39,11 @@ export class NodePool {
     return client;
   };
 
-  #connection({ nodeId, name, networkAddress }: CommitteeMember): NodeConnection {
-    const key = `${nodeId} ${networkAddress}`;
+  #connection({ nodeId, name, networkAddress, networkPublicKey: serverKey }: CommitteeMember): NodeConnection {
+    const key = `${nodeId} ${networkAddress} ${toHex(serverKey)}`;
     const baseUrl = `${this.#options.scheme}://${networkAddress}`;
-    const connection = this.#connections.get(key) ?? new NodeConnection({ nodeId, name, baseUrl }, this.#modules);
+    const connection =
+      this.#connections.get(key) ?? new NodeConnection({ nodeId, name, baseUrl, serverKey }, this.#modules);
     this.#connections.delete(key);
     this.#connections.set(key, connection);
     for (const oldest of this.#connections.keys()) {

@@ -212,6 +212,22 @@ export function joinStakes(
   }
 }
 
+/** What a node proves to hold on its connections from now on: a compressed P-256 point of 33 bytes. */
+export function setNetworkPublicKey(
+  transaction: Transaction,
+  target: StakingTarget,
+  order: { readonly nodeCapId: ObjectArgument; readonly networkPublicKey: Uint8Array },
+): void {
+  transaction.moveCall({
+    target: `${target.packageId}::staking::set_network_public_key`,
+    arguments: [
+      transaction.object(target.stakingObjectId),
+      transaction.object(order.nodeCapId),
+      transaction.pure(bcs.byteVector().serialize(order.networkPublicKey)),
+    ],
+  });
+}
+
 export interface NodeRegistration {
   readonly name: string;
   /** `host:port` */

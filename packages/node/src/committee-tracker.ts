@@ -21,6 +21,8 @@ import { planShards } from './shards/shard-plan.ts';
 import { type ShardState, ShardStates } from './shards/shard-states.ts';
 
 const RETRY_MS = 500;
+/** Between two readings of the committees that nothing on the ledger asked for. */
+const REFRESH_PAUSE_MS = 10_000;
 
 const STATUS_OF: Readonly<Record<ShardState, ShardStatus>> = {
   active: 'ready',
@@ -37,6 +39,7 @@ export class CommitteeTracker {
   readonly #scheduler: Scheduler;
   readonly #logger: Logger;
   #committees: Committees;
+  #isRefreshing = false;
 
   /** Waits for the ledger as long as it cannot be reached. */
   static async open(
@@ -146,6 +149,22 @@ export class CommitteeTracker {
       this.#logger.warn('the ledger does not show the epoch of its own event yet', { epoch, shows: this.epoch });
       await this.#scheduler.sleep(RETRY_MS, signal);
     }
+  }
+
+  /** Reads the committees again, as keys and addresses of members change without an event; again only after a pause. */
+  refreshSoon(signal: AbortSignal): void {
+    if (this.#isRefreshing || signal.aborted) return;
+    this.#isRefreshing = true;
+    this.#refresh(signal)
+      .then(() => this.#scheduler.sleep(REFRESH_PAUSE_MS, signal))
+      .catch((error: unknown) => this.#logger.debug('the committees were not read again', { error }))
+      .finally(() => (this.#isRefreshing = false));
+  }
+
+  /** The epoch's own changes are for `advanceTo`: here only what it may have read in the same epoch is taken. */
+  async #refresh(signal: AbortSignal): Promise<void> {
+    const committees = await this.#ledger.committees({ fresh: true, signal });
+    if (committees.current.epoch === this.epoch) this.#committees = committees;
   }
 
   async #assignShards(committees: Committees): Promise<void> {

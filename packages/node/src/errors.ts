@@ -58,6 +58,11 @@ export const errors = errorCatalogue({
     'unavailable',
     ({ peer, reason }) => `node ${peer} cannot be reached: ${reason}`,
   ),
+  /** Who answers at a peer's address does not hold the key that the ledger has of it; it was told nothing. */
+  PEER_WRONG_KEY: spec<{ peer: string; reason: string }>(
+    'unavailable',
+    ({ peer, reason }) => `node ${peer} does not prove to hold its key: ${reason}`,
+  ),
   /** A peer's answer cannot be right. */
   PEER_MISBEHAVED: spec<{ peer: string; reason: string }>(
     'unavailable',

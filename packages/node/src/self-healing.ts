@@ -67,7 +67,8 @@ export function createSelfHealing(options: SelfHealingOptions, modules: SelfHeal
   const holdings = new Holdings(modules);
   const pace = new Pace(limits, modules);
   const position = new FollowerPosition(modules.registry.completed.nextCheckpoint);
-  const peers = new Peers({ nodeId, scheme: peerScheme, limits }, modules);
+  const onWrongKey = (): void => modules.committees.refreshSoon(signal);
+  const peers = new Peers({ nodeId, scheme: peerScheme, limits }, { ...modules, onWrongKey });
   const shared = { ...modules, holdings, pace, peers };
   const metadataFetch = new MetadataFetch(limits, shared);
   const rebuild = new SliverRebuild(limits, shared);

@@ -68,7 +68,7 @@ export interface StorageNodeConfig {
   readonly limits?: Partial<NodeLimits>;
   /** What the node, if it has an operator, votes for and takes; what is left out stays as it is on the ledger. */
   readonly parameters?: NodeParameters;
-  /** How the other nodes are reached; default `http`. */
+  /** How the other nodes are reached; default `https`, with the keys that the ledger has of them. */
   readonly peerScheme?: 'http' | 'https';
   /** Stops an `open` that waits for its ledger. */
   readonly signal?: AbortSignal;
@@ -165,7 +165,7 @@ export class StorageNode {
     const uploads = new Uploads({ ...held, codec });
     const book = new ChallengeBook({ nodeId }, { store });
     const selfHealing = createSelfHealing(
-      { nodeId, blsSecretKey, peerScheme: config.peerScheme ?? 'http', limits, signal },
+      { nodeId, blsSecretKey, peerScheme: config.peerScheme ?? 'https', limits, signal },
       { ...modules, ...held, ledger, operator: modules.operator, uploads },
     );
     slivers.whenDamaged((blobId) => selfHealing.healing.request(blobId, 'damaged'));

@@ -169,6 +169,7 @@ export class Network {
     const node = await this.time.run(
       StorageNode.open(
         {
+          peerScheme: 'http',
           directory: '/node',
           nodeId: each.nodeId,
           blsSecretKey: secretKeyOf(index),

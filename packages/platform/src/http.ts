@@ -32,6 +32,14 @@ export const httpErrors = errorCatalogue({
     'unavailable',
     ({ method, url, maxBytes }) => `the response to ${method} ${url} is larger than the maximum of ${maxBytes} bytes`,
   ),
+  WRONG_SERVER_KEY: spec<{ server: string; expected: string; came: string }>(
+    'integrity',
+    ({ server, expected, came }) => `${server} is not who it should be: its key should be ${expected}, came ${came}`,
+  ),
+  CERTIFICATE_UNUSABLE: spec<{ reason: string }>(
+    'invalid',
+    ({ reason }) => `the certificate for TLS cannot be used: ${reason}`,
+  ),
   PORT_IN_USE: spec<{ host: string; port: number }>(
     'conflict',
     ({ host, port }) => `${host}:${port} is in use by another program; choose another port or stop that program`,
@@ -55,6 +63,11 @@ export interface HttpRequest {
   readonly body?: HttpBody;
   /** Time until the response's headers, and then between two chunks of its body; default 30 000. */
   readonly timeoutMs?: number;
+  /**
+   * The P-256 key, 33 bytes, that a server of `https` must prove to hold, whoever signed its certificate; without one its
+   * certificate must be good by the platform's authorities. Browsers cannot look at keys: there it is not used.
+   */
+  readonly serverKey?: Uint8Array;
   readonly signal?: AbortSignal;
 }
 
@@ -69,7 +82,10 @@ export interface HttpResponse {
   cancel(): Promise<void>;
 }
 
-/** Errors: `HTTP_UNREACHABLE`, `HTTP_TIMEOUT`, `RESPONSE_TOO_LARGE` (all `unavailable`); an abort rejects with its reason. */
+/**
+ * Errors: `HTTP_UNREACHABLE`, `HTTP_TIMEOUT`, `RESPONSE_TOO_LARGE` (all `unavailable`), `WRONG_SERVER_KEY` (`integrity`); an
+ * abort rejects with its reason.
+ */
 export interface HttpTransport {
   request(request: HttpRequest): Promise<HttpResponse>;
   close(): Promise<void>;
@@ -153,6 +169,18 @@ const bodyReaders = new WeakMap<Request, BodyReader>();
 /** For servers: how the body of this request is read. */
 export function setBodyReader(request: Request, reader: BodyReader): void {
   bodyReaders.set(request, reader);
+}
+
+const peerAddresses = new WeakMap<Request, string>();
+
+/** For servers: where a request comes from. */
+export function setPeerAddress(request: Request, address: string): void {
+  peerAddresses.set(request, address);
+}
+
+/** The network address that a request came from, without a port; undefined where there is no socket. */
+export function peerAddress(request: Request): string | undefined {
+  return peerAddresses.get(request);
 }
 
 /** A request as plain data, for a {@link DirectHandler}. */

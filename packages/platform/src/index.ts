@@ -1,3 +1,4 @@
+export * from './address-shares.ts';
 export * from './abort.ts';
 export * from './bytes.ts';
 export * from './concurrency.ts';

@@ -7,6 +7,8 @@ export const LIMITS = {
   tables: 16,
   /** Most connections that a client keeps to one origin. */
   connectionsPerOrigin: 16,
+  /** Keys of servers that a client keeps connections for: the members of two committees. */
+  pinnedKeys: 2048,
   /** How long a client waits for a connection, and then for each sign of life, unless a request says otherwise. */
   requestTimeoutMs: 30_000,
   /** Bytes of a response that a client holds before its reader takes them; past it the socket is paused. */
@@ -15,9 +17,17 @@ export const LIMITS = {
   serverConnections: 4096,
   /** Most requests that one HTTP server works on at once; further ones are answered with 503. */
   serverRequests: 2048,
+  /** Of those connections and requests, the part that one network address may have; what it is past that is refused. */
+  addressShare: 0.5,
+  /** Requests at once on one connection of HTTP/2: as many as Walrus nodes take. */
+  http2Streams: 1000,
+  /** Bytes of one request's body that wait here unread on HTTP/2. */
+  http2StreamWindowBytes: 1024 * 1024,
+  /** The same for all requests of one connection. */
+  http2WindowBytes: 4 * 1024 * 1024,
   /** Size of a request's head. */
   requestHeadBytes: 32 * 1024,
-  /** Time in which a request's head must arrive. */
+  /** Time in which a request's head must arrive, and before it a TLS handshake end. */
   requestHeadTimeoutMs: 30_000,
   /** Longest silence of a client in the middle of its request's body, or while it does not read the response. */
   serverIdleTimeoutMs: 60_000,

@@ -11,6 +11,7 @@ export * from './limits.ts';
 export * from './merkle.ts';
 export * from './messages.ts';
 export * from './metadata.ts';
+export * from './network-key.ts';
 export * from './node-api/blob-status.ts';
 export * from './node-api/envelopes.ts';
 export * from './node-api/health.ts';

@@ -16,6 +16,7 @@ export interface DevOptions {
   /** Milliseconds. */
   readonly epochDuration?: number;
   readonly keepCheckpoints?: number;
+  readonly tls?: boolean;
   readonly isolate?: boolean;
   readonly once?: boolean;
   readonly demo?: boolean;
@@ -57,6 +58,7 @@ export function addDevCommands(program: Command, signal: AbortSignal): void {
       'prune the ledger: keep so many of its newest checkpoints, and what is stored (default: all)',
       wholeNumber(1, 1_000_000_000),
     )
+    .option('--tls', 'storage nodes serve TLS with their own keys, as they do outside of development')
     .option('--isolate', 'run each storage node as a process of its own')
     .option('--demo', 'store a sample file, read it back and compare, then go on serving')
     .option('--once', 'the same, then exit: 0 only if the bytes were equal')

@@ -22,6 +22,7 @@ export async function runDev(options: DevOptions, output: Output, signal: AbortS
       basePort: options.port,
       epochDurationMs: options.epochDuration,
       keepCheckpoints: options.keepCheckpoints,
+      tls: options.tls,
       isolate: options.isolate === true,
       logLevel: options.logLevel,
     },

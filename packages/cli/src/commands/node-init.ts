@@ -57,6 +57,8 @@ export async function runNodeInit(named: string, options: NodeInitOptions, outpu
 async function settingsFor(options: NodeInitOptions): Promise<Omit<RawSettings, 'format' | 'version'>> {
   const { description } = await findNetwork(options);
   const { url, systemObjectId, stakingObjectId } = description.ledger;
+  // As all others there do: a development network stays on its machine.
+  const isPlain = description.nodes.length > 0 && description.nodes.every((node) => node.url.startsWith('http:'));
   const listen = options.listen ?? `0.0.0.0:${options.address.slice(options.address.lastIndexOf(':') + 1)}`;
   const colon = listen.lastIndexOf(':');
   return {
@@ -71,6 +73,7 @@ async function settingsFor(options: NodeInitOptions): Promise<Omit<RawSettings, 
     blsKeyFile: BLS_KEY_FILE,
     operatorKeyFile: OPERATOR_WALLET_FILE,
     dataDirectory: 'data',
+    ...(isPlain ? { plainHttp: true, plainHttpPeers: true } : {}),
     'parameters.capacity': options.capacity,
     'parameters.commissionBasisPoints': options.commission,
   };

@@ -101,6 +101,7 @@ export async function writeNodeConfigs(
       blsKeyFile: BLS_KEY_FILE,
       operatorKeyFile: OPERATOR_WALLET_FILE,
       dataDirectory: 'data',
+      ...(state.tls ? {} : { plainHttp: true, plainHttpPeers: true }),
     });
   }
 }

@@ -55,6 +55,8 @@ export interface DevNetworkOptions {
   readonly epochDurationMs: number | undefined;
   /** Undefined: the ledger keeps everything. */
   readonly keepCheckpoints: number | undefined;
+  /** Undefined: as in the directory, else plain HTTP. */
+  readonly tls: boolean | undefined;
   readonly isolate: boolean;
   readonly logLevel: string;
 }
@@ -127,6 +129,7 @@ async function newState(options: DevNetworkOptions): Promise<DevState> {
     nShards,
     regions: options.regions ?? DEFAULT_REGIONS,
     epochDurationMs: options.epochDurationMs ?? DEFAULT_EPOCH_DURATION_MS,
+    tls: options.tls ?? false,
     ports,
   });
 }
@@ -142,6 +145,9 @@ function checkShape(options: DevNetworkOptions, kept: DevState): void {
     ['ms to an epoch', options.epochDurationMs, kept.epochDurationMs],
     ['as its first port', options.basePort === 0 ? undefined : options.basePort, kept.ports.ledger],
   ];
+  if (options.tls === true && !kept.tls) {
+    throw cliErrors.DIRECTORY_FOREIGN({ directory, detail: 'its network was made without --tls; use another --dir' });
+  }
   for (const [what, asked, there] of shape) {
     if (asked === undefined || asked === there) continue;
     const detail = `its network has ${there} ${what}, and ${asked} was asked for; use another --dir`;
@@ -238,12 +244,16 @@ async function describe(
         return {
           name: node.name,
           nodeId,
-          url: `http://${DEV_HOST}:${node.port}`,
+          url: `${nodeSchemeOf(state)}://${DEV_HOST}:${node.port}`,
           region: regionOf(index, state.regions),
         };
       }),
     ),
   };
+}
+
+function nodeSchemeOf({ tls }: DevState): 'http' | 'https' {
+  return tls ? 'https' : 'http';
 }
 
 interface Nodes {
@@ -291,7 +301,11 @@ async function startGateway(
 ): Promise<void> {
   const signer = await ensureKeypair(devPaths(directory).key('gateway'));
   const scratchDirectory = devPaths(directory).scratch;
-  const connection = await connectFloe({ ledger: description.ledger, nodeUrlScheme: 'http', scratchDirectory });
+  const connection = await connectFloe({
+    ledger: description.ledger,
+    nodeUrlScheme: nodeSchemeOf(state),
+    scratchDirectory,
+  });
   modules.undo.push(() => connection.close());
   const address = parseObjectId(signer.toSuiAddress());
   await fillUp(connection.ledgerClient, description, address);

@@ -34,6 +34,8 @@ const stateSchema = z.object({
   regions: z.int(),
   /** Directories from before it could be chosen do not have it. */
   epochDurationMs: z.int().min(1).default(DEFAULT_EPOCH_DURATION_MS),
+  /** Whether its nodes serve TLS; else plain HTTP, which stays on this machine. */
+  tls: z.boolean().default(false),
   ports: z.object({ ledger: port, faucet: port, gateway: port, nodes: z.array(port).min(1) }),
 });
 

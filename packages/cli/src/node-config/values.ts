@@ -132,6 +132,13 @@ export function choice<T extends string>(...names: readonly T[]): ValueKind<T> {
   };
 }
 
+/** Said, or left out. */
+export const flag: ValueKind<true> = {
+  expected: 'true, or nothing',
+  read: (raw) => (raw === true ? true : undefined),
+  fromText: (text_) => text_ === 'true',
+};
+
 /** Only this value. */
 export function constant<T extends RawValue>(value: T): ValueKind<T> {
   return { expected: JSON.stringify(value), read: (raw) => (raw === value ? value : undefined), fromText: asNumber };

@@ -5,12 +5,13 @@
 import {
   type layouts,
   type NodeVotes,
+  setNetworkPublicKey,
   setNextCommission,
   setNodeVotes,
   transactionOf,
   updatePrices,
 } from '@floe/contracts';
-import type { Logger, Rng, Scheduler } from '@floe/platform';
+import { equalBytes, type Logger, type Rng, type Scheduler, toHex } from '@floe/platform';
 import { type NodeId, parseObjectId } from '@floe/protocol';
 import type { Operator } from '../ledger-port.ts';
 import { LOW_GAS_MIST, UPKEEP_EPOCH_SHARE, UPKEEP_LONGEST_MS, UPKEEP_SHORTEST_MS } from '../limits.ts';
@@ -22,6 +23,8 @@ import { jitterMs, reasonOf } from './waiting.ts';
 export interface NodeParameters extends NodeVotes {
   /** Takes effect in the epoch after the next. */
   readonly commissionBasisPoints?: number;
+  /** Of the key that the node has for its connections, 33 bytes: it takes effect at once. */
+  readonly networkPublicKey?: Uint8Array;
 }
 
 export interface UpkeepModules {
@@ -67,7 +70,10 @@ function parameterChanges(wanted: NodeParameters, pool: layouts.StakingPool): No
     value: BigInt(commissionRate),
   } as (typeof pendingCommissionRate)[number]);
   const differs = <T>(want: T | undefined, has: T): want is T => want !== undefined && want !== has;
+  const { networkPublicKey } = wanted;
+  const isNewKey = networkPublicKey !== undefined && !equalBytes(networkPublicKey, pool.nodeInfo.networkPublicKey);
   return {
+    ...(isNewKey ? { networkPublicKey } : {}),
     ...(differs(wanted.storagePrice, votingParams.storagePrice) ? { storagePrice: wanted.storagePrice } : {}),
     ...(differs(wanted.writePrice, votingParams.writePrice) ? { writePrice: wanted.writePrice } : {}),
     ...(differs(wanted.capacity, votingParams.nodeCapacity) ? { capacity: wanted.capacity } : {}),
@@ -88,16 +94,22 @@ async function pushParameters({ nodeId, parameters, signal }: UpkeepOptions, mod
   const cap = await findNodeCap(operator, nodeId, signal);
   if (cap === undefined) return;
   const target = await ledger.systemState({ signal });
-  const { commissionBasisPoints, ...votes } = changes;
+  const { commissionBasisPoints, networkPublicKey, ...votes } = changes;
   const source = transactionOf((transaction) => {
     setNodeVotes(transaction, target, { nodeCapId: cap.id, votes });
     if (commissionBasisPoints !== undefined) {
       setNextCommission(transaction, target, { nodeCapId: cap.id, basisPoints: commissionBasisPoints });
     }
+    if (networkPublicKey !== undefined) {
+      setNetworkPublicKey(transaction, target, { nodeCapId: cap.id, networkPublicKey });
+    }
   });
   await ledger.execute(source, signer, { signal });
   metrics.epochCalls.add(1, { call: 'set_parameters', outcome: 'done' });
-  logger.info("brought the node's parameters on the ledger up to date", { ...changes });
+  logger.info("brought the node's parameters on the ledger up to date", {
+    ...changes,
+    ...(networkPublicKey === undefined ? {} : { networkPublicKey: toHex(networkPublicKey) }),
+  });
 }
 
 async function putPricesInForce({ signal }: UpkeepOptions, modules: UpkeepModules): Promise<void> {

@@ -81,6 +81,8 @@ export interface PeersOptions {
 }
 
 export interface PeersModules {
+  /** Called when a peer does not hold the key that the ledger had of it when it was last read: it may have a new one. */
+  readonly onWrongKey?: () => void;
   readonly transport: HttpTransport;
   readonly clock: Clock;
   readonly scheduler: Scheduler;
@@ -352,6 +354,7 @@ export class Peers {
         },
         body: exchange.body,
         timeoutMs: silenceMs,
+        serverKey: member.networkPublicKey,
         signal,
       });
       try {
@@ -390,6 +393,11 @@ export class Peers {
       return error;
     }
     if (isFloeError(error, 'PEER_MISBEHAVED')) return error;
+    if (isFloeError(error, 'WRONG_SERVER_KEY')) {
+      this.lied(member, error.message);
+      this.#modules.onWrongKey?.();
+      return errors.PEER_WRONG_KEY({ peer: member.name, reason: error.message }, error);
+    }
     this.health.failed(member.nodeId);
     if (isFloeError(error, 'PEER_UNREACHABLE')) return error;
     const reason = error instanceof Error ? error.message : String(error);

@@ -156,6 +156,7 @@ export async function startEpochNetwork(): Promise<EpochNetwork> {
       const ledgerClient = connect();
       const opening = StorageNode.open(
         {
+          peerScheme: 'http',
           directory: '/node',
           nodeId,
           blsSecretKey: secretKey(index),

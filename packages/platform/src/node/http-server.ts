@@ -1,16 +1,18 @@
 /**
- * Serves a {@link HttpHandler} on a socket through Node's http.
+ * Serves a {@link HttpHandler} on a socket through Node's http, with TLS or without, in HTTP/1.1 and, if wanted, HTTP/2.
  *
  * Requests and responses pass through @hono/node-server's light adapters; two paths bypass web streams: `readBody`
  * copies the raw request into one buffer, and a `streamResponse` is written from its source with back-pressure. What a
  * `DirectHandler` takes passes by the adapters.
- * Bounded: head, connections, requests under way, silence of a client, slowness of a body and of taking an answer. A client that goes away aborts
- * `request.signal` with `CLIENT_GONE`.
+ * Bounded: head, connections and requests under way, of all clients and of one network address, silence of a client,
+ * slowness of a body and of taking an answer. A client that goes away aborts `request.signal` with `CLIENT_GONE`.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
+import { assert } from '../errors.ts';
 import {
   directHandler,
   type DirectResponse,
@@ -19,15 +21,19 @@ import {
   type HttpServer,
   responseSource,
   setBodyReader,
+  setPeerAddress,
 } from '../http.ts';
 import { LIMITS } from '../limits.ts';
 import { type Logger, silentLogger } from '../observe.ts';
 import { watchAnswerPace } from './answer-pace.ts';
 import { owesBody, watchBodyPace } from './body-pace.ts';
 import { callerSignal, directRequest } from './direct-request.ts';
-import { divertHttp2, type Http2Connections } from './protocol-sniffer.ts';
+import { AddressShares, addressGroup } from '../address-shares.ts';
+import { createHttp2Connections, type Http2Options } from './http2-handler.ts';
+import { type ConnectionEvent, divertHttp2, type Http2Connections } from './protocol-sniffer.ts';
 import { acceptExpectations } from './expect-continue.ts';
 import { readIncoming, streamIncoming } from './request-body.ts';
+import type { TlsIdentity } from './tls-identity.ts';
 
 export interface ServeOptions {
   readonly host: string;
@@ -36,6 +42,8 @@ export interface ServeOptions {
   readonly maxConnections?: number;
   /** Requests worked on at once; a further one is answered with 503 and `retry-after`. */
   readonly maxRequests?: number;
+  /** The part of both that one network address may have; 1 for servers that only one calls, such as behind a proxy. */
+  readonly addressShare?: number;
   /** Longest silence of a client in the middle of its request, or while it does not read. */
   readonly idleTimeoutMs?: number;
   /** How long a body may be slower than `minBodyBytesPerSecond` altogether. */
@@ -47,9 +55,20 @@ export interface ServeOptions {
   /** A client that takes its answer more slowly is cut; only time in which the answer waits for it counts. */
   readonly minAnswerBytesPerSecond?: number;
   readonly keepAliveTimeoutMs?: number;
-  /** Takes connections that begin with HTTP/2's preface; without it they are refused. Closed with the server. */
-  readonly http2?: Http2Connections;
+  /**
+   * Takes connections of clients that speak HTTP/2, by agreement (ALPN) or by their preface; without it they are refused.
+   * Closed with the server. `handler`: they are served by the handler too.
+   */
+  readonly http2?: Http2Connections | 'handler';
+  /** Serves TLS, and nothing without it. */
+  readonly tls?: TlsIdentity;
   readonly logger?: Logger;
+}
+
+/** As the port has it, and more. */
+export interface ListeningServer extends HttpServer {
+  /** What new connections are shown from now on; those that are open stay. Only for servers that were given one. */
+  useIdentity(identity: TlsIdentity): void;
 }
 
 /**
@@ -57,44 +76,101 @@ export interface ServeOptions {
  *
  * @throws `PORT_IN_USE` (conflict) naming host and port; `LISTEN_FAILED` for any other reason
  */
-export async function serveHttp(handler: HttpHandler, options: ServeOptions): Promise<HttpServer> {
-  const server = createServer({
+export async function serveHttp(handler: HttpHandler, options: ServeOptions): Promise<ListeningServer> {
+  const pace = paceOf(options);
+  const { server, event } = makeServer(options);
+  const requests = new AddressShares(options.maxRequests ?? LIMITS.serverRequests, shareOf(options));
+  const listener = requestListener(handler, options, requests);
+  server.on('request', (incoming, outgoing) => void listener(incoming, outgoing));
+  acceptExpectations(server);
+  watchIdleSockets(server, pace.idleTimeoutMs);
+  watchBodyPace(server, pace.body);
+  watchAnswerPace(server, pace.answer);
+  limitConnections(server, options);
+  const silent = silentSockets(server, event);
+  const http2 =
+    options.http2 === 'handler'
+      ? createHttp2Connections(handler, {
+          ...pace,
+          admit: (address) => requests.enter(addressGroup(address)),
+          logger: options.logger ?? silentLogger,
+        })
+      : options.http2;
+  const undecided = http2 === undefined ? undefined : divertHttp2(server, http2, event);
+  await listen(server, options);
+  const { port } = server.address() as AddressInfo;
+  let closing: Promise<void> | undefined;
+  return {
+    url: `${options.tls === undefined ? 'http' : 'https'}://${reachableHost(options.host)}:${port}`,
+    port,
+    async close(graceMs = 5_000) {
+      closing ??= Promise.all([
+        closeServer(server, new Set([...silent, ...(undecided ?? [])]), graceMs),
+        http2?.close(graceMs),
+      ]).then(() => undefined);
+      await closing;
+    },
+    useIdentity({ certificate, key }) {
+      assert('setSecureContext' in server, 'only a server with TLS has an identity', {});
+      server.setSecureContext({ cert: certificate, key, minVersion: MIN_TLS_VERSION });
+    },
+  };
+}
+
+const MIN_TLS_VERSION = 'TLSv1.2';
+
+function makeServer(options: ServeOptions): { server: Server | TlsServer; event: ConnectionEvent } {
+  const common = {
     maxHeaderSize: LIMITS.requestHeadBytes,
     headersTimeout: LIMITS.requestHeadTimeoutMs,
     // A long upload is fine as long as it moves: `idleTimeoutMs` and `minBodyBytesPerSecond` watch that.
     requestTimeout: 0,
     keepAliveTimeout: options.keepAliveTimeoutMs ?? LIMITS.keepAliveTimeoutMs,
     noDelay: true,
+  };
+  const { tls, http2 } = options;
+  if (tls === undefined) return { server: createServer(common), event: 'connection' };
+  const server = createTlsServer({
+    ...common,
+    cert: tls.certificate,
+    key: tls.key,
+    minVersion: MIN_TLS_VERSION,
+    ALPNProtocols: http2 === undefined ? ['http/1.1'] : ['h2', 'http/1.1'],
+    handshakeTimeout: LIMITS.requestHeadTimeoutMs,
   });
-  server.maxConnections = options.maxConnections ?? LIMITS.serverConnections;
-  const listener = requestListener(handler, options);
-  server.on('request', (incoming, outgoing) => void listener(incoming, outgoing));
-  acceptExpectations(server);
-  watchIdleSockets(server, options.idleTimeoutMs ?? LIMITS.serverIdleTimeoutMs);
-  watchBodyPace(server, {
-    graceMs: options.bodyGraceMs ?? LIMITS.requestBodyGraceMs,
-    minBytesPerSecond: options.minBodyBytesPerSecond ?? LIMITS.requestBodyBytesPerSecond,
-  });
-  watchAnswerPace(server, {
-    graceMs: options.answerGraceMs ?? LIMITS.answerGraceMs,
-    minBytesPerSecond: options.minAnswerBytesPerSecond ?? LIMITS.answerBytesPerSecond,
-  });
-  const silent = silentSockets(server);
-  const undecided = options.http2 === undefined ? undefined : divertHttp2(server, options.http2);
-  await listen(server, options);
-  const { port } = server.address() as AddressInfo;
-  let closing: Promise<void> | undefined;
+  // Whoever scans ports fails here all the time.
+  server.on('tlsClientError', (error) => options.logger?.debug('a TLS handshake failed', { error: error.message }));
+  return { server, event: 'secureConnection' };
+}
+
+/** Silence and slowness that clients are allowed. */
+function paceOf(options: ServeOptions): Pick<Http2Options, 'idleTimeoutMs' | 'body' | 'answer'> {
   return {
-    url: `http://${reachableHost(options.host)}:${port}`,
-    port,
-    async close(graceMs = 5_000) {
-      closing ??= Promise.all([
-        closeServer(server, new Set([...silent, ...(undecided ?? [])]), graceMs),
-        options.http2?.close(graceMs),
-      ]).then(() => undefined);
-      await closing;
+    idleTimeoutMs: options.idleTimeoutMs ?? LIMITS.serverIdleTimeoutMs,
+    body: {
+      graceMs: options.bodyGraceMs ?? LIMITS.requestBodyGraceMs,
+      minBytesPerSecond: options.minBodyBytesPerSecond ?? LIMITS.requestBodyBytesPerSecond,
+    },
+    answer: {
+      graceMs: options.answerGraceMs ?? LIMITS.answerGraceMs,
+      minBytesPerSecond: options.minAnswerBytesPerSecond ?? LIMITS.answerBytesPerSecond,
     },
   };
+}
+
+function shareOf({ addressShare = LIMITS.addressShare }: ServeOptions): number {
+  return addressShare;
+}
+
+/** Connections past the number for all are dropped by Node.js, those past the part of one address here. */
+function limitConnections(server: Server, options: ServeOptions): void {
+  server.maxConnections = options.maxConnections ?? LIMITS.serverConnections;
+  const connections = new AddressShares(server.maxConnections, shareOf(options));
+  server.on('connection', (socket: Socket) => {
+    const leave = connections.enter(addressGroup(socket.remoteAddress));
+    if (leave === undefined) socket.destroy();
+    else socket.once('close', leave);
+  });
 }
 
 interface Exchange {
@@ -105,16 +181,17 @@ interface Exchange {
 function requestListener(
   handler: HttpHandler,
   options: ServeOptions,
+  requests: AddressShares,
 ): (incoming: IncomingMessage, outgoing: ServerResponse) => Promise<void> {
-  const maxRequests = options.maxRequests ?? LIMITS.serverRequests;
   const logger = options.logger ?? silentLogger;
   const direct = directHandler(handler);
-  let underWay = 0;
   const answer = async (request: Request, raw: Exchange) => {
     setBodyReader(request, {
       whole: (maxBytes) => readIncoming(raw.incoming, maxBytes),
       parts: () => streamIncoming(raw.incoming),
     });
+    const { remoteAddress } = raw.incoming.socket;
+    if (remoteAddress !== undefined) setPeerAddress(request, remoteAddress);
     const signal = callerSignal(raw.incoming, raw.outgoing);
     Object.defineProperty(request, 'signal', { get: signal });
     const response = await handler(request);
@@ -131,14 +208,12 @@ function requestListener(
     },
   });
   return async (incoming, outgoing) => {
-    if (underWay >= maxRequests) {
+    const leave = requests.enter(addressGroup(incoming.socket.remoteAddress));
+    if (leave === undefined) {
       outgoing.writeHead(503, { 'retry-after': '1', connection: 'close' }).end();
       return;
     }
-    underWay += 1;
-    outgoing.once('close', () => {
-      underWay -= 1;
-    });
+    outgoing.once('close', leave);
     const answered = direct?.(directRequest(incoming, outgoing));
     if (answered === undefined) await listener(incoming, outgoing);
     else writeDirect(await answered, { incoming, outgoing });
@@ -251,14 +326,26 @@ function listen(server: Server, { host, port }: ServeOptions): Promise<void> {
  * Connections that have not sent a whole request yet. Node's http waits for their first request also while it closes, and
  * clients such as undici open connections in advance.
  */
-function silentSockets(server: Server): ReadonlySet<Socket> {
+function silentSockets(server: Server, event: ConnectionEvent): ReadonlySet<Socket> {
   const silent = new Set<Socket>();
-  server.on('connection', (socket: Socket) => {
+  const add = (socket: Socket): void => {
     silent.add(socket);
     socket.once('close', () => silent.delete(socket));
-  });
+  };
+  server.on('connection', add);
+  if (event === 'secureConnection') {
+    // The raw socket is the handshake's until then.
+    server.on(event, (socket: Socket) => {
+      for (const raw of silent) if (raw !== socket && isSamePeer(raw, socket)) silent.delete(raw);
+      add(socket);
+    });
+  }
   server.on('request', (incoming: IncomingMessage) => silent.delete(incoming.socket));
   return silent;
+}
+
+function isSamePeer(a: Socket, b: Socket): boolean {
+  return a.remotePort === b.remotePort && a.remoteAddress === b.remoteAddress;
 }
 
 /** How often a closing server looks for connections that became idle. */

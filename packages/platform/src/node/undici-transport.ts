@@ -2,15 +2,18 @@
  * HTTP client on undici, on its lowest interface: chunks go from the socket to their place without a stream between,
  * which costs a third of global `fetch`.
  *
- * Timeouts count silence of the peer only: the clock stands while a request's body is being produced here, and while
+ * Connections to servers of different keys are never shared, and one whose server has another key than asked for carries
+ * no request. Timeouts count silence of the peer only: the clock stands while a request's body is being produced here, and while
  * nobody reads the response.
  */
 import { Readable } from 'node:stream';
 import { Agent, type Dispatcher, errors as undiciErrors } from 'undici';
-import type { FloeError } from '../errors.ts';
+import { toHex } from '../bytes.ts';
+import { type FloeError, isFloeError } from '../errors.ts';
 import { type HttpBody, httpErrors, type HttpRequest, type HttpResponse, type HttpTransport } from '../http.ts';
 import { LIMITS } from '../limits.ts';
 import { ResponseBody } from '../response-body.ts';
+import { pinnedConnector } from './pinned-connector.ts';
 
 export interface UndiciTransportOptions {
   /** Connections kept to one origin; further requests wait for one. */
@@ -20,29 +23,66 @@ export interface UndiciTransportOptions {
 
 /** A transport with a pool of keep-alive connections for each origin. */
 export function createUndiciTransport(options: UndiciTransportOptions = {}): HttpTransport {
-  const agent = new Agent({
-    connections: options.connectionsPerOrigin ?? LIMITS.connectionsPerOrigin,
-    pipelining: 1,
-    // Less than our servers' 120 s, so that the client closes an idle connection first and no request meets a closed one.
-    keepAliveTimeout: LIMITS.keepAliveTimeoutMs / 2,
-    keepAliveMaxTimeout: LIMITS.keepAliveTimeoutMs / 2,
-    connect: { timeout: options.connectTimeoutMs ?? LIMITS.requestTimeoutMs },
-    // The exchange below has a clock of its own.
-    headersTimeout: 0,
-    bodyTimeout: 0,
-  });
+  const agents = new Agents(options);
   let closing: Promise<void> | undefined;
   return {
     async request(request) {
       if (closing !== undefined) throw unreachable(request, 'this transport is closed');
       request.signal?.throwIfAborted();
-      return await new Exchange(agent, request).response;
+      return await new Exchange(agents.of(request), request).response;
     },
     async close() {
-      closing ??= agent.destroy();
+      closing ??= agents.destroy();
       await closing;
     },
   };
+}
+
+/** One pool of connections for each key that servers must have, those used last; and one for servers of any key. */
+class Agents {
+  readonly #options: UndiciTransportOptions;
+  readonly #common: Agent;
+  /** By key, in order of last use. */
+  readonly #pinned = new Map<string, Agent>();
+
+  constructor(options: UndiciTransportOptions) {
+    this.#options = options;
+    this.#common = this.#make(undefined);
+  }
+
+  of({ serverKey, url }: HttpRequest): Agent {
+    if (serverKey === undefined || !url.startsWith('https:')) return this.#common;
+    const name = toHex(serverKey);
+    const agent = this.#pinned.get(name) ?? this.#make(serverKey);
+    this.#pinned.delete(name);
+    this.#pinned.set(name, agent);
+    for (const [oldest, unused] of this.#pinned) {
+      if (this.#pinned.size <= LIMITS.pinnedKeys) break;
+      this.#pinned.delete(oldest);
+      // What is under way on it ends first.
+      unused.close().catch(() => undefined);
+    }
+    return agent;
+  }
+
+  async destroy(): Promise<void> {
+    await Promise.all([this.#common, ...this.#pinned.values()].map((agent) => agent.destroy()));
+  }
+
+  #make(serverKey: Uint8Array | undefined): Agent {
+    const timeoutMs = this.#options.connectTimeoutMs ?? LIMITS.requestTimeoutMs;
+    return new Agent({
+      connections: this.#options.connectionsPerOrigin ?? LIMITS.connectionsPerOrigin,
+      pipelining: 1,
+      // Less than our servers' 120 s, so that the client closes an idle connection first and no request meets a closed one.
+      keepAliveTimeout: LIMITS.keepAliveTimeoutMs / 2,
+      keepAliveMaxTimeout: LIMITS.keepAliveTimeoutMs / 2,
+      connect: serverKey === undefined ? { timeout: timeoutMs } : pinnedConnector(serverKey, timeoutMs),
+      // The exchange below has a clock of its own.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+  }
 }
 
 /** One request and its response. */
@@ -186,7 +226,9 @@ class Exchange {
       this.#body?.end();
       return;
     }
-    const failure = this.#abortReason ?? unreachable(this.#request, reasonOf(error), error);
+    const failure =
+      this.#abortReason ??
+      (isFloeError(error, 'WRONG_SERVER_KEY') ? error : unreachable(this.#request, reasonOf(error), error));
     if (this.#body === undefined) this.#reject(failure);
     else this.#body.end(failure);
   }
