@@ -8,7 +8,6 @@ import type { BlobSource } from '@floe/redstuff';
 import { openFileSource } from '@floe/redstuff/node';
 import { cliErrors } from './errors.ts';
 import { fileSize, unreadable } from './files.ts';
-import { MAX_FILE_BYTES } from './limits.ts';
 
 /** What names standard input. */
 export const STANDARD_INPUT = '-';
@@ -22,13 +21,6 @@ async function blobFileSize(path: string, nShards: number): Promise<number> {
   const sizeBytes = await fileSize(path);
   const maxBytes = maxBlobSize(geometryOf(nShards));
   if (sizeBytes > maxBytes) throw cliErrors.BLOB_TOO_LARGE({ path, sizeBytes, maxBytes, nShards });
-  return sizeBytes;
-}
-
-/** The same for a file that is read into memory. @throws FILE_UNREADABLE, BLOB_TOO_LARGE, FILE_TOO_LARGE */
-export async function wholeBlobFileSize(path: string, nShards: number): Promise<number> {
-  const sizeBytes = await blobFileSize(path, nShards);
-  if (sizeBytes > MAX_FILE_BYTES) throw cliErrors.FILE_TOO_LARGE({ path, sizeBytes, maxBytes: MAX_FILE_BYTES });
   return sizeBytes;
 }
 

@@ -36,11 +36,6 @@ export const cliErrors = errorCatalogue({
     ({ path, sizeBytes, maxBytes, nShards }) =>
       `${path} has ${sizeBytes} bytes, more than the maximum of ${maxBytes} for ${nShards} shards`,
   ),
-  FILE_TOO_LARGE: spec<{ path: string; sizeBytes: number; maxBytes: number }>(
-    'invalid',
-    ({ path, sizeBytes, maxBytes }) =>
-      `${path} has ${sizeBytes} bytes, more than the ${maxBytes} that this command can hold in memory`,
-  ),
   FILE_UNWRITABLE: spec<{ path: string; detail: string }>(
     'invalid',
     ({ path, detail }) => `cannot write ${path}: ${detail}`,

@@ -3,8 +3,21 @@
 /** A description of 1,000 nodes is about 250 bytes each; 4 MiB leaves room for sixteen times that. */
 export const MAX_NETWORK_FILE_BYTES = 4 * 1024 * 1024;
 
-/** `floe encode` holds a blob and its slivers in memory, and one read or buffer of Node.js ends at 2 GiB. */
-export const MAX_FILE_BYTES = 2 ** 31 - 1;
+/** Slivers whose files `floe encode` writes at once: each is in memory, at 1,000 shards a five hundredth of the file. */
+export const FILES_AT_ONCE = 4;
+
+/** Slivers that `floe decode` holds at once to verify them; a larger one alone. */
+export const VERIFIED_AT_ONCE_BYTES = 16 * 1024 * 1024;
+
+/** Files of up to this size `floe blob-id` computes together, so many at most. */
+export const BATCH_FILE_BYTES = 64 * 1024;
+export const BATCH_FILES = 64;
+
+/** Memory to decode in, and as much again to check in: with the process and files on their way below 512 MiB. */
+export const DECODE_MEMORY_BYTES = 128 * 1024 * 1024;
+
+/** What `floe decode` copies in one piece. */
+export const READ_PIECE_BYTES = 1024 * 1024;
 
 /** A description comes from a machine that is up, or it does not come. */
 export const NETWORK_FETCH_TIMEOUT_MS = 10_000;

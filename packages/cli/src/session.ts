@@ -1,6 +1,4 @@
 /** What a command needs to use a network: its description, a client, the ledger, and the wallet. */
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import type { ExecutedTransaction, LedgerClient, SystemInfo } from '@floe/contracts';
 import type { FloeClient } from '@floe/client';
 import { connectFloe } from '@floe/client/node';
@@ -9,6 +7,7 @@ import type { ObjectId } from '@floe/protocol';
 import { Transaction } from '@mysten/sui/transactions';
 import type { NetworkOptions } from './commands/blob-options.ts';
 import { LOW_BALANCE, requestFunds } from './faucet.ts';
+import { scratchDirectory } from './scratch-directory.ts';
 import { findNetwork, type FoundNetwork } from './network.ts';
 import { ensureWallet, walletPath, type Wallet } from './wallet.ts';
 
@@ -23,17 +22,12 @@ export interface Session {
 export async function openSession(options: NetworkOptions): Promise<Session> {
   const network = await findNetwork(options);
   const { ledger } = network.description;
-  const scratchDirectory = scratchDirectoryOf(options);
-  const connection = await connectFloe({ ledger, nodeUrlScheme: schemeOf(network), scratchDirectory });
+  const connection = await connectFloe({
+    ledger,
+    nodeUrlScheme: schemeOf(network),
+    scratchDirectory: scratchDirectory(options.scratch),
+  });
   return { network, client: connection.client, ledger: connection.ledgerClient, close: () => connection.close() };
-}
-
-/**
- * Where large blobs are put aside. Not where the system keeps temporary files unless told so: that is often in memory.
- */
-function scratchDirectoryOf({ scratch }: NetworkOptions): string {
-  const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
-  return scratch ?? process.env['FLOE_SCRATCH'] ?? join(cache, 'floe');
 }
 
 /** The ledger names nodes by host and port; how they are spoken to is the description's to say. */

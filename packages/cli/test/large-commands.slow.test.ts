@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
-import { mkdir, open, readdir, readFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { slowSuite, startDev, temporaryDirectory, type DevProcess } from '@floe/testkit';
@@ -139,6 +139,23 @@ describe('a blob of 192 MiB at 1,000 shards', () => {
     await expectBounded();
     expect(stored?.blobId).toBe(id?.blobId);
     expect(await readdir(scratch)).toEqual([]);
+  });
+
+  it('becomes a directory of slivers and a file again without a network, from slivers of either kind', async () => {
+    const directory = join(files, 'slivers');
+    const copy = join(files, 'from-slivers.bin');
+    await floe.ok(['encode', file.path, '--shards', '1000', '-o', directory]);
+    await expectBounded();
+    await floe.ok(['decode', directory, '-o', copy]);
+    await expectBounded();
+    expect(await sha256Of(createReadStream(copy))).toBe(file.sha256);
+    for (let i = 0; i < 333; i += 1) await rm(join(directory, `primary-${i}`));
+    for (let i = 0; i < 334; i += 1) await rm(join(directory, `primary-${999 - i}`));
+    await floe.ok(['decode', directory, '-o', copy]);
+    await expectBounded();
+    expect(await sha256Of(createReadStream(copy))).toBe(file.sha256);
+    expect(await readdir(scratch)).toEqual([]);
+    await rm(directory, { recursive: true });
   });
 
   it('passes through the gateway in both directions, and leaves nothing on its disk', async () => {

@@ -50,6 +50,9 @@ export const INLINE_SIZE_BYTES = 256 * 1024;
 /** Columns that the index of a quilt may take (Walrus encoding rules: quilts). */
 export const MAX_QUILT_INDEX_COLUMNS = 10;
 
+/** Bytes of a quilt: it is put together in memory, beside its patches. */
+export const MAX_QUILT_SIZE_BYTES = 1024 * MIB;
+
 /** Longest patch identifier in bytes: with its length prefix it must stay below 65,535. */
 export const MAX_IDENTIFIER_SIZE_BYTES = 65_531;
 

@@ -155,6 +155,17 @@ describe('encodeQuilt', () => {
       expect.objectContaining({ code: 'QUILT_TOO_LARGE' }) as unknown as Error,
     );
   });
+
+  it('refuses what would not be put together in memory, though symbols could be larger', () => {
+    const geometry = geometryOf(1000);
+    expect(quiltSymbolSize([100, 2 ** 30 - 2 ** 22], geometry)).toBeLessThanOrEqual(4818);
+    expect(() => quiltSymbolSize([100, 2 ** 30], geometry)).toThrow(
+      expect.objectContaining({
+        code: 'QUILT_TOO_LARGE',
+        data: { symbolSize: 4828, maxSymbolSize: 4818 },
+      }) as unknown as Error,
+    );
+  });
 });
 
 describe('reading a hostile quilt', () => {

@@ -1,26 +1,33 @@
 /** Arguments of the commands that need no network: blob-id, encode, decode. */
 import type { Command } from 'commander';
 import { examples } from './examples.ts';
-import { outputOf } from './blob-options.ts';
+import { outputOf, withScratch } from './blob-options.ts';
 import { wholeNumber } from './dev-options.ts';
 
 export interface BlobIdOptions {
   readonly network?: string;
   readonly shards?: number;
+  readonly scratch?: string;
   readonly json?: boolean;
 }
 
 export interface EncodeOptions {
   readonly shards: number;
   readonly out: string;
+  readonly scratch?: string;
+  readonly json?: boolean;
+}
+
+export interface DecodeOptions {
+  readonly out: string;
+  readonly scratch?: string;
   readonly json?: boolean;
 }
 
 const shards = wholeNumber(4, 1000);
 
 export function addOfflineCommands(program: Command, signal: AbortSignal): void {
-  program
-    .command('blob-id <files...>')
+  withScratch(program.command('blob-id <files...>'))
     .description('compute the blob ids of files without storing them')
     .addHelpText('after', examples('floe blob-id file.bin', 'floe blob-id *.bin --shards 1000 --json'))
     .option('--shards <count>', "number of shards (default: the network's, else 1000)", shards)
@@ -30,8 +37,7 @@ export function addOfflineCommands(program: Command, signal: AbortSignal): void 
       const { runBlobId } = await import('./offline.ts');
       await runBlobId(files, options, outputOf(options), signal);
     });
-  program
-    .command('encode <file>')
+  withScratch(program.command('encode <file>'))
     .description('encode a file into a directory: primary-<i> and secondary-<i> by sliver index, and metadata.bcs')
     .addHelpText('after', examples('floe encode file.bin --shards 100 -o slivers'))
     .requiredOption('--shards <count>', 'number of shards', shards)
@@ -41,13 +47,12 @@ export function addOfflineCommands(program: Command, signal: AbortSignal): void 
       const { runEncode } = await import('./offline.ts');
       await runEncode(file, options, outputOf(options), signal);
     });
-  program
-    .command('decode <dir>')
+  withScratch(program.command('decode <dir>'))
     .description('rebuild a file from any sufficient part of what encode wrote')
     .addHelpText('after', examples('floe decode slivers -o file.bin'))
     .requiredOption('-o, --out <file>', 'where to write it')
     .option('--json', 'print JSON')
-    .action(async (directory: string, options: { out: string; json?: boolean }) => {
+    .action(async (directory: string, options: DecodeOptions) => {
       const { runDecode } = await import('./offline.ts');
       await runDecode(directory, options, outputOf(options), signal);
     });

@@ -1,38 +1,24 @@
-/** `floe blob-id`, `floe encode`, `floe decode`: the codec on files, without a network. */
-import { mkdir, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+/** `floe blob-id`, `floe encode`, `floe decode`: the codec on files of any size, without a network. */
 import { isFloeError } from '@floe/platform';
-import {
-  blobIdOf,
-  decodeBlobMetadata,
-  decodeMetadataWithId,
-  decodeSliverData,
-  encodeMetadataWithId,
-  encodedLength,
-  encodeSliverData,
-  geometryOf,
-  metadataRoot,
-  sliverSize,
-  sourceSymbols,
-  symbolSizeOf,
-  verifyMetadata,
-  type Axis,
-  type Geometry,
-  type Sliver,
-  type SliverIndex,
-  type VerifiedMetadata,
-} from '@floe/protocol';
-import type { Codec } from '@floe/redstuff';
-import { createWorkerCodec } from '@floe/redstuff/node';
-import { cliErrors } from '../errors.ts';
-import { openBlobFile, wholeBlobFileSize } from '../blob-file.ts';
-import { readWhole, unwritable, writeParts, writeWhole } from '../files.ts';
+import { encodedLength, type Geometry, geometryOf, sliverSize, type VerifiedMetadata } from '@floe/protocol';
+import { type BlobSource, type Codec, type ScratchSpace, spool } from '@floe/redstuff';
+import { createWorkerCodec, scratchOnDemand } from '@floe/redstuff/node';
+import { openBlobFile } from '../blob-file.ts';
+import { EncodedDirectoryWriter, findSufficient, readMetadata } from '../encoded-directory.ts';
+import { writeParts } from '../files.ts';
+import { BATCH_FILE_BYTES, BATCH_FILES, DECODE_MEMORY_BYTES, READ_PIECE_BYTES } from '../limits.ts';
 import { findNetworkIfAny } from '../network.ts';
 import { formatBytes, type Output } from '../output.ts';
-import type { BlobIdOptions, EncodeOptions } from './offline-options.ts';
+import { scratchDirectory } from '../scratch-directory.ts';
+import type { BlobIdOptions, DecodeOptions, EncodeOptions } from './offline-options.ts';
 
-const METADATA_FILE = 'metadata.bcs';
 const DEFAULT_SHARDS = 1000;
+
+/** What the commands compute with. */
+interface Tools {
+  readonly codec: Codec;
+  readonly scratch: ScratchSpace;
+}
 
 export async function runBlobId(
   files: readonly string[],
@@ -43,9 +29,8 @@ export async function runBlobId(
   const { nShards, from } = await chooseShards(options);
   const geometry = geometryOf(nShards);
   const results: unknown[] = [];
-  await withCodec(async (codec) => {
-    for (const path of files) {
-      const verified = await metadataOfFile(path, geometry, codec, signal);
+  await withTools(options, async (tools) => {
+    for await (const { path, verified } of metadataOfFiles(files, geometry, tools, signal)) {
       const { unencodedLength } = verified.metadata;
       results.push({
         path,
@@ -62,17 +47,66 @@ export async function runBlobId(
   output.result(results);
 }
 
-async function metadataOfFile(
-  path: string,
+interface FileMetadata {
+  readonly path: string;
+  readonly verified: VerifiedMetadata;
+}
+
+/** In the order of the files; small ones that follow each other are computed together. */
+async function* metadataOfFiles(
+  paths: readonly string[],
   geometry: Geometry,
-  codec: Codec,
+  tools: Tools,
+  signal: AbortSignal,
+): AsyncGenerator<FileMetadata, void> {
+  let [batch, blobs]: [string[], Uint8Array[]] = [[], []];
+  const finishBatch = async (): Promise<FileMetadata[]> => {
+    const all = await tools.codec.computeMetadataBatch(geometry, blobs, { signal });
+    const results = all.map((verified, i) => ({ path: batch[i] as string, verified }));
+    [batch, blobs] = [[], []];
+    return results;
+  };
+  try {
+    for (const path of paths) {
+      const source = await openBlobFile(path, geometry.nShards);
+      try {
+        const isSmall = source.sizeBytes <= BATCH_FILE_BYTES;
+        if (isSmall) {
+          blobs.push(await readSource(source, signal));
+          batch.push(path);
+        }
+        if (!isSmall || batch.length === BATCH_FILES) yield* await finishBatch();
+        if (!isSmall) yield { path, verified: await metadataOf(source, geometry, tools, signal) };
+      } finally {
+        await source.close();
+      }
+    }
+  } catch (error) {
+    yield* await finishBatch(); // what came before the file that failed
+    throw error;
+  }
+  yield* await finishBatch();
+}
+
+async function readSource(source: BlobSource, signal: AbortSignal): Promise<Uint8Array> {
+  const blob = new Uint8Array(source.sizeBytes);
+  if (blob.length > 0) await source.read(0, blob, { signal });
+  await source.check?.({ signal });
+  return blob;
+}
+
+/** With half the file put aside it is read twice; where there is no room for that, more often. */
+async function metadataOf(
+  source: BlobSource,
+  geometry: Geometry,
+  { codec, scratch }: Tools,
   signal: AbortSignal,
 ): Promise<VerifiedMetadata> {
-  const source = await openBlobFile(path, geometry.nShards);
   try {
+    return await codec.computeMetadataOf(geometry, source, { scratch, signal });
+  } catch (error) {
+    if (!isFloeError(error, 'SCRATCH_FULL')) throw error;
     return await codec.computeMetadataOf(geometry, source, { signal });
-  } finally {
-    await source.close();
   }
 }
 
@@ -90,156 +124,84 @@ export async function runEncode(
   signal: AbortSignal,
 ): Promise<void> {
   const geometry = geometryOf(options.shards);
-  const symbolSize = symbolSizeOf(geometry, await wholeBlobFileSize(path, geometry.nShards));
-  const blob = await readWhole(path);
-  await mkdir(options.out, { recursive: true }).catch((error: unknown) =>
-    Promise.reject(unwritable(options.out, error)),
-  );
-  const progress = output.progress(path);
-  await withCodec(async (codec) => {
-    progress.update('encoding');
-    const encoded = await codec.encode(geometry, blob, {
-      signal,
-      onProgress: (part) => progress.update('encoding', part),
+  const source = await openBlobFile(path, geometry.nShards);
+  try {
+    const { sizeBytes } = source;
+    const directory = await EncodedDirectoryWriter.open(options.out, geometry, sizeBytes);
+    const progress = output.progress(path);
+    await withTools(options, async ({ codec, scratch }) => {
+      const onProgress = (part: number) => progress.update('encoding', part);
+      const verified = await codec.encodeStream(geometry, source, directory, { scratch, signal, onProgress });
+      progress.update('writing the slivers that are slices of the file');
+      await directory.finish(source, verified, signal);
+      progress.done();
+      const { blobId, symbolSize } = verified;
+      output.line(`${blobId}  ${path}`);
+      output.line(
+        `${geometry.nShards} primary slivers of ${formatBytes(sliverSize(geometry, 'primary', symbolSize))} and ` +
+          `${geometry.nShards} secondary ones of ${formatBytes(sliverSize(geometry, 'secondary', symbolSize))} in ${options.out}`,
+      );
+      output.result({
+        path,
+        blobId,
+        sizeBytes,
+        encodedSizeBytes: encodedLength(geometry, sizeBytes),
+        nShards: geometry.nShards,
+        symbolSize,
+        directory: options.out,
+      });
     });
-    for (const axis of ['primary', 'secondary'] as const) {
-      for (let index = 0; index < geometry.nShards; index += 1) {
-        signal.throwIfAborted();
-        const bytes = encodeSliverData(encoded.sliver(axis, index as SliverIndex));
-        await writeWhole(join(options.out, `${axis}-${index}`), bytes);
-        progress.update(`writing ${axis} slivers`, (index + 1) / geometry.nShards);
-      }
-    }
-    const { blobId, metadata } = encoded.verified;
-    await writeWhole(join(options.out, METADATA_FILE), encodeMetadataWithId(blobId, metadata));
-    progress.done();
-    output.line(`${blobId}  ${path}`);
-    output.line(
-      `${geometry.nShards} primary slivers of ${formatBytes(sliverSize(geometry, 'primary', symbolSize))} and ` +
-        `${geometry.nShards} secondary ones of ${formatBytes(sliverSize(geometry, 'secondary', symbolSize))} in ${options.out}`,
-    );
-    output.result({
-      path,
-      blobId,
-      sizeBytes: metadata.unencodedLength,
-      encodedSizeBytes: encodedLength(geometry, metadata.unencodedLength),
-      nShards: geometry.nShards,
-      symbolSize,
-      directory: options.out,
-    });
-  });
+  } finally {
+    await source.close();
+  }
 }
 
+/** What is decoded is put aside and encoded again before it becomes the file: no other reader can then see other bytes. */
 export async function runDecode(
   directory: string,
-  options: { out: string },
+  options: DecodeOptions,
   output: Output,
   signal: AbortSignal,
 ): Promise<void> {
   const verified = await readMetadata(directory);
   const progress = output.progress(directory);
-  await withCodec(async (codec) => {
+  await withTools(options, async ({ codec, scratch }) => {
     progress.update('reading slivers');
-    const { slivers, rejected } = await readSufficient(directory, codec, verified, signal);
+    const { axis, slivers, rejected } = await findSufficient(directory, codec, verified, signal);
     for (const name of rejected) output.warn(`${name} is damaged and was left out`);
-    progress.update('decoding');
-    const { geometry, metadata } = verified;
-    const blob = await codec.decode(geometry, metadata.unencodedLength, slivers, { signal });
-    await codec.checkConsistency(verified, blob, 'strict', undefined, { signal });
-    progress.done();
-    await writeParts(options.out, [blob]);
-    output.line(`${verified.blobId}: ${formatBytes(blob.length)} written to ${options.out}`);
-    output.result({
-      blobId: verified.blobId,
-      sizeBytes: blob.length,
-      path: options.out,
-      axis: slivers[0]?.axis,
-      rejected,
-    });
+    const onProgress = (part: number) => progress.update('decoding', part);
+    const within = { scratch, signal, memorySizeBytes: DECODE_MEMORY_BYTES };
+    const decoded = codec.decodeStream(verified, slivers, { ...within, onProgress });
+    const source = await spool(decoded, scratch, { maxBytes: verified.metadata.unencodedLength, signal });
+    try {
+      progress.update('checking');
+      await codec.checkEncoding(verified, source, within);
+      progress.done();
+      await writeParts(options.out, piecesOf(source, signal));
+    } finally {
+      await source.close();
+    }
+    const { sizeBytes } = source;
+    output.line(`${verified.blobId}: ${formatBytes(sizeBytes)} written to ${options.out}`);
+    output.result({ blobId: verified.blobId, sizeBytes, path: options.out, axis, rejected });
   });
 }
 
-/** Metadata with its blob id, or without, as the file may have been written by others. */
-async function readMetadata(directory: string): Promise<VerifiedMetadata> {
-  const bytes = await readWhole(join(directory, METADATA_FILE));
-  try {
-    const { blobId, metadata } = decodeMetadataWithId(bytes);
-    return verifyMetadata(geometryOf(metadata.pairHashes.length / 64), blobId, metadata);
-  } catch (withIdError) {
-    try {
-      const metadata = decodeBlobMetadata(bytes);
-      const rootHash = metadataRoot(metadata);
-      const blobId = blobIdOf({ rootHash, unencodedLength: metadata.unencodedLength });
-      return verifyMetadata(geometryOf(metadata.pairHashes.length / 64), blobId, metadata);
-    } catch {
-      const detail = `its ${METADATA_FILE} is not valid: ${withIdError instanceof Error ? withIdError.message : ''}`;
-      throw cliErrors.ENCODED_DIRECTORY_INVALID({ directory, detail }, withIdError);
-    }
+async function* piecesOf(source: BlobSource, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
+  for (let at = 0; at < source.sizeBytes; at += READ_PIECE_BYTES) {
+    const piece = new Uint8Array(Math.min(READ_PIECE_BYTES, source.sizeBytes - at));
+    await source.read(at, piece, { signal });
+    yield piece;
   }
 }
 
-/** Verified slivers of one axis, as many as decoding needs; systematic ones first, since they need no decoding. */
-async function readSufficient(
-  directory: string,
-  codec: Codec,
-  verified: VerifiedMetadata,
-  signal: AbortSignal,
-): Promise<{ slivers: Sliver[]; rejected: string[] }> {
-  const names = await readdir(directory);
-  const rejected: string[] = [];
-  const found: string[] = [];
-  for (const axis of ['primary', 'secondary'] as const) {
-    const needed = sourceSymbols(verified.geometry, axis);
-    const indices = indicesOf(names, axis, verified.geometry.nShards);
-    const slivers: Sliver[] = [];
-    for (const index of indices) {
-      if (slivers.length === needed) break;
-      const name = `${axis}-${index}`;
-      const sliver = await readSliver(join(directory, name), axis, index, codec, verified, signal);
-      if (sliver === undefined) rejected.push(name);
-      else slivers.push(sliver);
-    }
-    if (slivers.length === needed) return { slivers, rejected };
-    found.push(`${slivers.length} good ${axis} slivers of the ${needed} needed`);
-  }
-  throw cliErrors.ENCODED_DIRECTORY_INVALID({ directory, detail: `it has ${found.join(', and ')}` });
-}
-
-function indicesOf(names: readonly string[], axis: Axis, nShards: number): SliverIndex[] {
-  return names
-    .map((name) => new RegExp(`^${axis}-(\\d{1,4})$`).exec(name)?.[1])
-    .filter((digits) => digits !== undefined)
-    .map(Number)
-    .filter((index) => index < nShards)
-    .toSorted((a, b) => a - b) as SliverIndex[];
-}
-
-/** The sliver when it is what its name says and matches the metadata. */
-async function readSliver(
-  path: string,
-  axis: Axis,
-  index: SliverIndex,
-  codec: Codec,
-  verified: VerifiedMetadata,
-  signal: AbortSignal,
-): Promise<Sliver | undefined> {
-  const bytes = await readWhole(path);
-  try {
-    const sliver = decodeSliverData(bytes, axis);
-    if (sliver.index !== index) return undefined;
-    await codec.verifySliver(verified, sliver, { signal });
-    return sliver;
-  } catch (error) {
-    if (isFloeError(error) && (error.kind === 'invalid' || error.kind === 'integrity')) return undefined;
-    throw error;
-  }
-}
-
-async function withCodec(work: (codec: Codec) => Promise<void>): Promise<void> {
+async function withTools(options: { scratch?: string }, work: (tools: Tools) => Promise<void>): Promise<void> {
   const codec = createWorkerCodec({});
+  const scratch = scratchOnDemand({ directory: scratchDirectory(options.scratch) });
   try {
-    await work(codec);
+    await work({ codec, scratch });
   } finally {
     await codec.close();
+    await scratch.close();
   }
 }

@@ -71,12 +71,22 @@ describe('blob-id and encode', () => {
     expect(await readdir(home)).not.toContain('never');
   });
 
-  it('refuse to encode what cannot be held in memory, though shards could hold it', async () => {
-    const path = join(home, 'sparse');
-    await writeFile(path, '');
-    await truncate(path, 2 ** 32);
-    const encoded = encode(path, 1000, join(home, 'never'));
-    await expect(encoded).rejects.toMatchObject({ code: 'FILE_TOO_LARGE', data: { path } });
+  it('compute many small files together, large ones among them, in their order', async () => {
+    const files = Array.from({ length: 70 }, (_, i) => i);
+    const paths = await Promise.all(
+      files.map(async (i) => {
+        const path = join(home, `many-${i}`);
+        await writeFile(path, contentOf(small[i % 3] as (typeof small)[number]));
+        return path;
+      }),
+    );
+    const large = join(home, 'large');
+    await writeFile(large, new Uint8Array(100_000).fill(7));
+    const alone = [await blobIds([paths[0] as string], 13), await blobIds([large], 13)].flat();
+    const all = await blobIds([...paths, large, paths[0] as string], 13);
+    expect(all).toHaveLength(72);
+    expect([all[0], all[70], all[71]]).toEqual([alone[0], alone[1], alone[0]]);
+    expect(new Set(all).size).toBe(4);
   });
 
   it('name a file that is not there, or none', async () => {

@@ -3,8 +3,7 @@ import { LedgerClient, type LedgerConfig } from '@floe/contracts';
 import type { Logger } from '@floe/platform';
 import { createUndiciTransport, holdingScheduler, systemClock, systemRng } from '@floe/platform/node';
 import { createMclBls } from '@floe/protocol/bls-mcl';
-import type { ScratchSpace } from '@floe/redstuff';
-import { createWorkerCodec, openScratchSpace } from '@floe/redstuff/node';
+import { createWorkerCodec, scratchOnDemand } from '@floe/redstuff/node';
 import { type ClientOptions, createFloeClient, type FloeClient } from '../client.ts';
 
 export interface ConnectOptions extends ClientOptions {
@@ -45,7 +44,7 @@ export async function connectFloe(
   const bls = await createMclBls();
   const transport = createUndiciTransport();
   const codec = createWorkerCodec({ workers });
-  const scratch = scratchOnDemand(() => openScratchSpace({ directory: scratchDirectory }));
+  const scratch = scratchOnDemand({ directory: scratchDirectory });
   const ledgerClient = new LedgerClient(ledger, { clock, scheduler });
   const client = createFloeClient(clientOptions, {
     transport,
@@ -63,21 +62,4 @@ export async function connectFloe(
     await Promise.all([codec.close(), transport.close(), scratch.close()]);
   };
   return { client, ledgerClient, close };
-}
-
-/** Most commands need none: then its directory is not even looked at. */
-function scratchOnDemand(openSpace: () => Promise<ScratchSpace>): ScratchSpace {
-  let space: Promise<ScratchSpace> | undefined;
-  return {
-    async open(sizeBytes, options) {
-      space ??= openSpace().catch((error: unknown) => {
-        space = undefined;
-        throw error;
-      });
-      return await (await space).open(sizeBytes, options);
-    },
-    async close() {
-      await (await space)?.close();
-    },
-  };
 }

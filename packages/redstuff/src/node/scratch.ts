@@ -17,8 +17,25 @@ export async function openFileSource(path: string): Promise<OpenSource> {
  */
 export async function openScratchSpace({
   directory = tmpdir(),
-}: { readonly directory?: string } = {}): Promise<ScratchSpace> {
+}: { readonly directory?: string | undefined } = {}): Promise<ScratchSpace> {
   return await openFileScratchSpace({ directory }, { fileSystem: nodeFileSystem, processes: systemProcesses });
+}
+
+/** {@link openScratchSpace} when it is first needed: until then its directory is not even looked at. */
+export function scratchOnDemand(options: { readonly directory?: string | undefined }): ScratchSpace {
+  let space: Promise<ScratchSpace> | undefined;
+  return {
+    async open(sizeBytes, openOptions) {
+      space ??= openScratchSpace(options).catch((error: unknown) => {
+        space = undefined;
+        throw error;
+      });
+      return await (await space).open(sizeBytes, openOptions);
+    },
+    async close() {
+      await (await space)?.close();
+    },
+  };
 }
 
 /** A machine, a process number, which is used again, and when the process began. */

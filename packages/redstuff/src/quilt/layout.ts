@@ -5,13 +5,13 @@
  */
 import { type Geometry, MAX_SYMBOL_SIZE_BYTES } from '@floe/protocol';
 import { errors } from '../errors.ts';
-import { MAX_QUILT_INDEX_COLUMNS } from '../limits.ts';
+import { MAX_QUILT_INDEX_COLUMNS, MAX_QUILT_SIZE_BYTES } from '../limits.ts';
 
 /** Bytes before the index itself: a version byte and the index's length, u32le. */
 export const INDEX_PREFIX_SIZE_BYTES = 5;
 
 /**
- * Smallest even symbol size with which all streams fit.
+ * Smallest even symbol size with which all streams fit; quilts of more than `MAX_QUILT_SIZE_BYTES` are refused.
  *
  * @param sizes - bytes of the index stream, then of each patch stream; at most `columns` of them
  * @param maxIndexColumns - columns that the first stream may take
@@ -39,9 +39,9 @@ export function quiltSymbolSize(
     else low = middle + 1;
   }
   const even = 2 * Math.ceil(low / 2);
-  if (even > MAX_SYMBOL_SIZE_BYTES) {
-    throw errors.QUILT_TOO_LARGE({ symbolSize: even, maxSymbolSize: MAX_SYMBOL_SIZE_BYTES });
-  }
+  const inMemory = 2 * Math.floor(MAX_QUILT_SIZE_BYTES / (rows * columns) / 2);
+  const maxSymbolSize = Math.min(MAX_SYMBOL_SIZE_BYTES, inMemory);
+  if (even > maxSymbolSize) throw errors.QUILT_TOO_LARGE({ symbolSize: even, maxSymbolSize });
   return even;
 }
 
