@@ -3,7 +3,9 @@
  *
  * Invariants: a confirmation counts by its node's shards and only for the very message that the ledger will check;
  * signatures are checked together (one pairing for all), one by one only when that fails; the certificate is there as
- * soon as n-f shards have confirmed, whatever the others do; what goes on after that is bounded in time.
+ * soon as n-f shards have confirmed, whatever the others do; what goes on after that is bounded in time. Nodes that fail
+ * one after another, as long as each comes back, fail no store: who could not be reached is asked again when too few
+ * are left without it.
  */
 import {
   type AbortScope,
@@ -91,7 +93,7 @@ export class EpochMoved extends Error {
   }
 }
 
-/** @throws NOT_ENOUGH_CONFIRMATIONS as soon as n-f shards cannot confirm any more; {@link EpochMoved} */
+/** @throws NOT_ENOUGH_CONFIRMATIONS as soon as n-f shards cannot confirm any more, or do not come back in time; {@link EpochMoved} */
 export async function collectCertificate(options: CollectionOptions, modules: CollectionModules): Promise<Collected> {
   options.signal.throwIfAborted();
   return new Collection(options, modules).run();
@@ -105,9 +107,17 @@ class Collection {
   readonly #expected: Uint8Array;
   readonly #confirmed = new Map<CommitteeMember, SignedMessage>();
   readonly #failed = new Map<CommitteeMember, string>();
+  /** Those of the failed that may confirm yet. */
+  readonly #unreached = new Set<CommitteeMember>();
   readonly #open = new Set<CommitteeMember>();
+  /** Nodes that took slivers, and those that took all. */
+  readonly #reached = new Set<CommitteeMember>();
+  readonly #uploaded = new Set<CommitteeMember>();
   readonly #totalBytes: number;
-  #uploadedWeight = 0;
+  readonly #batchBytes: number;
+  readonly #running: Promise<void>[] = [];
+  /** Until when nodes that could not be reached are waited for; set when that begins. */
+  #returnDeadlineMs: number | undefined;
   #sentBytes = 0;
   #settled = false;
   #finish!: (outcome: { certificate: Certificate } | { error: unknown }) => void;
@@ -122,14 +132,14 @@ class Collection {
     this.#source = sliversOrAbort(options.source, this.#scope);
     this.#expected = encodeConfirmation({ epoch: options.committee.epoch, blobId, persistence: options.persistence });
     this.#totalBytes = geometry.nShards * (geometry.rows + geometry.columns) * symbolSize;
+    const { members } = options.committee;
+    this.#batchBytes = Math.floor(modules.limits.uploadBytesInFlight / Math.max(1, members.length));
   }
 
   async run(): Promise<Collected> {
     const members = this.#options.committee.members.filter(({ shards }) => shards.length > 0);
-    const batchBytes = Math.floor(this.#modules.limits.uploadBytesInFlight / Math.max(1, members.length));
     const { signal: caller } = this.#options;
     const release = onAbort(caller, (reason) => this.#scope.abort(reason));
-    let running: Promise<void>[] = [];
     const outcome = await new Promise<{ certificate: Certificate } | { error: unknown }>((resolve) => {
       this.#finish = (result) => {
         if (this.#settled) return;
@@ -139,49 +149,49 @@ class Collection {
       const { signal } = this.#scope;
       onAbort(signal, (error) => this.#finish({ error }));
       for (const member of members) this.#open.add(member);
-      running = shuffled(members, this.#modules.rng).map((member) => this.#serve(member, batchBytes));
+      this.#running.push(...shuffled(members, this.#modules.rng).map((member) => this.#serve(member, false)));
     });
     release();
     if ('error' in outcome) {
       this.#scope.end();
       throw outcome.error;
     }
-    return { certificate: outcome.certificate, tail: this.#tail(running) };
+    return { certificate: outcome.certificate, tail: this.#tail() };
   }
 
-  #tail(running: readonly Promise<void>[]): UploadTail {
-    const finished = Promise.all(running).then(() => this.#scope.end());
+  #tail(): UploadTail {
+    const finished = Promise.all(this.#running).then(() => this.#scope.end());
     return { openWeight: weightOf(this.#open), finished, cancel: () => this.#scope.end() };
   }
 
-  /** Uploads to one node until it has confirmed or failed; never rejects. */
-  async #serve(member: CommitteeMember, batchBytes: number): Promise<void> {
+  /** Uploads to one node until it has confirmed or failed, and sends nothing anew that it has; never rejects. */
+  async #serve(member: CommitteeMember, isAgain: boolean): Promise<void> {
     const { persistence, confirmFirst, clientOf } = this.#options;
     const { limits, scheduler, clock } = this.#modules;
     const { signal } = this.#scope;
-    let sentBytes = 0;
     const upload = () =>
       uploadToNode(
         {
           node: clientOf(member),
           source: this.#source,
           persistence,
-          confirmFirst: confirmFirst || sentBytes > 0,
-          batchBytes,
+          confirmFirst: confirmFirst || this.#reached.has(member),
+          batchBytes: this.#batchBytes,
           signal,
           onSent: (sizeBytes) => {
-            sentBytes += sizeBytes;
+            this.#reached.add(member);
             this.#sentBytes += sizeBytes;
             this.#report();
           },
           onUploaded: () => {
-            this.#uploadedWeight += member.shards.length;
+            this.#uploaded.add(member);
             this.#report();
           },
         },
         { scheduler, clock, limits },
       );
     try {
+      if (isAgain) await scheduler.sleep(limits.maxBackoffMs, signal);
       // A node that lags behind the ledger confirms for the epoch that has ended; it will notice.
       const again = (error: unknown, failures: number) => error instanceof EpochBehind && failures < limits.maxAttempts;
       const confirmation = await retry({ scheduler, signal, ...limits, again }, async () => {
@@ -193,6 +203,7 @@ class Collection {
     } catch (error) {
       if (error instanceof EpochMoved) this.#finish({ error });
       this.#failed.set(member, refusalOf(error));
+      if (isFloeError(error) && error.kind === 'unavailable') this.#unreached.add(member);
     }
     this.#open.delete(member);
     if (this.#settled) return;
@@ -229,7 +240,26 @@ class Collection {
       if (certificate !== undefined) return this.#finish({ certificate });
     }
     const possible = weightOf(this.#confirmed.keys()) + weightOf(this.#open);
-    if (!isMinCorrect(committee.geometry, possible)) this.#finish({ error: this.#notEnough() });
+    if (isMinCorrect(committee.geometry, possible)) return;
+    if (this.#mayReturn(possible)) this.#askUnreached();
+    else this.#finish({ error: this.#notEnough() });
+  }
+
+  /** Whether nodes that could not be reached would make up for what is missing, and there is time left for them. */
+  #mayReturn(possible: number): boolean {
+    const { clock, limits } = this.#modules;
+    this.#returnDeadlineMs ??= clock.monotonicMs() + limits.returnTimeoutMs;
+    const { geometry } = this.#options.committee;
+    return isMinCorrect(geometry, possible + weightOf(this.#unreached)) && clock.monotonicMs() < this.#returnDeadlineMs;
+  }
+
+  #askUnreached(): void {
+    for (const member of this.#unreached) {
+      this.#failed.delete(member);
+      this.#open.add(member);
+      this.#running.push(this.#serve(member, true));
+    }
+    this.#unreached.clear();
   }
 
   /** Undefined when signatures turned out wrong and the rest is not enough; their nodes are then among the failed. */
@@ -265,7 +295,7 @@ class Collection {
     this.#options.onProgress({
       sentBytes: this.#sentBytes,
       totalBytes: this.#totalBytes,
-      uploadedWeight: this.#uploadedWeight,
+      uploadedWeight: weightOf(this.#uploaded),
       confirmedWeight: weightOf(this.#confirmed.keys()),
       neededWeight: geometry.nShards - geometry.maxFaulty,
     });

@@ -17,6 +17,8 @@ export interface ClientLimits {
   readonly minStoreBytesPerMs: number;
   /** How long a node may go on not knowing a registration that the ledger has executed. */
   readonly registrationTimeoutMs: number;
+  /** How long a store waits for nodes to come back that could not be reached, once too few are left without them. */
+  readonly returnTimeoutMs: number;
   /** Agreement on a blob's status, and one node's report of its health. */
   readonly statusTimeoutMs: number;
 
@@ -88,6 +90,7 @@ export interface ClientLimits {
  * - hedging starts at 400 ms, a slow intercontinental round trip with its TLS handshake, and learns from there.
  * - `uploadBytesInFlight` 64 MiB: 100 nodes get 640 KiB each, and 33 silent ones cannot take the others' share.
  * - `minStoreBytesPerMs` 128: at 1,000 shards that is 4.6 Mbit/s of slivers.
+ * - `returnTimeoutMs` 30 s: a node that is restarted takes a few seconds; the registration is paid by then.
  * - `uploadPartBytes` 128 KiB: two in a socket and one being read make 57 MiB for 150 nodes.
  * - `maxBufferedBlobBytes` 64 MiB: encoded it takes 5.5 times that at 1,000 shards, 352 MiB.
  * - `maxEncodedInMemoryBytes` 256 MiB: who had memory for the blob has 1.2 GiB for its slivers, faster than any disk.
@@ -105,6 +108,7 @@ export const DEFAULT_LIMITS: ClientLimits = {
   storeTimeoutMs: 600_000,
   minStoreBytesPerMs: 128,
   registrationTimeoutMs: 30_000,
+  returnTimeoutMs: 30_000,
   statusTimeoutMs: 10_000,
   initialHedgeMs: 400,
   minHedgeMs: 50,

@@ -297,6 +297,23 @@ describe('faulty nodes', () => {
     expect([...net.ledger.objects.values()][0]?.certifiedEpoch).toBeUndefined();
   });
 
+  test('nodes that went away after the payment are waited for, when too few are left without them', async () => {
+    const net = await createTestNetwork({ nShards: 10, nodes: 10 });
+    const away = net.nodes.slice(0, 5);
+    const startMs = net.time.monotonicMs();
+    let back: Promise<void> | undefined;
+    const { blobId } = await storeNew(net, bytes(500), {
+      onProgress({ stage }) {
+        if (stage !== 'uploading' || back !== undefined) return;
+        net.kill(away);
+        back = net.time.sleep(20_000).then(() => net.revive(away));
+      },
+    });
+    expect(net.time.monotonicMs() - startMs).toBeGreaterThan(20_000);
+    expect(net.time.monotonicMs() - startMs).toBeLessThan(25_000);
+    expect(await net.run(net.client.read(blobId))).toEqual(bytes(500));
+  });
+
   test('nodes that see the registration late are asked until they do', async () => {
     const net = await createTestNetwork();
     for (const node of net.nodes) node.faults.registrationAtMs = 1_500;
