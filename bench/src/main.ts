@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { benchCodec } from './codec.ts';
+import { benchFaults } from './faults.ts';
 import { benchHeal } from './heal/main.ts';
 import { benchLedger } from './ledger/main.ts';
 import { benchStore } from './store.ts';
@@ -20,6 +21,7 @@ type Benchmark = (options: {
 
 const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   codec: benchCodec,
+  faults: benchFaults,
   heal: benchHeal,
   ledger: benchLedger,
   store: benchStore,

@@ -27,13 +27,16 @@ export {
   type LoadFailure,
   percentile,
 } from './chaos/load.ts';
+export { type Lie, LIES, LyingNode } from './chaos/lying-node.ts';
 export { NodeProcess, type NodeProcessOptions } from './chaos/node-process.ts';
 export {
-  callControl,
   freePort,
+  impersonate,
   type NetworkNode,
+  nodeMetrics,
   patchNodeConfig,
   type ProcessNetwork,
   startProcessNetwork,
+  unmask,
 } from './chaos/process-network.ts';
 export { testBytes, wrongBytes } from './chaos/test-blob.ts';

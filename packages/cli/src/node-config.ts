@@ -47,6 +47,8 @@ export interface NodeSettings {
     readonly projectUrl: string | undefined;
     readonly description: string | undefined;
   };
+  /** Where `GET /metrics` is answered. */
+  readonly metrics: { readonly host: string; readonly port: number } | undefined;
   readonly logLevel: LogLevel;
   readonly limits: Partial<NodeLimits>;
 }
@@ -99,6 +101,7 @@ function settingsOf(path: string, values: SettingValues): NodeSettings {
   if (plainHttp && certificateFile !== undefined) {
     throw cliErrors.CONFIG_INVALID({ path, problems: ['plainHttp and tls.certificateFile exclude each other'] });
   }
+  const metricsPort = values['metrics.port'];
   return {
     path,
     name: values.name,
@@ -129,6 +132,7 @@ function settingsOf(path: string, values: SettingValues): NodeSettings {
       projectUrl: values['profile.projectUrl'],
       description: values['profile.description'],
     },
+    metrics: metricsPort === undefined ? undefined : { host: values['metrics.host'], port: metricsPort },
     logLevel: values['log.level'],
     limits: {
       reserveBytes: values.reserveBytes,

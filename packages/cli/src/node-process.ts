@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { LedgerClient } from '@floe/contracts';
 import { StorageNode } from '@floe/node';
-import type { Logger } from '@floe/platform';
+import type { HttpHandler, Logger } from '@floe/platform';
 import {
   createMetrics,
   createUndiciTransport,
@@ -22,6 +22,9 @@ import { createUndoStack } from './undo.ts';
 import { CLOSE_GRACE_MS } from './limits.ts';
 import type { NodeConfig } from './node-config.ts';
 import { followCertificate, tlsIdentityOf } from './node-tls.ts';
+
+/** The text format of Prometheus. */
+const METRICS_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
 /** What nodes in one process share; each is the caller's to close. */
 export interface SharedModules {
@@ -51,6 +54,7 @@ export async function startNode(
   try {
     const tls = await tlsIdentityOf(config);
     undo.push(await lockDirectory(dirname(config.path), { ofNetwork: options.ofNetwork }));
+    const metrics = createMetrics();
     const store = await openLmdbStore({ directory: join(config.dataDirectory, 'db') });
     undo.push(() => store.close());
     const ledgerClient = new LedgerClient(config.ledger, { clock: systemClock, scheduler: systemScheduler });
@@ -70,7 +74,7 @@ export async function startNode(
       {
         ...shared,
         logger: shared.logger.child({ node: config.name }),
-        metrics: createMetrics(),
+        metrics,
         store,
         transport,
         fileSystem: nodeFileSystem,
@@ -87,9 +91,23 @@ export async function startNode(
     const ended = new AbortController();
     undo.push(async () => ended.abort());
     void followCertificate(config, server, { scheduler: systemScheduler, logger: shared.logger, signal: ended.signal });
+    if (config.metrics !== undefined) {
+      const listener = await serveHttp(metricsHandler(metrics), { ...config.metrics, logger: shared.logger });
+      undo.push(() => listener.close(CLOSE_GRACE_MS));
+      shared.logger.info('metrics', { node: config.name, url: `${listener.url}/metrics` });
+    }
     return { url: server.url, finished: node.finished, close: () => undo.unwind() };
   } catch (error) {
     await undo.unwind();
     throw error;
   }
+}
+
+/** What a collector asks for, and nothing else. */
+function metricsHandler(metrics: { render(): Promise<string> }): HttpHandler {
+  return async (request) => {
+    if (new URL(request.url).pathname !== '/metrics') return new Response(null, { status: 404 });
+    if (request.method !== 'GET') return new Response(null, { status: 405, headers: { allow: 'GET' } });
+    return new Response(await metrics.render(), { headers: { 'content-type': METRICS_CONTENT_TYPE } });
+  };
 }

@@ -5,14 +5,16 @@
 import { connectFloe, type FloeConnection } from '@floe/client/node';
 import { mapConcurrent, shuffled } from '@floe/platform';
 import { systemScheduler } from '@floe/platform/node';
-import { geometryOf } from '@floe/protocol';
+import { geometryOf, symbolSizeOf } from '@floe/protocol';
 import {
   ActionLog,
+  type CertifiedBlob,
   FaultInjector,
   gatewayReader,
   gatewayWriter,
   Load,
   type NetworkNode,
+  nodeMetrics,
   type ProcessNetwork,
   type SlowSuite,
   slowSuite,
@@ -20,7 +22,7 @@ import {
   temporaryDirectory,
 } from '@floe/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { clientReader, clientWriter, streamReader, untilWhole } from './support/chaos/client-ports.ts';
+import { clientReader, clientWriter, streamReader, untilHeld, untilWhole } from './support/chaos/client-ports.ts';
 
 /** 4 shards each; f is 13, so three nodes may be out at once. Regions have three nodes, or two. */
 const [NODES, SHARDS, REGIONS] = [10, 40, 4];
@@ -30,6 +32,7 @@ const PAUSE_MS = { writers: 1_000, readers: 300 };
 const FAULTS_FULL_MS = 30 * 60_000;
 const MAX_FAULT_MS = 20_000;
 const MAX_PAUSE_MS = 5_000;
+const WIPES_FULL = 3;
 const HEALED_WITHIN_MS = 300_000;
 /** Blobs of which every node has to prove every sliver at the end. */
 const AUDITED = 100;
@@ -93,6 +96,16 @@ describe('a network under load', () => {
     expect(faults.mostShards).toBeLessThanOrEqual(maxFaulty);
   });
 
+  it('makes a node whole again that lost its disk, and moves little for it', { timeout: TIMEOUT_MS }, async () => {
+    const suite = slowSuite('chaos: wiped disks', 0.2);
+    const rounds = suite.full ? WIPES_FULL : 1;
+    for (const node of shuffled(network.nodes, suite.rng).slice(0, rounds)) {
+      const { movedBytes, leastBytes } = await wipe(node);
+      await expectAllWell(`wiped disk of ${node.name}`);
+      expect(movedBytes / leastBytes).toBeLessThanOrEqual(1.5);
+    }
+  });
+
   it('loses a region and gets it back', { timeout: TIMEOUT_MS }, async () => {
     const suite = slowSuite('chaos: regions', 0.2);
     const regions = shuffled([...new Set(network.nodes.map(({ region }) => region))], suite.rng);
@@ -106,6 +119,53 @@ describe('a network under load', () => {
     }
   });
 });
+
+/** Takes a node's disk away under load; what it received until it was whole, and the least that takes. */
+async function wipe(node: NetworkNode): Promise<{ readonly movedBytes: number; readonly leastBytes: number }> {
+  log.note(`${node.name} loses its disk`);
+  await node.process.wipe();
+  await node.process.start();
+  const startMs = performance.now();
+  const lost = [...load.blobs.values()];
+  await untilHeld(connection, node.name, new Set(lost.map(({ blobId }) => blobId)), HEALED_WITHIN_MS);
+  const seconds = (performance.now() - startMs) / 1000;
+  const metrics = await nodeMetrics(node);
+  const sum = (name: string, labels: readonly string[]): number =>
+    labels.reduce((total, label) => total + (metrics.get(`${name}{${label}}`) ?? 0), 0);
+  const traffic = ['symbols', 'slivers', 'transfer'].map((kind) => `traffic="${kind}"`);
+  const movedBytes = sum('floe_node_recovery_received_bytes_total', traffic);
+  const metadataBytes = sum('floe_node_recovery_received_bytes_total', ['traffic="metadata"']);
+  const paths = ['copy', 'whole', 'symbols'].map((kind) => `path="${kind}"`);
+  const restoredBytes = sum('floe_node_recovered_bytes_total', paths);
+  const leastBytes = leastTraffic(lost, shardsOf(node.name), restoredBytes);
+  log.note(
+    `${node.name} is whole after ${seconds.toFixed(1)} s: of ${lost.length} blobs it restored ${restoredBytes} bytes and received ` +
+      `${movedBytes}, ${(movedBytes / restoredBytes).toFixed(2)} per byte; the least is ${leastBytes.toFixed(0)}, of which that is ` +
+      `${(movedBytes / leastBytes).toFixed(2)} times; metadata ${metadataBytes}`,
+  );
+  process.stdout.write(log.text.split('\n').at(-2) + '\n');
+  return { movedBytes, leastBytes };
+}
+
+/**
+ * The fewest bytes that restore k pairs of each of `lost`, and whatever else was restored. A symbol has its proof, without which nobody could
+ * believe it: ceil(log2 n) hashes. k secondary slivers take P symbols each; every one of them then gives a symbol to each of the k primary
+ * ones, which take the other S - k from elsewhere: k (P + S - k) symbols in all. Where symbols are so small that their proofs weigh more,
+ * the blob itself is moved, which is P S symbols without proofs. For what else was restored (blobs stored while the node was away) no proofs
+ * are counted.
+ */
+function leastTraffic(lost: readonly CertifiedBlob[], k: number, restoredBytes: number): number {
+  const geometry = geometryOf(SHARDS);
+  const { rows: P, columns: S, nShards } = geometry;
+  const proofBytes = 32 * Math.ceil(Math.log2(nShards));
+  let [least, lostBytes] = [0, 0];
+  for (const { sizeBytes } of lost) {
+    const symbolBytes = symbolSizeOf(geometry, sizeBytes);
+    least += Math.min(k * (P + S - k) * (symbolBytes + proofBytes), P * S * symbolBytes);
+    lostBytes += k * (P + S) * symbolBytes;
+  }
+  return least + (Math.max(0, restoredBytes - lostBytes) * (P + S - k)) / (P + S);
+}
 
 async function withoutRegion(region: string, lost: readonly NetworkNode[], lastsMs: number): Promise<void> {
   log.note(`${region} is lost: ${lost.map(({ name }) => name).join(' ')}`);

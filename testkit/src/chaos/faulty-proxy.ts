@@ -24,7 +24,7 @@ const HOST = '127.0.0.1';
 
 export class FaultyProxy {
   readonly #server: Server;
-  readonly #targetPort: number;
+  #targetPort: number;
   readonly #rng: Rng;
   readonly #links = new Set<Link>();
   #mode: ProxyMode = 'pass';
@@ -61,6 +61,12 @@ export class FaultyProxy {
       else if (link.isHeld && this.#rng.below(2) === 0) link.reset();
       else link.allow(Number.POSITIVE_INFINITY);
     }
+  }
+
+  /** Leads to another server from now on; connections that are open are reset. */
+  redirect(targetPort: number): void {
+    this.#targetPort = targetPort;
+    for (const link of this.#links) link.reset();
   }
 
   async close(): Promise<void> {

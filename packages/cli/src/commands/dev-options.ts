@@ -18,6 +18,7 @@ export interface DevOptions {
   readonly keepCheckpoints?: number;
   readonly tls?: boolean;
   readonly isolate?: boolean;
+  readonly withoutNodes?: boolean;
   readonly once?: boolean;
   readonly demo?: boolean;
   readonly json?: boolean;
@@ -60,6 +61,7 @@ export function addDevCommands(program: Command, signal: AbortSignal): void {
     )
     .option('--tls', 'storage nodes serve TLS with their own keys, as they do outside of development')
     .option('--isolate', 'run each storage node as a process of its own')
+    .option('--without-nodes', 'prepare the storage nodes, and leave it to you to run them: floe node run')
     .option('--demo', 'store a sample file, read it back and compare, then go on serving')
     .option('--once', 'the same, then exit: 0 only if the bytes were equal')
     .option('--json', 'print one line of JSON when ready')

@@ -24,6 +24,7 @@ export async function runDev(options: DevOptions, output: Output, signal: AbortS
       keepCheckpoints: options.keepCheckpoints,
       tls: options.tls,
       isolate: options.isolate === true,
+      withoutNodes: options.withoutNodes === true,
       logLevel: options.logLevel,
     },
     { logger, onProgress: (stage) => progress.update(stage), signal },

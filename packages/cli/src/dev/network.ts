@@ -58,6 +58,8 @@ export interface DevNetworkOptions {
   /** Undefined: as in the directory, else plain HTTP. */
   readonly tls: boolean | undefined;
   readonly isolate: boolean;
+  /** Prepare the nodes' directories, and leave it to others to run them. */
+  readonly withoutNodes?: boolean;
   readonly logLevel: string;
 }
 
@@ -99,7 +101,7 @@ export async function startDevNetwork(
     const ledger = await openLedger(options, state, prepared, { bls, faucetKey, logger, undo });
     const description = await describe(directory, state, prepared, ledger);
     await fillOperators(description, prepared);
-    onProgress(`starting ${state.ports.nodes.length} storage nodes`);
+    if (options.withoutNodes !== true) onProgress(`starting ${state.ports.nodes.length} storage nodes`);
     const nodes = await startNodes(options, state, description, { bls, logger, undo, signal });
     onProgress('starting the gateway');
     await writeSecretFile(devPaths(directory).network, `${JSON.stringify(description, null, 2)}\n`);
@@ -260,7 +262,7 @@ interface Nodes {
   act: NodeChildren['act'];
 }
 
-/** All nodes in this process, or each in its own. */
+/** All nodes in this process, each in its own, or none. */
 async function startNodes(
   options: DevNetworkOptions,
   state: DevState,
@@ -269,6 +271,7 @@ async function startNodes(
 ): Promise<Nodes> {
   const paths = devPaths(options.directory);
   await writeNodeConfigs(options.directory, state, description);
+  if (options.withoutNodes === true) return { act: (action) => Promise.reject(cliErrors.NOT_ISOLATED({ action })) };
   if (options.isolate) {
     const homes = new Map(description.nodes.map(({ name }) => [name, paths.node(name)]));
     const children = new NodeChildren({ paths: homes, logLevel: options.logLevel }, { logger });

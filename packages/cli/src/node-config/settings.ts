@@ -72,6 +72,7 @@ export const SECTIONS: Readonly<Record<string, string>> = {
   parameters: 'What the node votes for and takes. What is left out stays as it is on the ledger.',
   tls: 'How the node is known on its connections.',
   profile: 'What explorers show; written to the ledger by `floe node register`.',
+  metrics: 'What Prometheus collects, at GET /metrics of a port of its own; without a port nowhere.',
   log: 'The log goes to standard error, one JSON object a line.',
   limits: 'How much of the machine the node takes. The other limits are fixed: docs/LIMITS.md lists all.',
 };
@@ -139,6 +140,12 @@ const SETTINGS = {
   'profile.imageUrl': optional(httpUrl, 'https://example.org/north.png', 'A picture.'),
   'profile.projectUrl': optional(httpUrl, 'https://example.org', 'A home page.'),
   'profile.description': optional(text('a text', { min: 0 }), 'Run by Example Ltd.', 'A description.'),
+  'metrics.host': withFallback(
+    text('a host name or address', { max: 255 }),
+    '127.0.0.1',
+    'Address to listen on; whoever reaches it may read them.',
+  ),
+  'metrics.port': optional(wholeNumber(0, 65_535), 9184, 'Port to listen on; 0 takes a free one, and logs it.'),
   'log.level': withFallback(choice(...LOG_LEVELS), 'info', 'Least important messages that are written.'),
   'limits.dataReads': withFallback(wholeNumber(1, 10_000), NODE_LIMITS.dataReads, 'Reads of slivers at once.'),
   'limits.dataWrites': withFallback(wholeNumber(1, 10_000), NODE_LIMITS.dataWrites, 'Uploads of slivers at once.'),

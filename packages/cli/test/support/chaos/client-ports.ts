@@ -1,6 +1,7 @@
 /** A client as a writer and as readers of a load. */
 import type { FloeConnection } from '@floe/client/node';
 import { systemScheduler } from '@floe/platform/node';
+import type { BlobId } from '@floe/protocol';
 import type { BlobReader, BlobWriter, DevProcess } from '@floe/testkit';
 import { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
 
@@ -54,5 +55,27 @@ export async function untilWhole(
       );
     }
     await systemScheduler.sleep(1_000);
+  }
+}
+
+/** Until the node counts none of these blobs as incomplete, while others may come; rejects after `timeoutMs`. */
+export async function untilHeld(
+  { client }: FloeConnection,
+  name: string,
+  blobs: ReadonlySet<BlobId>,
+  timeoutMs: number,
+): Promise<void> {
+  const startMs = performance.now();
+  for (;;) {
+    const { nodes } = await client.redundancy();
+    const said = nodes.find((node) => node.name === name)?.redundancy;
+    const count = said === undefined || 'error' in said ? undefined : said.count;
+    const isListed = count !== undefined && count.sample.length === count.incomplete;
+    const lacking = count?.sample.filter((blobId) => blobs.has(blobId)).length;
+    if (isListed && lacking === 0) return;
+    if (performance.now() - startMs > timeoutMs) {
+      throw new Error(`after ${timeoutMs} ms ${name} lacks ${lacking ?? 'who knows how many'} of ${blobs.size} blobs`);
+    }
+    await systemScheduler.sleep(500);
   }
 }
