@@ -7,6 +7,7 @@
  */
 import type { FunctionSignature, PackageAddresses, DatatypeDeclaration } from '@floe/contracts';
 import type { ObjectId, SuiAddress } from '@floe/protocol';
+import type { Signers } from './signatures.ts';
 import type { MembershipProof } from './state-tree.ts';
 import type { TransactionData } from './transaction-data.ts';
 
@@ -350,11 +351,17 @@ export interface LedgerApi {
   execute(
     transactionBytes: Uint8Array,
     signatures: readonly Uint8Array[],
-    options?: { signal?: AbortSignal },
+    options?: ExecuteOptions,
   ): Promise<TransactionRecord>;
   /** Executes against the last durable state and forgets. */
   simulate(transaction: TransactionData | Uint8Array, options?: SimulateOptions): SimulationResult;
   close(): Promise<void>;
+}
+
+export interface ExecuteOptions {
+  readonly signal?: AbortSignal;
+  /** Whose signatures they are, when a verifier that is trusted has found out; they are not checked again. */
+  readonly signers?: Signers;
 }
 
 export interface SimulateOptions {

@@ -23,6 +23,7 @@ import type {
   Digest,
   DynamicFieldEntry,
   EpochInfo,
+  ExecuteOptions,
   LedgerApi,
   LedgerObject,
   OwnedQuery,
@@ -44,7 +45,7 @@ import {
   MAX_TRANSACTION_BYTES,
   REFERENCE_GAS_PRICE,
 } from './limits.ts';
-import { checkSignatures, type SignatureVerifier } from './signatures.ts';
+import { checkSignatures, checkSigners, type SignatureVerifier } from './signatures.ts';
 import { Pruner, readPruneMark } from './pruning.ts';
 import type { PreparedBatch, StateMachine } from './state-machine.ts';
 import { sequenceKey } from './store-keys.ts';
@@ -295,7 +296,7 @@ export class Ledger implements LedgerApi {
   async execute(
     transactionBytes: Uint8Array,
     signatures: readonly Uint8Array[],
-    options: { signal?: AbortSignal } = {},
+    options: ExecuteOptions = {},
   ): Promise<TransactionRecord> {
     options.signal?.throwIfAborted();
     if (this.#closing !== undefined) throw errors.LEDGER_CLOSED({});
@@ -308,13 +309,17 @@ export class Ledger implements LedgerApi {
     }
     const transaction = decodeTransactionData(transactionBytes);
     const digest = transactionDigest(transactionBytes);
-    const known = this.#machine.transaction(digest);
+    // Of the state as it was last seen here: what the store has beyond it is found too, and is durable.
+    const known = this.#stateMachine.transaction(digest);
     if (known !== undefined) return known;
-    const unknownAt = this.#machine.head.totalTransactions;
-    await this.#signatureChecks.run(
-      () => checkSignatures(transaction, transactionBytes, signatures, this.#modules.signatures),
-      options.signal,
-    );
+    const unknownAt = this.#stateMachine.head.totalTransactions;
+    if (options.signers !== undefined) checkSigners(transaction, signatures, options.signers);
+    else {
+      await this.#signatureChecks.run(
+        () => checkSignatures(transaction, transactionBytes, signatures, this.#modules.signatures),
+        options.signal,
+      );
+    }
     return this.#submitOnce({ digest, transaction, transactionBytes, signatures, unknownAt }, options.signal);
   }
 

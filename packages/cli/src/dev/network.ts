@@ -180,7 +180,7 @@ interface PartModules {
 
 /** Opens the ledger, made by genesis when it is new, and serves it and the faucet. */
 async function openLedger(
-  { directory, keepCheckpoints }: DevNetworkOptions,
+  { directory, keepCheckpoints, isolate }: DevNetworkOptions,
   state: DevState,
   nodes: readonly PreparedNode[],
   modules: PartModules & { faucetKey: Ed25519Keypair },
@@ -205,7 +205,9 @@ async function openLedger(
     return Ledger.open({ genesis: createGenesis(config, { bls }), pruning }, ledgerModules);
   });
   undo.push(() => ledger.close());
-  const service = await serveLedger(ledger, { host: DEV_HOST, port: state.ports.ledger }, { logger });
+  // With all nodes in this process, another thread would find no processor of its own.
+  const listen = { host: DEV_HOST, port: state.ports.ledger, ownThread: isolate };
+  const service = await serveLedger(ledger, listen, { logger });
   undo.push(() => service.close(CLOSE_GRACE_MS));
   await serve(createFaucetHandler({}, { ledger, signer: faucetKey, logger }), state.ports.faucet, modules);
   return ledger;

@@ -12,10 +12,10 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
-import { bodyTooLarge, isFloeError, joinBytes, type Logger, type Scheduler, silentLogger } from '@floe/platform';
+import { bodyTooLarge, joinBytes, type Logger, type Scheduler, silentLogger } from '@floe/platform';
 import { type Http2Connections, systemScheduler } from '@floe/platform/node';
 import { parseTimeout } from '../rpc/call-deadline.ts';
-import { type CallStatus, grpcStatus, statusOfError } from '../rpc/errors.ts';
+import { type CallStatus, grpcStatus, isUnexpected, statusOfError } from '../rpc/errors.ts';
 import { dataFrame, encodeStatusMessage, requestMessage } from '../rpc/frames.ts';
 import { rpcLimits } from '../rpc/limits.ts';
 import type { Dispatcher } from '../rpc/service.ts';
@@ -209,9 +209,6 @@ function expiry(signal: AbortSignal): Promise<never> {
 }
 
 function failure(error: unknown, path: string, { logger }: Required<GrpcModules>): CallStatus {
-  const status = statusOfError(error);
-  if (!isFloeError(error) && status.code === grpcStatus.INTERNAL) {
-    logger.error('an RPC method failed unexpectedly', { path, error });
-  }
-  return status;
+  if (isUnexpected(error)) logger.error('an RPC method failed unexpectedly', { path, error });
+  return statusOfError(error);
 }

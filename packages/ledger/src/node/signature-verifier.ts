@@ -1,6 +1,6 @@
 /**
  * Checks transaction signatures: Ed25519 through `node:crypto` on the thread pool (ten times as fast as in JavaScript,
- * and off the event loop), secp256k1, secp256r1, multisig and passkeys through `@mysten/sui/verify`. zkLogin needs an
+ * and off the event loop) or in the thread that asks, secp256k1, secp256r1, multisig and passkeys through `@mysten/sui/verify`. zkLogin needs an
  * outside prover's keys and is refused.
  */
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
@@ -21,19 +21,38 @@ interface KnownKey {
   readonly address: SuiAddress;
 }
 
-export function createSignatureVerifier(): SignatureVerifier {
+export interface SignatureVerifierOptions {
+  /** True: in the thread that asks, for one that has little else to do: the thread pool takes a third more in all. */
+  readonly isInline?: boolean;
+}
+
+export function createSignatureVerifier({ isInline = false }: SignatureVerifierOptions = {}): SignatureVerifier {
   const keys = new BoundedCache<string, KnownKey>(PUBLIC_KEY_CACHE_ENTRIES);
+  const verifyEd25519 = isInline ? verifyInline : verifyOnPool;
   return {
     async signer(transactionBytes, signature) {
-      if (signature[0] === FLAG_ED25519) return ed25519Signer(keys, transactionBytes, signature);
+      if (signature[0] === FLAG_ED25519) return ed25519Signer(keys, verifyEd25519, transactionBytes, signature);
       if (signature[0] === FLAG_ZKLOGIN) return undefined;
       return otherSigner(transactionBytes, signature);
     },
   };
 }
 
+type VerifyEd25519 = (message: Uint8Array, key: KeyObject, signature: Uint8Array) => boolean | Promise<boolean>;
+
+function verifyInline(message: Uint8Array, key: KeyObject, signature: Uint8Array): boolean {
+  return verify(null, message, key, signature);
+}
+
+function verifyOnPool(message: Uint8Array, key: KeyObject, signature: Uint8Array): Promise<boolean> {
+  return new Promise((resolve) => {
+    verify(null, message, key, signature, (error, result) => resolve(error === null && result));
+  });
+}
+
 async function ed25519Signer(
   keys: BoundedCache<string, KnownKey>,
+  verifyEd25519: VerifyEd25519,
   transactionBytes: Uint8Array,
   signature: Uint8Array,
 ): Promise<SuiAddress | undefined> {
@@ -41,9 +60,7 @@ async function ed25519Signer(
   const known = knownKey(keys, signature.subarray(65));
   if (known === undefined) return undefined;
   const message = blake2b256(concatBytes(TRANSACTION_INTENT, transactionBytes));
-  const isValid = await new Promise<boolean>((resolve) => {
-    verify(null, message, known.key, signature.subarray(1, 65), (error, result) => resolve(error === null && result));
-  });
+  const isValid = await verifyEd25519(message, known.key, signature.subarray(1, 65));
   return isValid ? known.address : undefined;
 }
 

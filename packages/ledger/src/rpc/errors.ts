@@ -27,6 +27,17 @@ export interface CallStatus {
   readonly message: string;
 }
 
+/** A call that failed elsewhere, which said what to answer. */
+export class CallFailure extends Error {
+  override readonly name = 'CallFailure';
+  readonly status: CallStatus;
+
+  constructor(status: CallStatus) {
+    super(status.message);
+    this.status = status;
+  }
+}
+
 export const rpcErrors = errorCatalogue({
   RPC_MALFORMED: spec<{ what: string; reason: string }>(
     'invalid',
@@ -86,11 +97,18 @@ const CODE_OF_ERROR: Readonly<Record<string, number>> = {
 
 /** The gRPC status of an error. Anything but a {@link FloeError} is a bug: its text stays here. */
 export function statusOfError(error: unknown): CallStatus {
+  if (error instanceof CallFailure) return error.status;
   if (isFloeError(error)) return { code: codeOfError(error), message: messageOfError(error) };
   if (error instanceof Error && error.name === 'AbortError') {
     return { code: grpcStatus.CANCELLED, message: 'the call was cancelled' };
   }
   return { code: grpcStatus.INTERNAL, message: 'internal error of the ledger service' };
+}
+
+/** Whether an error of a call is a bug that its caller learns nothing about, and that belongs in the log. */
+export function isUnexpected(error: unknown): boolean {
+  if (isFloeError(error) || error instanceof CallFailure) return false;
+  return statusOfError(error).code === grpcStatus.INTERNAL;
 }
 
 /** The gRPC status code of an error. */

@@ -16,7 +16,6 @@ import {
   type DirectResponse,
   type HttpHandler,
   type Logger,
-  isFloeError,
   joinBytes,
   readBody,
   setDirectHandler,
@@ -24,7 +23,7 @@ import {
 } from '@floe/platform';
 import { decodeBase64Text, encodeBase64Text } from './base64-text.ts';
 import { corsHeaders, jsonResponse, preflightResponse } from './cors.ts';
-import { type CallStatus, grpcStatus, statusOfError } from './errors.ts';
+import { type CallStatus, grpcStatus, isUnexpected, statusOfError } from './errors.ts';
 import { dataFrame, requestMessage, trailerFrame } from './frames.ts';
 import { rpcLimits } from './limits.ts';
 import type { CallContext, CallReply, Dispatcher } from './service.ts';
@@ -43,10 +42,8 @@ interface Format {
 export interface GrpcWebModules {
   readonly dispatcher: Dispatcher;
   readonly logger: Logger;
-  /** What `GET /` and `GET /health` answer. */
-  readonly health: () => { readonly status: string } & Readonly<Record<string, unknown>>;
-  /** What else can be read with GET; undefined: nothing at that path. */
-  readonly resource?: (pathname: string) => Response | undefined;
+  /** What can be read with GET; undefined: nothing at that path. */
+  readonly read: (pathname: string) => Response | undefined | Promise<Response | undefined>;
 }
 
 /** A handler that serves a dispatcher's methods under any path prefix. Never throws. */
@@ -77,7 +74,7 @@ function directUnaryCalls(modules: GrpcWebModules): DirectHandler {
 function answer(request: Request, modules: GrpcWebModules): Response | Promise<Response> {
   const { pathname } = new URL(request.url);
   if (request.method === 'OPTIONS') return preflightResponse(request, METHODS);
-  if (request.method === 'GET' || request.method === 'HEAD') return status(request, pathname, modules);
+  if (request.method === 'GET' || request.method === 'HEAD') return resource(request, pathname, modules);
   if (request.method !== 'POST') {
     return refuse(405, 'METHOD_NOT_ALLOWED', `${request.method} is not allowed here; calls are POST`, {
       allow: METHODS,
@@ -92,14 +89,12 @@ function answer(request: Request, modules: GrpcWebModules): Response | Promise<R
   return call(request, pathname, format, modules);
 }
 
-function status(request: Request, pathname: string, modules: GrpcWebModules): Response {
-  const resource = modules.resource?.(pathname);
-  if (resource !== undefined) return request.method === 'HEAD' ? new Response(null, resource) : resource;
-  if (pathname !== '/' && !pathname.endsWith('/health')) {
+async function resource(request: Request, pathname: string, modules: GrpcWebModules): Promise<Response> {
+  const found = await modules.read(pathname);
+  if (found === undefined) {
     return refuse(404, 'NOT_FOUND', `no resource at ${pathname}; RPC methods take POST`);
   }
-  const response = jsonResponse(200, modules.health());
-  return request.method === 'HEAD' ? new Response(null, response) : response;
+  return request.method === 'HEAD' ? new Response(null, found) : found;
 }
 
 /** Text is four characters for three bytes; the frame's header and a group of padding ride on top. */
@@ -216,12 +211,11 @@ function frameIterator(
 }
 
 function failure(error: unknown, path: string, modules: GrpcWebModules): CallStatus {
-  const callStatus = statusOfError(error);
-  if (!isFloeError(error) && callStatus.code === grpcStatus.INTERNAL) {
+  if (isUnexpected(error)) {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     modules.logger.error('an RPC method failed unexpectedly', { path, error: text });
   }
-  return callStatus;
+  return statusOfError(error);
 }
 
 function refuse(code: number, name: string, message: string, headers?: Record<string, string>): Response {

@@ -5,6 +5,7 @@
  */
 import { type HttpHandler, type Logger, silentLogger } from '@floe/platform';
 import type { LedgerApi } from '../api.ts';
+import { jsonResponse } from './cors.ts';
 import { createGrpcWebHandler } from './grpc-web.ts';
 import { digestText } from './rendering/values.ts';
 import { createDispatcher, type Dispatcher } from './service.ts';
@@ -30,21 +31,26 @@ export function createLedgerDispatcher(ledger: LedgerApi): Dispatcher {
   ]);
 }
 
-/** Serves {@link createLedgerDispatcher} over gRPC-Web; `GET /` and `GET /health` answer a status as JSON; proofs are of state-proofs.ts. */
+/** Serves {@link createLedgerDispatcher} over gRPC-Web, and {@link readLedger}. */
 export function createLedgerHandler(ledger: LedgerApi, modules: { readonly logger?: Logger } = {}): HttpHandler {
   return createGrpcWebHandler({
     dispatcher: createLedgerDispatcher(ledger),
     logger: modules.logger ?? silentLogger,
-    resource: (pathname) => stateProofResponse(ledger, pathname),
-    health: () => {
-      const latest = ledger.getCheckpoint('latest');
-      return {
-        status: 'ok',
-        service: IDENTITY.server,
-        chainId: digestText(ledger.chain.chainIdentifier),
-        checkpoint: latest?.sequence ?? null,
-        timestampMs: latest?.timestampMs ?? null,
-      };
-    },
+    read: (pathname) => readLedger(ledger, pathname),
+  });
+}
+
+/** What a GET answers: `/` and `/health` a status as JSON; proofs are of state-proofs.ts. */
+export function readLedger(ledger: LedgerApi, pathname: string): Response | undefined {
+  const proof = stateProofResponse(ledger, pathname);
+  if (proof !== undefined) return proof;
+  if (pathname !== '/' && !pathname.endsWith('/health')) return undefined;
+  const latest = ledger.getCheckpoint('latest');
+  return jsonResponse(200, {
+    status: 'ok',
+    service: IDENTITY.server,
+    chainId: digestText(ledger.chain.chainIdentifier),
+    checkpoint: latest?.sequence ?? null,
+    timestampMs: latest?.timestampMs ?? null,
   });
 }

@@ -5,6 +5,7 @@
  * The request and response codecs come from the service descriptors of the Sui SDK by reflection.
  */
 import { isFloeError } from '@floe/platform';
+import type { Signers } from '../signatures.ts';
 import { rpcErrors } from './errors.ts';
 
 /** What the service needs of a protobuf message type. */
@@ -30,6 +31,8 @@ export interface ServiceDescriptor {
 export interface CallContext {
   /** Aborts when the caller is gone. */
   readonly signal: AbortSignal;
+  /** Whose signatures a transaction in the request carries, when somebody on its way here has checked them. */
+  readonly signers?: Signers;
 }
 
 export type UnaryHandler = (request: never, context: CallContext) => object | Promise<object>;

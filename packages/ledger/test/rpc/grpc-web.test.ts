@@ -18,7 +18,8 @@ function handlerOf(services: Partial<RpcService>): HttpHandler {
   return createGrpcWebHandler({
     dispatcher: createDispatcher([service]),
     logger: silentLogger,
-    health: () => ({ status: 'ok' }),
+    read: (pathname) =>
+      pathname === '/' || pathname.endsWith('/health') ? Response.json({ status: 'ok' }) : undefined,
   });
 }
 

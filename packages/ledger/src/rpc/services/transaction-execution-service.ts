@@ -5,6 +5,7 @@
 import { GrpcTypes } from '@mysten/sui/grpc';
 import type { CommandResult, LedgerApi, SimulationResult } from '../../api.ts';
 import { MAX_SIGNATURES } from '../../limits.ts';
+import type { Signers } from '../../signatures.ts';
 import { type TransactionData, decodeTransactionData, encodeTransactionData } from '../../transaction-data.ts';
 import { required } from '../arguments.ts';
 import { rpcErrors } from '../errors.ts';
@@ -12,7 +13,7 @@ import { applyFieldMask, maskOf, parseFieldMask, selects } from '../field-mask.t
 import { renderLookedUp } from '../rendering/checkpoints.ts';
 import { renderExecuted } from '../rendering/transactions.ts';
 import { resolveTransaction, selectGas } from '../resolve-transaction.ts';
-import type { RpcService } from '../service.ts';
+import type { CallContext, RpcService } from '../service.ts';
 import { parseTransactionDraft } from '../transaction-draft.ts';
 
 const EXECUTE_DEFAULTS = ['effects.status', 'checkpoint'];
@@ -22,7 +23,8 @@ export function createTransactionExecutionService(ledger: LedgerApi): RpcService
   return {
     descriptor: GrpcTypes.TransactionExecutionService,
     unary: {
-      ExecuteTransaction: (request: GrpcTypes.ExecuteTransactionRequest) => executeTransaction(ledger, request),
+      ExecuteTransaction: (request: GrpcTypes.ExecuteTransactionRequest, { signers }: CallContext) =>
+        executeTransaction(ledger, request, signers),
       SimulateTransaction: (request: GrpcTypes.SimulateTransactionRequest) => simulateTransaction(ledger, request),
     },
     streams: {},
@@ -33,13 +35,14 @@ export function createTransactionExecutionService(ledger: LedgerApi): RpcService
 async function executeTransaction(
   ledger: LedgerApi,
   request: GrpcTypes.ExecuteTransactionRequest,
+  signers: Signers | undefined,
 ): Promise<GrpcTypes.ExecuteTransactionResponse> {
   const mask = parseFieldMask(GrpcTypes.ExecutedTransaction, request.readMask, EXECUTE_DEFAULTS);
   const transaction = required('transaction', request.transaction);
   const bytes =
     transaction.bcs?.value ??
     encodeTransactionData(resolveTransaction(ledger, parseTransactionDraft(transaction), { selectGas: false }));
-  const record = await ledger.execute(bytes, parseSignatures(request.signatures));
+  const record = await ledger.execute(bytes, parseSignatures(request.signatures), { signers });
   return { transaction: renderLookedUp(ledger, record, mask) };
 }
 

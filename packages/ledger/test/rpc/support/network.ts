@@ -29,7 +29,9 @@ export interface TestNetwork {
   close(): Promise<void>;
 }
 
-export async function startNetwork(options: { faucetSui?: bigint; faucetWal?: bigint } = {}): Promise<TestNetwork> {
+export async function startNetwork(
+  options: { faucetSui?: bigint; faucetWal?: bigint; ownThread?: boolean } = {},
+): Promise<TestNetwork> {
   const bls = createNobleBls();
   const nodeKeys = Array.from({ length: NODES }, (_, i) => new Uint8Array(32).fill(i + 1));
   const faucetKey = Ed25519Keypair.fromSecretKey(new Uint8Array(32).fill(99));
@@ -58,7 +60,7 @@ export async function startNetwork(options: { faucetSui?: bigint; faucetWal?: bi
   const modules = { store: createMemoryStore(), clock: systemClock, bls, signatures, signer };
   const ledger = await Ledger.open({ genesis }, modules);
   const listen = { host: '127.0.0.1', port: 0 };
-  const rpc = await serveLedger(ledger, listen);
+  const rpc = await serveLedger(ledger, { ...listen, ownThread: options.ownThread });
   const amounts = { sui: options.faucetSui, wal: options.faucetWal };
   const faucet = await serveHttp(createFaucetHandler(amounts, { ledger, signer: faucetKey }), listen);
   const client = (format: 'text' | 'binary' = 'binary') =>

@@ -41,7 +41,12 @@ export function createTargets(corpus: Corpus): readonly Target[] {
   const executions = calls.filter(({ path }) => path.endsWith('/ExecuteTransaction'));
   const simulations = calls.filter(({ path }) => path.endsWith('/SimulateTransaction'));
   const reads = calls.filter(({ path }) => !path.includes('TransactionExecutionService'));
-  const handler = createGrpcWebHandler({ dispatcher, logger: silentLogger, health: () => ({ status: 'ok' }) });
+  const handler = createGrpcWebHandler({
+    dispatcher,
+    logger: silentLogger,
+    read: (pathname) =>
+      pathname === '/' || pathname.endsWith('/health') ? Response.json({ status: 'ok' }) : undefined,
+  });
 
   const structures = transactions.map((bytes) => decodeTransactionData(bytes));
   const transaction = (random: Random): Uint8Array => {
