@@ -2,7 +2,7 @@
 import { createPrivateKey, sign } from 'node:crypto';
 import { blake2b256 } from '@floe/kernels';
 import { createGenesis, type CreatedGenesis, Ledger } from '@floe/ledger';
-import { createCheckpointSigner, createSignatureVerifier } from '@floe/ledger/node';
+import { createCheckpointSigner, createSignatureVerifier, pauseForSending } from '@floe/ledger/node';
 import { concatBytes } from '@floe/platform';
 import { openLmdbStore, systemClock } from '@floe/platform/node';
 import { createNobleBls, parseObjectId, type SuiAddress } from '@floe/protocol';
@@ -81,6 +81,7 @@ export async function openBenchLedger(directory: string, genesis?: CreatedGenesi
       bls,
       signatures: createSignatureVerifier(),
       signer,
+      pause: pauseForSending,
     },
   );
 }

@@ -113,8 +113,17 @@ export function effectsDigestOf(bytes: Uint8Array): Digest {
   return typedDigest('TransactionEffects', bytes);
 }
 
+/** Events never change, and are encoded for their digest and again for the journal. */
+const encodedEvents = new WeakMap<readonly LedgerEvent[], Uint8Array>();
+
+/** The array is shared. */
 export function encodeEvents(events: readonly LedgerEvent[]): Uint8Array {
-  return new BcsWriter(256 * events.length + 8).vector(events, writeEvent).finish();
+  let bytes = encodedEvents.get(events);
+  if (bytes === undefined) {
+    bytes = new BcsWriter(256 * events.length + 8).vector(events, writeEvent).finish();
+    encodedEvents.set(events, bytes);
+  }
+  return bytes;
 }
 
 export function decodeEvents(bytes: Uint8Array): LedgerEvent[] {

@@ -50,6 +50,11 @@ export interface OrderingEngine {
 
 export interface EngineModules {
   readonly clock: Clock;
+  /**
+   * Passes when the answers to what was executed before are on their way; default: at once. A batch holds the thread for
+   * as long as it takes, and who waits for an answer can ask for nothing meanwhile.
+   */
+  readonly pause?: () => Promise<void>;
   /** Executes a batch at once and makes it durable after those before it; outcomes in order. */
   deliver(batch: OrderedBatch): Promise<readonly Outcome[]>;
 }
@@ -154,10 +159,13 @@ class EmbeddedEngine implements OrderingEngine {
   #wake(): void {
     if (this.#isWoken || !this.#isDue()) return;
     this.#isWoken = true;
-    queueMicrotask(() => {
+    const deliver = () => {
       this.#isWoken = false;
       while (this.#isDue()) this.#deliverNext();
-    });
+    };
+    const { pause } = this.#modules;
+    if (pause === undefined) queueMicrotask(deliver);
+    else void pause().then(deliver);
   }
 
   #isDue(): boolean {

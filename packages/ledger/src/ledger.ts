@@ -90,6 +90,8 @@ export interface LedgerModules {
   readonly bls: BlsPort;
   readonly signatures: SignatureVerifier;
   readonly signer: CheckpointSigner;
+  /** Passes when answers are on their way: batches are executed after it. Default: at once. */
+  readonly pause?: () => Promise<void>;
   readonly logger?: Logger;
 }
 
@@ -134,7 +136,7 @@ export class Ledger implements LedgerApi {
         maxBatch: options.maxBatch,
         minEarlyBatch: options.minEarlyBatch,
       },
-      { clock: modules.clock, deliver: (batch) => this.#deliver(batch) },
+      { clock: modules.clock, pause: modules.pause, deliver: (batch) => this.#deliver(batch) },
     );
   }
 

@@ -60,6 +60,8 @@ export const MAX_SUBSCRIPTIONS = 1024;
 
 /** Objects kept decoded: contents, in bytes. */
 export const OBJECT_CACHE_BYTES = 64 * 1024 * 1024;
+/** Balances kept beside the store: those of owners whose coins changed last. */
+export const BALANCE_CACHE_ENTRIES = 4096;
 /** Pages of the state tree kept in memory, about 2 KiB each. */
 export const TREE_CACHE_PAGES = 16_384;
 /** Verified certificates remembered: a simulation is usually followed by the same execution. */

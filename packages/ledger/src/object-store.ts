@@ -14,7 +14,13 @@ import { BoundedCache } from './bounded-cache.ts';
 import { coinValue } from './coin-value.ts';
 import { errors } from './errors.ts';
 import { blake2b256 } from './hash.ts';
-import { MAX_PAGE_SIZE, MAX_SCANNED_ENTRIES, OBJECT_CACHE_BYTES, TYPE_CACHE_ENTRIES } from './limits.ts';
+import {
+  BALANCE_CACHE_ENTRIES,
+  MAX_PAGE_SIZE,
+  MAX_SCANNED_ENTRIES,
+  OBJECT_CACHE_BYTES,
+  TYPE_CACHE_ENTRIES,
+} from './limits.ts';
 import { decodeStoredObject, encodeStoredObject } from './object-codec.ts';
 import { TABLES } from './tables.ts';
 import { coinTypeName } from './type-constants.ts';
@@ -55,6 +61,8 @@ export class ObjectStore implements ObjectReader {
   );
 
   readonly #ahead = new Ahead<ObjectId, LedgerObject>();
+  /** Durable ones, of owners who come often. */
+  readonly #balances = new BoundedCache<string, CoinBalance>(BALANCE_CACHE_ENTRIES);
   /** By owner and coin type, as `#countBalance` names them. */
   readonly #balancesAhead = new Ahead<string, CoinBalance>();
   /** Objects as the writes that were staged leave them. */
@@ -155,6 +163,7 @@ export class ObjectStore implements ObjectReader {
     const commit = () => {
       this.#ahead.settle(writes);
       this.#balancesAhead.settle(entries);
+      for (const [name, entry] of entries) this.#balances.set(name, entry);
       for (const [id, after] of writes) {
         if (after === undefined) this.#cache.delete(id);
         else this.#cache.set(id, after);
@@ -191,7 +200,7 @@ export class ObjectStore implements ObjectReader {
     if (coinType === undefined) return;
     const name = `${object.owner.address}${coinType}`;
     const known = balances.get(name);
-    const entry = known?.entry ?? this.#balancesAhead.get(name)?.value ?? this.balance(object.owner.address, coinType);
+    const entry = known?.entry ?? this.#newestBalance(name, object.owner.address, coinType);
     balances.set(name, {
       key: known?.key ?? balanceKey(object.owner.address, coinType),
       entry: {
@@ -200,6 +209,10 @@ export class ObjectStore implements ObjectReader {
         coinCount: entry.coinCount + sign,
       },
     });
+  }
+
+  #newestBalance(name: string, owner: SuiAddress, coinType: TypeName): CoinBalance {
+    return this.#balancesAhead.get(name)?.value ?? this.#balances.get(name) ?? this.balance(owner, coinType);
   }
 
   #list(

@@ -12,7 +12,7 @@
 import { type ContractEvent, parseContractEvent } from '@floe/contracts';
 import type { KeyValueOperation, KeyValueStore } from '@floe/platform';
 import { BcsReader, BcsWriter, type Epoch, objectIdBytes, type ObjectId } from '@floe/protocol';
-import type { TransactionRecord } from './api.ts';
+import type { TransactionRecord, TypeName } from './api.ts';
 import { decodeStoredCheckpoint } from './checkpoint-codec.ts';
 import { decodeStoredTransaction } from './journal-codec.ts';
 import { META_KEYS, sequenceKey } from './store-keys.ts';
@@ -48,13 +48,23 @@ export function decodePruneMark(bytes: Uint8Array): PruneMark {
 /** What has to be remembered of new transactions: until when blobs that were extended, and pools, are stored. */
 export function lifetimeOperations(records: Iterable<Pick<TransactionRecord, 'events'>>): KeyValueOperation[] {
   const operations: KeyValueOperation[] = [];
-  for (const event of eventsOf(records)) {
+  for (const event of eventsOf(records, mayTellLifetime)) {
     const lifetime = lifetimeOf(event);
     if (lifetime === undefined) continue;
     const value = new BcsWriter(4).u32(lifetime.endEpoch).finish();
     operations.push({ kind: 'put', table: TABLES.lifetimes, key: objectIdBytes(lifetime.id), value });
   }
   return operations;
+}
+
+const LIFETIME_EVENTS: readonly ContractEvent['kind'][] = [
+  'BlobCertified',
+  'StoragePoolCreated',
+  'StoragePoolExtended',
+];
+
+function mayTellLifetime(type: TypeName): boolean {
+  return LIFETIME_EVENTS.some((kind) => type.endsWith(kind));
 }
 
 /** Ends only grow, so that the newest event has the last word. */
@@ -71,9 +81,14 @@ function lifetimeOf(event: ContractEvent): { readonly id: ObjectId; readonly end
   }
 }
 
-function* eventsOf(records: Iterable<Pick<TransactionRecord, 'events'>>): Iterable<ContractEvent> {
+/** @param isWanted by its type; the others are not even read */
+function* eventsOf(
+  records: Iterable<Pick<TransactionRecord, 'events'>>,
+  isWanted: (type: TypeName) => boolean = () => true,
+): Iterable<ContractEvent> {
   for (const { events } of records) {
     for (const { type, contents } of events) {
+      if (!isWanted(type)) continue;
       const event = parseContractEvent(type, contents);
       if (event !== undefined) yield event;
     }

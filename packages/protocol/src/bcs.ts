@@ -202,17 +202,29 @@ export function decodeBcs<T>(bytes: Uint8Array, what: string, read: (reader: Bcs
   return value;
 }
 
+interface Spare {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly view: DataView;
+}
+
 /**
- * The buffer of the writer that finished last, for the next one: most values are small, and a buffer and a view for each
- * costs more than writing it. A writer that begins before another has finished takes its own.
+ * Buffers of writers that finished, for the next ones: most values are small, and a buffer and a view for each costs more
+ * than writing it. As many as writers are usually at work at once, one in the middle of another's value.
  */
-let spare: { readonly bytes: Uint8Array<ArrayBuffer>; readonly view: DataView } | undefined;
+const spares: Spare[] = [];
+const MAX_SPARES = 4;
 const SPARE_BYTES = 16_384;
 const NOTHING = new Uint8Array(0);
 
-function makeSpare(): NonNullable<typeof spare> {
+function takeSpare(): Spare {
+  const spare = spares.pop();
+  if (spare !== undefined) return spare;
   const bytes = new Uint8Array(SPARE_BYTES);
   return { bytes, view: new DataView(bytes.buffer) };
+}
+
+function giveBack(bytes: Uint8Array<ArrayBuffer>, view: DataView): void {
+  if (spares.length < MAX_SPARES) spares.push({ bytes, view });
 }
 
 /** Writes BCS into a buffer that grows. Wrong ranges are bugs of the caller, hence assertions. */
@@ -228,8 +240,7 @@ export class BcsWriter {
       this.#view = new DataView(this.#bytes.buffer);
       return;
     }
-    const { bytes, view } = spare ?? makeSpare();
-    spare = undefined;
+    const { bytes, view } = takeSpare();
     this.#bytes = bytes;
     this.#view = view;
   }
@@ -325,7 +336,7 @@ export class BcsWriter {
     if (bytes.length !== SPARE_BYTES) return bytes.subarray(0, this.#size);
     // A copy of its exact size is cheaper than a buffer of its own, and the next writer takes this one.
     const written = bytes.slice(0, this.#size);
-    spare ??= { bytes, view: this.#view };
+    giveBack(bytes, this.#view);
     this.#bytes = NOTHING;
     return written;
   }
@@ -334,7 +345,7 @@ export class BcsWriter {
   with<T>(use: (bytes: Uint8Array<ArrayBuffer>) => T): T {
     const bytes = this.#bytes;
     const result = use(bytes.subarray(0, this.#size));
-    if (bytes.length === SPARE_BYTES) spare ??= { bytes, view: this.#view };
+    if (bytes.length === SPARE_BYTES) giveBack(bytes, this.#view);
     this.#bytes = NOTHING;
     return result;
   }

@@ -10,7 +10,7 @@ import { connectFloe } from '@floe/client/node';
 import { LedgerClient } from '@floe/contracts';
 import { createGateway } from '@floe/gateway';
 import { createFaucetHandler, createGenesis, Ledger } from '@floe/ledger';
-import { createCheckpointSigner, createSignatureVerifier, serveLedger } from '@floe/ledger/node';
+import { createCheckpointSigner, createSignatureVerifier, pauseForSending, serveLedger } from '@floe/ledger/node';
 import { isFloeError, mapConcurrent, toHex, type HttpHandler, type Logger } from '@floe/platform';
 import { openLmdbStore, serveHttp, systemClock, systemRng, systemScheduler } from '@floe/platform/node';
 import { parseObjectId, type Bls, type SuiAddress } from '@floe/protocol';
@@ -193,6 +193,7 @@ async function openLedger(
     clock: systemClock,
     bls,
     logger: logger.child({ part: 'ledger' }),
+    pause: pauseForSending,
     signatures: createSignatureVerifier(),
     signer: createCheckpointSigner(decodeSuiPrivateKey(ledgerKey.getSecretKey()).secretKey),
   };

@@ -3,3 +3,4 @@ export { createCheckpointSigner, verifyCheckpointSignature } from './checkpoint-
 export { createSignatureVerifier } from './signature-verifier.ts';
 export { createGrpcConnections, type GrpcModules } from './grpc-http2.ts';
 export { serveLedger } from './serve.ts';
+export { pauseForSending } from './pause.ts';
