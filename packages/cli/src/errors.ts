@@ -42,7 +42,7 @@ export const cliErrors = errorCatalogue({
   ),
   DIRECTORY_IN_USE: spec<{ directory: string; pid: number }>(
     'conflict',
-    ({ directory, pid }) => `${directory} is in use by another \`floe dev\` (process ${pid})`,
+    ({ directory, pid }) => `${directory} is in use by another process of floe (${pid})`,
   ),
   DIRECTORY_FOREIGN: spec<{ directory: string; detail: string }>(
     'conflict',
@@ -56,6 +56,24 @@ export const cliErrors = errorCatalogue({
     'conflict',
     ({ directory, holds }) =>
       `${directory} holds ${holds} already, and nothing is overwritten: name an empty or new directory`,
+  ),
+  BACKUP_INVALID: spec<{ directory: string; detail: string }>(
+    'invalid',
+    ({ directory, detail }) => `${directory} is not a backup of a storage node: ${detail}`,
+  ),
+  BACKUP_DAMAGED: spec<{ directory: string; files: readonly string[] }>(
+    'integrity',
+    ({ directory, files }) =>
+      `backup ${directory} is damaged: ${files.join(', ')} ${files.length === 1 ? 'does' : 'do'} not match the manifest`,
+  ),
+  NODE_OFFLINE: spec<{ node: string }>(
+    'unavailable',
+    ({ node }) => `storage node ${node} does not run, or not as this user`,
+  ),
+  NODE_DAMAGED: spec<{ directory: string; findings: number }>(
+    'integrity',
+    ({ directory, findings }) =>
+      `${directory} is damaged in ${findings} places; the node sets aside and heals them when it runs`,
   ),
   NODE_NOT_REGISTERED: spec<{ path: string }>(
     'conflict',

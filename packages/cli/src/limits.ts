@@ -48,3 +48,9 @@ export const SHORTEST_EPOCH_MS = 1_000;
 
 /** Longest epoch of a development network: a year. */
 export const LONGEST_EPOCH_MS = 31_536_000_000;
+
+/** How often a node that backs itself up says how far it is, in milliseconds. */
+export const ADMIN_PROGRESS_MS = 500;
+
+/** How long the status of a node waits for the ledger to say where it ends. */
+export const ADMIN_LEDGER_TIMEOUT_MS = 2_000;

@@ -31,6 +31,8 @@ export interface NodeSettings {
   readonly blsKeyFile: string;
   /** The wallet of the account that holds the node's cap; without it the node does nothing on the ledger. */
   readonly operatorKeyFile: string | undefined;
+  /** All files with keys that the node may need. */
+  readonly keyFiles: readonly string[];
   readonly dataDirectory: string;
   /** The P-256 key of its connections, whose public half the ledger has. */
   readonly networkKeyFile: string;
@@ -116,6 +118,9 @@ function settingsOf(path: string, values: SettingValues): NodeSettings {
     },
     blsKeyFile: resolve(base, values.blsKeyFile),
     operatorKeyFile: operatorKeyFile === undefined ? undefined : resolve(base, operatorKeyFile),
+    keyFiles: [values.blsKeyFile, values.networkKeyFile, operatorKeyFile]
+      .filter((file) => file !== undefined)
+      .map((file) => resolve(base, file)),
     dataDirectory: resolve(base, values.dataDirectory),
     networkKeyFile: resolve(base, values.networkKeyFile),
     certificateFile: certificateFile === undefined ? undefined : resolve(base, certificateFile),

@@ -20,6 +20,7 @@ import { lockDirectory } from './dev/lock.ts';
 import { cliErrors } from './errors.ts';
 import { createUndoStack } from './undo.ts';
 import { CLOSE_GRACE_MS } from './limits.ts';
+import { serveAdmin } from './node-admin.ts';
 import type { NodeConfig } from './node-config.ts';
 import { followCertificate, tlsIdentityOf } from './node-tls.ts';
 
@@ -96,6 +97,8 @@ export async function startNode(
       undo.push(() => listener.close(CLOSE_GRACE_MS));
       shared.logger.info('metrics', { node: config.name, url: `${listener.url}/metrics` });
     }
+    const admin = await serveAdmin({ settings: config, node, store, ledger: ledgerClient, logger: shared.logger });
+    undo.push(() => admin.close());
     return { url: server.url, finished: node.finished, close: () => undo.unwind() };
   } catch (error) {
     await undo.unwind();

@@ -108,6 +108,11 @@ export class GarbageCollector {
     return this.#turn.run(() => this.#collect(options.isDryRun ?? false, options.signal), options.signal);
   }
 
+  /** Runs `work` when no collection is under way, and lets none begin until it is done. */
+  pausedFor<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    return this.#turn.run(work, signal);
+  }
+
   /** Collects once the node has caught up, then at every {@link request} and every interval, until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     const { scheduler, logger } = this.#modules;

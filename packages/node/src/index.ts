@@ -2,10 +2,12 @@
 export { errors as nodeFailures } from './errors.ts';
 export type { NodeParameters } from './epochs/upkeep.ts';
 export type { NodeLedger, Operator, OperatorLedger } from './ledger-port.ts';
+export type { CollectionReport } from './garbage-collector.ts';
 export { defaultLimits as NODE_LIMITS, type NodeLimits } from './limits.ts';
 export { type DirectoryIdentity, NODE_FORMAT_VERSION } from './node-directory.ts';
 export type { DenyList } from './reads.ts';
 export { SegmentLog, type SegmentLogModules, type SegmentLogOptions } from './segment-log/segment-log.ts';
+export { type StoredSegment, storedSegments } from './segment-log/stored-segments.ts';
 export type { SliverKey, SliverStore, SliverStoreStatus } from './sliver-store.ts';
 export {
   StorageNode,
@@ -13,3 +15,8 @@ export {
   type StorageNodeModules,
   type StorageNodeStatus,
 } from './storage-node.ts';
+export {
+  type VerificationProgress,
+  type VerificationReport,
+  verifyDirectory,
+} from './verification/verify-directory.ts';

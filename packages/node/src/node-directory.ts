@@ -56,6 +56,23 @@ export async function openNodeDirectory(
   return found;
 }
 
+/**
+ * The identity of a directory that is only looked at, and the names of its copies that are damaged or missing.
+ * @throws DIRECTORY_DAMAGED when none is left, DIRECTORY_MISMATCH for another format
+ */
+export async function readNodeDirectory(
+  directory: string,
+  fileSystem: FileSystem,
+): Promise<NodeDirectory & { readonly damaged: readonly string[] }> {
+  const copies = await Promise.all(FILES.map((name) => readFile(fileSystem, `${directory}/${name}`)));
+  const texts = copies.map((copy) => (copy === undefined ? undefined : intactText(copy)));
+  const text = texts[0] ?? texts[1];
+  if (text === undefined) {
+    throw errors.DIRECTORY_DAMAGED({ directory, why: 'its node.json and node.copy.json are missing or damaged' });
+  }
+  return { ...parse(directory, text), damaged: FILES.filter((_, index) => texts[index] === undefined) };
+}
+
 function serialize(identity: NodeDirectory): Uint8Array {
   const { nodeId, systemObjectId, storeTag } = identity;
   const fields = {

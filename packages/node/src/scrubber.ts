@@ -168,7 +168,7 @@ export class Scrubber {
     const slivers: Sliver[] = [];
     const keys: SliverKey[] = [];
     for (const { key, payload } of read) {
-      const sliver = parse(key, payload, metadata.geometry);
+      const sliver = parseStored(key, payload, metadata.geometry);
       if (typeof sliver === 'string') {
         await this.#setAside(key, sliver);
       } else {
@@ -259,7 +259,11 @@ function* groupsOf(entries: readonly SizedKey[]): Generator<readonly SizedKey[]>
 }
 
 /** The sliver, or what is wrong with its bytes. */
-function parse({ blobId, shard, axis }: SliverKey, payload: Uint8Array, geometry: Geometry): Sliver | string {
+export function parseStored(
+  { blobId, shard, axis }: SliverKey,
+  payload: Uint8Array,
+  geometry: Geometry,
+): Sliver | string {
   try {
     const sliver = decodeSliverData(payload, axis);
     const expected = sliverOfPair(geometry, axis, pairOfShard(geometry, blobId, shard));

@@ -18,6 +18,7 @@ import type {
 import {
   type BlobId,
   type Bls,
+  type ChallengeResult,
   type Epoch,
   type NodeHealth,
   type NodeId,
@@ -103,6 +104,10 @@ export interface StorageNodeStatus {
   readonly scrub: ScrubStatus;
   /** Nodes that more than f shards say fail their challenges in this epoch. */
   readonly failingNodes: readonly NodeId[];
+  /** What the challenges that this node put to others in this epoch came to. */
+  readonly challenges: readonly ChallengeResult[];
+  /** Blobs that the registry has, whatever their state. */
+  readonly blobs: number;
   readonly activeRequests: number;
 }
 
@@ -204,15 +209,17 @@ export class StorageNode {
   }
 
   status(): StorageNodeStatus {
-    const { committees, slivers, service, health, selfHealing, scrubber, book } = this.#parts;
+    const { committees, registry, slivers, service, health, selfHealing, scrubber, book } = this.#parts;
     return {
       nodeId: this.#nodeId,
       epoch: committees.epoch,
-      health: health(false),
+      health: health(true),
       store: slivers.status(),
       healing: selfHealing.healing.status,
       scrub: scrubber.status(),
       failingNodes: book.failing(committees.committees.current),
+      challenges: book.results(committees.epoch),
+      blobs: registry.count(),
       activeRequests: service.activeRequests,
     };
   }
@@ -220,6 +227,11 @@ export class StorageNode {
   /** Gives back the space of what is not owed any more; undefined while the node has not caught up with its ledger. */
   collectGarbage(options: { readonly isDryRun: boolean }): Promise<CollectionReport | undefined> {
     return this.#parts.collector.collect(options);
+  }
+
+  /** Runs `work` while no segment is emptied or deleted: what it sees of the segments stays there. */
+  withoutCollecting<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    return this.#parts.collector.pausedFor(work, signal);
   }
 
   /** Heals the blob, if it lacks anything, as soon as there is room. */

@@ -62,6 +62,20 @@ describe('a segment log', () => {
     expect(log.status().segments).toBe(names.length);
   });
 
+  it('knows after reopening that all but the newest segment of each end epoch are full, so that they can be compacted', async () => {
+    const { log, fileSystem, store } = await filled(60);
+    await log.close();
+    const reopened = await openLog(fileSystem, store);
+    const open = reopened.segments().filter(({ sealed }) => !sealed);
+    expect(new Set(open.map(({ endEpoch }) => endEpoch)).size).toBe(3);
+    expect(open).toHaveLength(3);
+    for (const { id, endEpoch } of open) {
+      const ids = reopened.segments().flatMap((other) => (other.endEpoch === endEpoch ? [other.id] : []));
+      expect(id).toBe(Math.max(...ids));
+    }
+    await reopened.close();
+  });
+
   it('gives a batch that is larger than a segment a segment of its own', async () => {
     const { log } = await filled(2);
     const large = new Uint8Array(10_000).fill(5);

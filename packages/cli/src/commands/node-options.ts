@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { basisPoints, sizeInBytes, walAmount } from '../amounts.ts';
 import { outputOf, withNetwork } from './blob-options.ts';
 import { examples } from './examples.ts';
+import type { NodeOptions } from './node-care.ts';
 import type { NodeInitOptions } from './node-init.ts';
 import type { NodeRegisterOptions } from './node-register.ts';
 import type { NodeRunOptions } from './node-run.ts';
@@ -38,6 +39,7 @@ export function addNodeCommands(program: Command, signal: AbortSignal): void {
       const { runNode } = await import('./node-run.ts');
       await runNode(options, signal);
     });
+  addCareCommands(node, signal);
   withNetwork(node.command('init <directory>'))
     .description('make the directory of a new storage node: keys, and a configuration file that explains itself')
     .requiredOption('--name <name>', 'what it is called, at most 100 bytes')
@@ -79,4 +81,68 @@ export function addNodeCommands(program: Command, signal: AbortSignal): void {
       const { runNodeRegister } = await import('./node-register.ts');
       await runNodeRegister(options, outputOf(options), signal);
     });
+}
+
+/** Looking after a node. */
+function addCareCommands(node: Command, signal: AbortSignal): void {
+  const withJson = (command: Command): Command => command.option('--json', 'print JSON');
+  const ofNode = (command: Command): Command => withJson(withConfig(command));
+  ofNode(node.command('status'))
+    .description(
+      'say what a running storage node is doing: shards, blobs, disk, events, healing, scrubbing, challenges',
+    )
+    .addHelpText('after', examples('floe node status --config /var/lib/floe', 'floe node status --json | jq .healing'))
+    .action(async (options: NodeOptions) => {
+      const { runNodeStatus } = await import('./node-status.ts');
+      await runNodeStatus(options, outputOf(options), signal);
+    });
+  ofNode(node.command('gc'))
+    .description('have a running storage node give back the space of what has ended; it does so by itself every hour')
+    .option('--dry-run', 'only say what would go')
+    .addHelpText('after', examples('floe node gc --dry-run', 'floe node gc --config /var/lib/floe'))
+    .action(async (options: NodeOptions & { readonly dryRun?: boolean }) => {
+      const { runNodeGc } = await import('./node-care.ts');
+      await runNodeGc(options, outputOf(options), signal);
+    });
+  ofNode(node.command('backup <directory>'))
+    .description('make a consistent copy of a storage node, running or not: configuration, keys, database, slivers')
+    .option('--previous <directory>', 'an earlier backup; files that are the same are shared with it')
+    .option('--copy', 'share no files with the node, also where the volume allows it')
+    .addHelpText(
+      'after',
+      examples(
+        'floe node backup /mnt/backup/monday --config /var/lib/floe',
+        'floe node backup /mnt/backup/tuesday --previous /mnt/backup/monday',
+      ),
+    )
+    .action(
+      async (directory: string, options: NodeOptions & { readonly previous?: string; readonly copy?: boolean }) => {
+        const { runNodeBackup } = await import('./node-care.ts');
+        await runNodeBackup(directory, options, outputOf(options), signal);
+      },
+    );
+  withJson(node.command('restore <backup> <directory>'))
+    .description('make a storage node out of a backup, every file compared with its checksum')
+    .option('--skip-damaged', 'leave damaged segments out instead of stopping; the node has their slivers healed')
+    .addHelpText('after', examples('floe node restore /mnt/backup/tuesday /var/lib/floe'))
+    .action(async (backup: string, directory: string, options: NodeRestoreOptions) => {
+      const { runNodeRestore } = await import('./node-care.ts');
+      await runNodeRestore(backup, directory, options, outputOf(options), signal);
+    });
+  ofNode(node.command('verify'))
+    .description('check every byte that a stopped storage node has, or every file of a backup, and change nothing')
+    .option('--backup <directory>', 'check this backup instead')
+    .addHelpText(
+      'after',
+      examples('floe node verify --config /var/lib/floe', 'floe node verify --backup /mnt/backup/tuesday'),
+    )
+    .action(async (options: NodeOptions & { readonly backup?: string }) => {
+      const { runNodeVerify } = await import('./node-care.ts');
+      await runNodeVerify(options, outputOf(options), signal);
+    });
+}
+
+interface NodeRestoreOptions {
+  readonly skipDamaged?: boolean;
+  readonly json?: boolean;
 }

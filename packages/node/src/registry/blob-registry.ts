@@ -85,6 +85,11 @@ export class BlobRegistry {
     return this.#completed;
   }
 
+  /** Blobs that there are rows of. */
+  count(): number {
+    return this.#store.count(tables.blobs);
+  }
+
   isInvalid(blobId: BlobId): boolean {
     return this.#row(blobId)?.invalid !== undefined;
   }

@@ -52,6 +52,13 @@ export interface Segment {
   sealed: boolean;
 }
 
+/** The newest segment of each bucket, the only one that may be appended to; rows of others need not say that they are sealed. */
+export function newestOfBuckets(segments: Iterable<readonly [id: number, { readonly bucket: Epoch }]>): Set<number> {
+  const newest = new Map<Epoch, number>();
+  for (const [id, { bucket }] of segments) newest.set(bucket, Math.max(id, newest.get(bucket) ?? 0));
+  return new Set(newest.values());
+}
+
 const NEXT_SEQUENCE_KEY = new TextEncoder().encode('segment-log/next-sequence');
 
 export class SegmentIndex {

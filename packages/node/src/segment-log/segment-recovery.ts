@@ -28,7 +28,7 @@ import {
   sliverKeyText,
 } from './record.ts';
 import { parseSegmentName } from './segment-files.ts';
-import { put, remove, type Segment, type SegmentIndex, type SegmentRow } from './segment-index.ts';
+import { newestOfBuckets, put, remove, type Segment, type SegmentIndex, type SegmentRow } from './segment-index.ts';
 import { readExactly, type ScannedRecord, scanSegment } from './segment-scan.ts';
 
 export interface RecoveredSegments {
@@ -84,6 +84,8 @@ export async function recoverSegments(options: RecoveryOptions, modules: Recover
       nextSequence = Math.max(nextSequence, record.header.sequence + 1);
     }
   }
+  const newest = newestOfBuckets(segments);
+  for (const segment of segments.values()) if (!newest.has(segment.id)) segment.sealed = true;
   const lost: [number, SegmentRow][] = [];
   for (const [id, row] of known.rows) {
     const segment = segments.get(id);

@@ -34,23 +34,33 @@ export async function scanSegment(
   handle: FileHandle,
   options: { from: number; size: number; storeTag: Uint8Array },
 ): Promise<SegmentScan> {
-  const { from, size, storeTag } = options;
   const records: ScannedRecord[] = [];
-  let endOffset = from;
+  let endOffset = options.from;
   let damagedBytes = 0;
+  for await (const { header, offset } of intactRecords(handle, options)) {
+    records.push({ header, offset });
+    damagedBytes += offset - endOffset;
+    endOffset = offset + RECORD_HEADER_SIZE + header.payloadSize;
+  }
+  return { records, endOffset, damagedBytes };
+}
+
+/** The intact records in `[from, size)` with their payloads, one at a time. Damage is stepped over. */
+export async function* intactRecords(
+  handle: FileHandle,
+  options: { from: number; size: number; storeTag: Uint8Array },
+): AsyncGenerator<ScannedRecord & { readonly payload: Uint8Array }> {
+  const { from, size, storeTag } = options;
   let offset: number | undefined = from;
   while (offset !== undefined && offset < size) {
-    const header = await readIntactRecord(handle, offset, size, storeTag);
-    if (header === undefined) {
+    const record = await readIntactRecord(handle, offset, size, storeTag);
+    if (record === undefined) {
       offset = await findTag(handle, { from: offset + 1, size, storeTag });
       continue;
     }
-    records.push({ header, offset });
-    damagedBytes += offset - endOffset;
-    offset += RECORD_HEADER_SIZE + header.payloadSize;
-    endOffset = offset;
+    yield { ...record, offset };
+    offset += RECORD_HEADER_SIZE + record.header.payloadSize;
   }
-  return { records, endOffset, damagedBytes };
 }
 
 /** The headers of all records in `[header of the segment, size)`, without reading their payloads. Damage is stepped over. */
@@ -77,12 +87,12 @@ async function readIntactRecord(
   offset: number,
   size: number,
   storeTag: Uint8Array,
-): Promise<RecordHeader | undefined> {
+): Promise<{ header: RecordHeader; payload: Uint8Array } | undefined> {
   const headerBytes = await readExactly(handle, offset, RECORD_HEADER_SIZE);
   const header = headerBytes === undefined ? undefined : decodeRecordHeader(headerBytes, storeTag);
   if (header === undefined || offset + RECORD_HEADER_SIZE + header.payloadSize > size) return undefined;
   const payload = await readExactly(handle, offset + RECORD_HEADER_SIZE, header.payloadSize);
-  return payload !== undefined && crc32c(payload) === header.payloadCrc ? header : undefined;
+  return payload !== undefined && crc32c(payload) === header.payloadCrc ? { header, payload } : undefined;
 }
 
 /** Offset of the next occurrence of the store's tag; undefined when there is none. */

@@ -94,12 +94,13 @@ export class SegmentWriter {
     return next;
   }
 
+  /** The newest segment of the bucket, if it may be appended to; older ones never are. */
   #lastUnsealed(bucket: Epoch, size: number): Segment | undefined {
     let last: Segment | undefined;
     for (const segment of this.#segments.values()) {
-      if (segment.bucket === bucket && !segment.sealed && segment.id > (last?.id ?? 0)) last = segment;
+      if (segment.bucket === bucket && segment.id > (last?.id ?? 0)) last = segment;
     }
-    return last !== undefined && this.#hasRoom(last, size) ? last : undefined;
+    return last !== undefined && !last.sealed && this.#hasRoom(last, size) ? last : undefined;
   }
 
   #hasRoom(segment: Segment, size: number): boolean {

@@ -45,8 +45,18 @@ const FULL_BELOW_BYTES = 16 * 2 ** 20;
  */
 const MAP_BYTES = 16 * 2 ** 30;
 
+/** A store that can be copied while it is used. */
+export interface CopyableStore extends KeyValueStore {
+  /**
+   * Writes the store as it is at this moment into `directory`, which must be empty; writes go on meanwhile.
+   *
+   * @throws STORE_FAILED
+   */
+  copyTo(directory: string): Promise<void>;
+}
+
 /** Opens a store, making its directory when there is none. Close it before the process ends. */
-export async function openLmdbStore(options: LmdbStoreOptions): Promise<KeyValueStore> {
+export async function openLmdbStore(options: LmdbStoreOptions): Promise<CopyableStore> {
   const { directory } = options;
   try {
     const isNew = !existsSync(join(directory, 'data.mdb'));
@@ -59,7 +69,7 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<KeyValue
   }
 }
 
-class LmdbStore implements KeyValueStore {
+class LmdbStore implements CopyableStore {
   readonly #directory: string;
   readonly #maxTables: number;
   readonly #root: RootDatabase<Uint8Array, Uint8Array>;
@@ -141,6 +151,20 @@ class LmdbStore implements KeyValueStore {
       throw await this.#writeFailure(error);
     } finally {
       this.#underWay.delete(committed);
+    }
+  }
+
+  async copyTo(directory: string): Promise<void> {
+    this.#checkOpen();
+    const copied = this.#root.backup(directory, false);
+    this.#underWay.add(copied);
+    try {
+      await copied;
+    } catch (error) {
+      const reason = messageOf(error);
+      throw storeErrors.STORE_FAILED({ store: this.#directory, operation: `copy to ${directory}`, reason }, error);
+    } finally {
+      this.#underWay.delete(copied);
     }
   }
 
