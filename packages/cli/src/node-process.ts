@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { LedgerClient } from '@floe/contracts';
 import { StorageNode } from '@floe/node';
-import type { HttpHandler, Logger } from '@floe/platform';
+import type { Logger } from '@floe/platform';
 import {
   createMetrics,
   createUndiciTransport,
@@ -22,10 +22,10 @@ import { createUndoStack } from './undo.ts';
 import { CLOSE_GRACE_MS } from './limits.ts';
 import { serveAdmin } from './node-admin.ts';
 import type { NodeConfig } from './node-config.ts';
+import { createMonitoringHandler } from './monitoring-handler.ts';
 import { followCertificate, tlsIdentityOf } from './node-tls.ts';
 
 /** The text format of Prometheus. */
-const METRICS_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
 /** What nodes in one process share; each is the caller's to close. */
 export interface SharedModules {
@@ -55,7 +55,7 @@ export async function startNode(
   try {
     const tls = await tlsIdentityOf(config);
     undo.push(await lockDirectory(dirname(config.path), { ofNetwork: options.ofNetwork }));
-    const metrics = createMetrics();
+    const metrics = createMetrics({ process: true });
     const store = await openLmdbStore({ directory: join(config.dataDirectory, 'db') });
     undo.push(() => store.close());
     const ledgerClient = new LedgerClient(config.ledger, { clock: systemClock, scheduler: systemScheduler });
@@ -93,7 +93,10 @@ export async function startNode(
     undo.push(async () => ended.abort());
     void followCertificate(config, server, { scheduler: systemScheduler, logger: shared.logger, signal: ended.signal });
     if (config.metrics !== undefined) {
-      const listener = await serveHttp(metricsHandler(metrics), { ...config.metrics, logger: shared.logger });
+      const listener = await serveHttp(createMonitoringHandler({ node, metrics, logger: shared.logger }), {
+        ...config.metrics,
+        logger: shared.logger,
+      });
       undo.push(() => listener.close(CLOSE_GRACE_MS));
       shared.logger.info('metrics', { node: config.name, url: `${listener.url}/metrics` });
     }
@@ -104,13 +107,4 @@ export async function startNode(
     await undo.unwind();
     throw error;
   }
-}
-
-/** What a collector asks for, and nothing else. */
-function metricsHandler(metrics: { render(): Promise<string> }): HttpHandler {
-  return async (request) => {
-    if (new URL(request.url).pathname !== '/metrics') return new Response(null, { status: 404 });
-    if (request.method !== 'GET') return new Response(null, { status: 405, headers: { allow: 'GET' } });
-    return new Response(await metrics.render(), { headers: { 'content-type': METRICS_CONTENT_TYPE } });
-  };
 }

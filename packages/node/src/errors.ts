@@ -30,6 +30,8 @@ export const errors = errorCatalogue({
     'integrity',
     ({ blobId, shard, axis, why }) => `${axis} sliver of blob ${blobId} for shard ${shard} is damaged on disk (${why})`,
   ),
+  /** What the node stored to see whether it can was not read back, or not in time. */
+  PROBE_FAILED: spec<{ why: string }>('internal', ({ why }) => `a trial of storing and reading failed: ${why}`),
   STORE_CLOSED: spec<{ store: string }>('unavailable', ({ store }) => `${store} is closed`),
   /** A row of the node's tables does not have the form this version writes. */
   ROW_DAMAGED: spec<{ table: string; why: string }>(

@@ -104,6 +104,10 @@ export interface NodeLimits {
   readonly recountWaitMs: number;
   /** Incomplete blobs that are named. */
   readonly recountSample: number;
+  /** The disk is tried by storing something at most this often, however many ask. */
+  readonly probePauseMs: number;
+  /** Longest wait for that. */
+  readonly probeTimeoutMs: number;
   /** Longest wait of `close` for requests under way. */
   readonly shutdownMs: number;
 
@@ -222,6 +226,9 @@ export const defaultLimits: NodeLimits = {
   scrubPeriodMs: 7 * 24 * 60 * 60 * 1000,
   scrubMinBytesPerSecond: MIB,
   scrubMaxBytesPerSecond: 16 * MIB,
+  // Two syncs and some kilobytes of garbage each time.
+  probePauseMs: 10_000,
+  probeTimeoutMs: 10_000,
   shutdownMs: 60_000,
 
   peerRequests: 16,

@@ -54,7 +54,12 @@ export function createNodeMetrics(metrics: Metrics) {
       name: 'floe_node_request_seconds',
       help: 'Time until a request was answered, by route.',
       labels: ['route'],
-      buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10],
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    }),
+    requestBytes: metrics.counter({
+      name: 'floe_node_request_bytes_total',
+      help: 'Bytes of bodies received and sent, by route.',
+      labels: ['route', 'direction'],
     }),
     requestsRefused: metrics.counter({
       name: 'floe_node_requests_refused_total',

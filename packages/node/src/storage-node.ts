@@ -24,6 +24,7 @@ import {
   type NodeId,
   type NodeRedundancy,
   type ObjectId,
+  type ProbeResult,
   objectIdBytes,
 } from '@floe/protocol';
 import type { Codec } from '@floe/redstuff';
@@ -43,8 +44,10 @@ import type { NodeLedger, Operator } from './ledger-port.ts';
 import { defaultLimits, type NodeLimits } from './limits.ts';
 import { MetadataStore } from './metadata-store.ts';
 import { openNodeDirectory } from './node-directory.ts';
+import { createNodeGauges } from './node-gauges.ts';
 import { createNodeMetrics, type NodeMetrics } from './node-metrics.ts';
 import { PendingUploads } from './pending-uploads.ts';
+import { Probe } from './probe.ts';
 import { type DenyList, Reads } from './reads.ts';
 import type { HealingStatus } from './recovery/healing.ts';
 import { nodeRedundancy } from './redundancy.ts';
@@ -126,6 +129,8 @@ interface Parts {
   readonly background: readonly Promise<void>[];
   readonly stop: AbortController;
   readonly health: (detailed: boolean) => NodeHealth;
+  readonly probe: Probe;
+  readonly gauges: ReturnType<typeof createNodeGauges>;
 }
 
 const nothingDenied: DenyList = { has: (_blobId: BlobId) => false };
@@ -178,9 +183,10 @@ export class StorageNode {
       nodeHealth({ startedMs, publicKey, detailed }, { clock, committees, registry });
     const scrubber = new Scrubber({ limits }, { ...modules, ...held, ...selfHealing, metrics: modules.metrics });
     const redundancy = () => nodeRedundancy({ ...selfHealing, committees, scrubber, book, clock });
+    const probe = new Probe(limits, { ...modules, slivers, committees });
     const service = createService(
       { config, limits },
-      { ...modules, ...held, ...selfHealing, uploads, book, health, redundancy },
+      { ...modules, ...held, ...selfHealing, uploads, book, health, probe, redundancy },
     );
     const work = startWork(
       { config, limits, latestCheckpoint, signal },
@@ -189,7 +195,9 @@ export class StorageNode {
     config.signal?.removeEventListener('abort', giveUp);
     logger.info('storage node is open', { nodeId, epoch: committees.epoch, shards: committees.ownShards.length });
     const kept = { committees, registry, slivers, uploads, book, scrubber, selfHealing };
-    const parts = { ...kept, service, ...work, stop, health };
+    const activeRequests = (): number => service.activeRequests;
+    const gauges = createNodeGauges(directory, { ...modules, ...kept, ...selfHealing, ledger, probe, activeRequests });
+    const parts = { ...kept, service, ...work, stop, health, probe, gauges };
     return new StorageNode(nodeId, parts);
   }
 
@@ -222,6 +230,16 @@ export class StorageNode {
       blobs: registry.count(),
       activeRequests: service.activeRequests,
     };
+  }
+
+  /** Stores something, reads it back and removes it; not more often than every few seconds, however often it is called. */
+  probe(): Promise<ProbeResult> {
+    return this.#parts.probe.result();
+  }
+
+  /** Brings the metrics of how things stand up to date: to be called before they are looked at. */
+  observe(): Promise<void> {
+    return this.#parts.gauges.observe();
   }
 
   /** Gives back the space of what is not owed any more; undefined while the node has not caught up with its ledger. */
@@ -281,7 +299,11 @@ interface HeldModules extends Omit<StorageNodeModules, 'metrics'>, SelfHealing {
 /** The parts that answer requests. */
 function createService(
   options: { readonly config: StorageNodeConfig; readonly limits: NodeLimits },
-  modules: HeldModules & { readonly health: Parts['health']; readonly redundancy: () => Promise<NodeRedundancy> },
+  modules: HeldModules & {
+    readonly health: Parts['health'];
+    readonly probe: Probe;
+    readonly redundancy: () => Promise<NodeRedundancy>;
+  },
 ): NodeService {
   const { limits } = options;
   const { blsSecretKey } = options.config;

@@ -1,6 +1,6 @@
 /** A storage node in memory, a ledger that says what the test wants, and blobs to send. */
 import type { CheckpointRecord, ContractEvent, LedgerEvent } from '@floe/contracts';
-import { deferred, noMetrics, silentLogger } from '@floe/platform';
+import { deferred, type Metrics, noMetrics, silentLogger } from '@floe/platform';
 import {
   createMemoryFileSystem,
   createMemoryStore,
@@ -210,6 +210,7 @@ export interface HarnessOptions {
   readonly nodeId?: NodeId;
   readonly systemObjectId?: ObjectId;
   readonly codec?: Codec;
+  readonly metrics?: Metrics;
 }
 
 export async function startNode(options: HarnessOptions = {}): Promise<Harness> {
@@ -239,7 +240,7 @@ export async function startNode(options: HarnessOptions = {}): Promise<Harness> 
       scheduler: time,
       rng: seededRng('node'),
       logger: silentLogger,
-      metrics: noMetrics,
+      metrics: options.metrics ?? noMetrics,
     },
   );
   const call: Harness['call'] = async (route, body, init = {}) => {

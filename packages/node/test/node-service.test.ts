@@ -186,6 +186,7 @@ describe('the service', () => {
       },
       shardDetail: { owned: OWN_SHARDS.map((shard) => ({ shard, status: 'ready' })), other: [] },
       latestCheckpointSequenceNumber: 1,
+      probe: { ok: true, tookMs: 0, ageMs: 0 },
     });
     const [, plain] = (await outcomeOf(call({ name: 'getHealth', detailed: false }))) as [number, object];
     expect(plain).not.toHaveProperty('shardDetail');

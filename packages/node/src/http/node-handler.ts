@@ -127,11 +127,17 @@ export class NodeService {
       answer = this.#refusal(error, route, signal);
     }
     const { body } = answer;
+    const count = (direction: 'received' | 'sent', bytes: number): void => {
+      if (bytes > 0) this.#modules.metrics.requestBytes.add(bytes, { route: route.name, direction });
+    };
+    count('received', Number(request.headers.get('content-length') ?? '0'));
+    if (body instanceof Uint8Array && request.method !== 'HEAD') count('sent', body.length);
     if (body instanceof Uint8Array || request.method === 'HEAD') {
       lease.release();
       return respond(request.method === 'HEAD' ? { ...answer, body: NO_BYTES } : answer);
     }
-    return respond({ ...answer, body: whileStreaming(body, () => lease.release(), signal) });
+    const sent = (part: Uint8Array): void => count('sent', part.length);
+    return respond({ ...answer, body: whileStreaming(body, () => lease.release(), signal, sent) });
   }
 
   #refusal(error: unknown, route: ServedRoute, signal: AbortSignal): Answer {

@@ -16,6 +16,7 @@ import {
   MAX_SHARDS,
   MAX_SYMBOL_SIZE_BYTES,
   nodeErrors,
+  type NodeHealth,
   type NodeRedundancy,
   type NodeRoute,
   orthogonal,
@@ -29,6 +30,7 @@ import type { ChallengeBook } from '../challenges/challenge-book.ts';
 import type { CommitteeTracker } from '../committee-tracker.ts';
 import type { Confirmations } from '../confirmations.ts';
 import type { NodeLimits } from '../limits.ts';
+import type { Probe } from '../probe.ts';
 import type { Reads } from '../reads.ts';
 import { parseAuthorization, type ShardPages } from '../shards/shard-pages.ts';
 import type { Symbols } from '../symbols.ts';
@@ -46,7 +48,8 @@ export interface RouteModules {
   readonly symbols: Symbols;
   readonly pages: ShardPages;
   readonly book: Pick<ChallengeBook, 'results'>;
-  readonly health: (detailed: boolean) => unknown;
+  readonly health: (detailed: boolean) => NodeHealth;
+  readonly probe: Pick<Probe, 'result'>;
   readonly redundancy: () => Promise<NodeRedundancy>;
 }
 
@@ -142,7 +145,7 @@ export class NodeRoutes {
       case 'getBlobStatus':
         return dataAnswer(blobStatusToJson(reads.blobStatus(route.blobId)));
       case 'getHealth':
-        return dataAnswer(health(route.detailed));
+        return route.detailed ? this.#detailedHealth() : dataAnswer(health(false));
       case 'getCapabilities': {
         const { batchReadSlivers, batchUploadSlivers } = this.#limits;
         const batchedSlivers = { maxReadSlivers: batchReadSlivers, maxUploadSlivers: batchUploadSlivers };
@@ -153,6 +156,11 @@ export class NodeRoutes {
       case 'getChallenges':
         return dataAnswer({ epoch: route.epoch, results: book.results(route.epoch) });
     }
+  }
+
+  async #detailedHealth(): Promise<Answer> {
+    const { health, probe } = this.#modules;
+    return dataAnswer({ ...health(true), probe: await probe.result() });
   }
 
   async #putMetadata({ blobId, pending }: Route<'putMetadata'>, { request }: Call): Promise<Answer> {

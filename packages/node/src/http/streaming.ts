@@ -2,8 +2,14 @@
 
 /**
  * The same stream, calling `done` once: when it ends, fails, is given up before or while it is read, or `signal` aborts.
+ * @param look shown each item before it is handed on
  */
-export function whileStreaming<T>(source: AsyncIterable<T>, done: () => void, signal: AbortSignal): AsyncIterable<T> {
+export function whileStreaming<T>(
+  source: AsyncIterable<T>,
+  done: () => void,
+  signal: AbortSignal,
+  look: (item: T) => void = () => undefined,
+): AsyncIterable<T> {
   let isDone = false;
   const finish = (): void => {
     if (isDone) return;
@@ -19,6 +25,7 @@ export function whileStreaming<T>(source: AsyncIterable<T>, done: () => void, si
       try {
         const result = await iterator.next();
         if (result.done === true) finish();
+        else look(result.value);
         return result;
       } catch (error) {
         finish();

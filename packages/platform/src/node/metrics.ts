@@ -1,5 +1,5 @@
 /** Metrics through prom-client, each set with a registry of its own, so that several nodes can share a process. */
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Metrics, MetricSpec } from '../observe.ts';
 
 export type RenderedMetrics = Metrics & {
@@ -7,9 +7,13 @@ export type RenderedMetrics = Metrics & {
   render(): Promise<string>;
 };
 
-/** Makes an empty set of metrics. Asking twice for a name gives the same metric. */
-export function createMetrics(): RenderedMetrics {
+/**
+ * Makes a set of metrics. Asking twice for a name gives the same metric.
+ * @param options `process`: with those of this process too: memory, CPU, delay of the event loop, garbage collection
+ */
+export function createMetrics(options: { readonly process?: boolean } = {}): RenderedMetrics {
   const registry = new Registry();
+  if (options.process === true) collectDefaultMetrics({ register: registry });
   const base = ({ name, help, labels }: MetricSpec) => ({
     name,
     help,

@@ -14,8 +14,21 @@ export interface ShardHealth {
   readonly status: ShardStatus;
 }
 
+/** Whether something that the node stored just now was read back. */
+export interface ProbeResult {
+  readonly ok: boolean;
+  /** Why not. */
+  readonly problem?: string;
+  /** How long it took. */
+  readonly tookMs: number;
+  /** How long ago it ended. */
+  readonly ageMs: number;
+}
+
 /** The `data` of `GET /v1/health`, as it is in JSON. */
 export interface NodeHealth {
+  /** Only when details are asked for, by nodes that offer it. */
+  readonly probe?: ProbeResult;
   readonly uptime: { readonly secs: number; readonly nanos: number };
   readonly epoch: number;
   /** BLS key in standard base64. */
