@@ -58,28 +58,55 @@ let fromSlot: usize;
 let to: usize;
 let toLane: usize;
 let toSlot: usize;
-// The current strip.
-let inTails: bool;
+// Groups of 64 bytes that a lane has: of the blocks of all slots, and elements of their tails, 32 to a group.
+let blockGroups: u32;
+let tailElements: u32;
+// The current strip: groups of blocks, then of tails.
 let stripFirst: u32;
 let stripCount: u32;
 let lanePitch: usize;
 
-// @ts-ignore: decorator
-@inline
 function loadLane(lane: usize, index: u32): void {
   const blocks = symbolSize >> 6;
   const source = from + index * fromLane;
-  if (inTails) loadTails(lane, source + (blocks << 6), fromSlot, (symbolSize & 63) >> 1, stripFirst, stripCount);
-  else loadBlocks(lane, source, fromSlot, blocks, stripFirst, stripCount);
+  const end = stripFirst + stripCount;
+  if (stripFirst < blockGroups) {
+    const groups = min(end, blockGroups) - stripFirst;
+    loadBlocks(lane, source, fromSlot, blocks, stripFirst, groups);
+    lane += groups << 6;
+  }
+  if (end > blockGroups) {
+    const first = firstTail();
+    loadTails(lane, source + (blocks << 6), fromSlot, (symbolSize & 63) >> 1, first, endTail(end) - first);
+  }
+}
+
+function storeLane(lane: usize, index: u32): void {
+  const blocks = symbolSize >> 6;
+  const target = to + index * toLane;
+  const end = stripFirst + stripCount;
+  if (stripFirst < blockGroups) {
+    const groups = min(end, blockGroups) - stripFirst;
+    storeBlocks(lane, target, toSlot, blocks, stripFirst, groups);
+    lane += groups << 6;
+  }
+  if (end > blockGroups) {
+    const first = firstTail();
+    storeTails(lane, target + (blocks << 6), toSlot, (symbolSize & 63) >> 1, first, endTail(end) - first);
+  }
+}
+
+/** Elements of tails in the strip. */
+// @ts-ignore: decorator
+@inline
+function firstTail(): u32 {
+  return (max(stripFirst, blockGroups) - blockGroups) << 5;
 }
 
 // @ts-ignore: decorator
 @inline
-function storeLane(lane: usize, index: u32): void {
-  const blocks = symbolSize >> 6;
-  const target = to + index * toLane;
-  if (inTails) storeTails(lane, target + (blocks << 6), toSlot, (symbolSize & 63) >> 1, stripFirst, stripCount);
-  else storeBlocks(lane, target, toSlot, blocks, stripFirst, stripCount);
+function endTail(end: u32): u32 {
+  return min((end - blockGroups) << 5, tailElements);
 }
 
 /** Loads lanes and takes them through an inverse transform, the first four layers of 16 lanes as soon as those are there. */
@@ -151,30 +178,22 @@ export function setTarget(base: usize, laneStep: usize, slotStep: usize): void {
   toSlot = slotStep;
 }
 
-/** Moves to the first or next strip of at most `width` bytes per lane; false when there is none. */
+/**
+ * Moves to the first or next strip of at most `width` bytes per lane; false when there is none. Tails go with blocks: a
+ * strip of a few of their groups alone would cost as much as one several times as wide.
+ */
 function nextStrip(isFirst: bool, width: usize, lanes: u32): bool {
-  const half = (symbolSize & 63) >> 1;
-  const groups = (symbolSize >> 6) * slotCount;
-  if (isFirst) {
-    inTails = false;
-    stripFirst = 0;
-  } else {
-    stripFirst += stripCount;
-  }
-  if (!inTails && stripFirst >= groups) {
-    inTails = true;
-    stripFirst = 0;
-  }
-  const total = inTails ? half * slotCount : groups;
+  blockGroups = (symbolSize >> 6) * slotCount;
+  tailElements = ((symbolSize & 63) >> 1) * slotCount;
+  stripFirst = isFirst ? 0 : stripFirst + stripCount;
+  const total = blockGroups + ((tailElements + 31) >> 5);
   if (stripFirst >= total) return false;
   // What is left in equal strips, rather than full ones and a short last one.
   const left = total - stripFirst;
-  const most = <u32>(inTails ? width >> 1 : width >> 6);
+  const most = <u32>(width >> 6);
   const strips = (left + most - 1) / most;
   stripCount = (left + strips - 1) / strips;
-  if (inTails) stripCount = min((stripCount + 31) & ~31, left);
-  const stripWidth = inTails ? (<usize>((stripCount + 31) >> 5)) << 6 : (<usize>stripCount) << 6;
-  lanePitch = layOut(stripWidth, lanes);
+  lanePitch = layOut((<usize>stripCount) << 6, lanes);
   return true;
 }
 
@@ -347,17 +366,45 @@ export function reduceColumns(
   if (sameFrom < sameTo) fillNodes(nodes, slots, same);
 }
 
-/** Parents [from, to) of one level, in place. */
+/** Parents [from, to) of one level, in place: by threes, across positions, since there may be few slots. */
 function reduceLevel(nodes: usize, from: usize, to: usize, slots: usize): void {
+  if (from >= to) return;
+  const row = slots << 5;
   if (slots == 1) {
-    if (from < to) innerNodes(nodes + (from << 6), nodes + (from << 6) + 32, 64, to - from, nodes + (from << 5));
+    innerNodes(nodes + (from << 6), nodes + (from << 6) + 32, 64, to - from, nodes + (from << 5));
     return;
   }
-  const row = slots << 5;
-  for (let i = from; i < to; i += 1) {
-    const left = nodes + 2 * i * row;
-    innerNodes(left, left + row, 32, slots, nodes + i * row);
+  nextLeft = nodes + 2 * from * row;
+  slotsLeft = slots;
+  let out = nodes + from * row;
+  let count = (to - from) * slots;
+  for (; count >= 3; count -= 3, out += 96) {
+    const a = takeLeft(slots);
+    const b = takeLeft(slots);
+    const c = takeLeft(slots);
+    innerTriple(a, a + row, b, b + row, c, c + row, out, out + 32, out + 64);
   }
+  if (count == 0) return;
+  const a = takeLeft(slots);
+  const b = count == 2 ? takeLeft(slots) : a;
+  innerPair(a, a + row, b, b + row, out, count == 2 ? out + 32 : out);
+}
+
+// The left child of the next parent, and how many of its position are left.
+let nextLeft: usize;
+let slotsLeft: usize;
+
+// @ts-ignore: decorator
+@inline
+function takeLeft(slots: usize): usize {
+  const left = nextLeft;
+  nextLeft += 32;
+  slotsLeft -= 1;
+  if (slotsLeft == 0) {
+    slotsLeft = slots;
+    nextLeft += slots << 5; // over the right children
+  }
+  return left;
 }
 
 function fillNodes(nodes: usize, count: usize, node: usize): void {
