@@ -81,7 +81,7 @@ afterAll(async () => {
 
 describe('nodes of up to f shards that lie', () => {
   it('deceive no client', { timeout: TIMEOUT_MS }, async () => {
-    const suite = slowSuite('byzantine: clients', 0.5);
+    const suite = slowSuite('byzantine: clients', 0.3);
     load.start();
     await lieFrom(shuffled(network.nodes, suite.rng).slice(0, LIARS), suite);
     await untilOver(suite);
@@ -89,7 +89,7 @@ describe('nodes of up to f shards that lie', () => {
   });
 
   it('deceive no node that heals', { timeout: TIMEOUT_MS }, async () => {
-    const suite = slowSuite('byzantine: healing', 0.5);
+    const suite = slowSuite('byzantine: healing', 0.3);
     load.start();
     const [wiped, ...others] = shuffled(network.nodes, suite.rng) as [NetworkNode, ...NetworkNode[]];
     await lieFrom(others.slice(0, LIARS_WHILE_HEALING), suite);

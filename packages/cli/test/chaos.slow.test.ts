@@ -33,6 +33,8 @@ const FAULTS_FULL_MS = 30 * 60_000;
 const MAX_FAULT_MS = 20_000;
 const MAX_PAUSE_MS = 5_000;
 const WIPES_FULL = 3;
+/** Before a disk is lost, and while a region is away. */
+const [MIN_BLOBS, MIN_STORES] = [10, 3];
 const HEALED_WITHIN_MS = 300_000;
 /** Blobs of which every node has to prove every sliver at the end. */
 const AUDITED = 100;
@@ -82,7 +84,7 @@ afterAll(async () => {
 
 describe('a network under load', () => {
   it('serves everything while up to f shards fail in every way', { timeout: TIMEOUT_MS }, async () => {
-    const suite = slowSuite('chaos: faults', 0.5);
+    const suite = slowSuite('chaos: faults', 0.4);
     const options = { maxShards: maxFaulty, maxFaultMs: MAX_FAULT_MS, maxPauseMs: MAX_PAUSE_MS };
     const faults = new FaultInjector(options, { nodes: network.nodes, shardsOf, rng: suite.rng, log });
     const over = new AbortController();
@@ -97,7 +99,7 @@ describe('a network under load', () => {
   });
 
   it('makes a node whole again that lost its disk, and moves little for it', { timeout: TIMEOUT_MS }, async () => {
-    const suite = slowSuite('chaos: wiped disks', 0.2);
+    const suite = slowSuite('chaos: wiped disks', 0.1);
     const rounds = suite.full ? WIPES_FULL : 1;
     for (const node of shuffled(network.nodes, suite.rng).slice(0, rounds)) {
       const { movedBytes, leastBytes } = await wipe(node);
@@ -107,7 +109,7 @@ describe('a network under load', () => {
   });
 
   it('loses a region and gets it back', { timeout: TIMEOUT_MS }, async () => {
-    const suite = slowSuite('chaos: regions', 0.2);
+    const suite = slowSuite('chaos: regions', 0.1);
     const regions = shuffled([...new Set(network.nodes.map(({ region }) => region))], suite.rng);
     for (const [index, region] of regions.entries()) {
       if (index > 0 && suite.spent()) break;
@@ -122,7 +124,8 @@ describe('a network under load', () => {
 
 /** Takes a node's disk away under load; what it received until it was whole, and the least that takes. */
 async function wipe(node: NetworkNode): Promise<{ readonly movedBytes: number; readonly leastBytes: number }> {
-  log.note(`${node.name} loses its disk`);
+  await untilStored(MIN_BLOBS);
+  log.note(`${node.name} loses its disk, with ${load.blobs.size} blobs on the network`);
   await node.process.wipe();
   await node.process.start();
   const startMs = performance.now();
@@ -172,10 +175,15 @@ async function withoutRegion(region: string, lost: readonly NetworkNode[], lasts
   await Promise.all(lost.map((node) => node.process.kill()));
   const storesBefore = load.counts.stores;
   await systemScheduler.sleep(lastsMs);
-  // Stores go on: more of them than there were writers when it began.
-  while (load.counts.stores < storesBefore + 3 && load.failures.length === 0) await systemScheduler.sleep(100);
+  // Stores go on: more of them than were under way when it began.
+  await untilStored(storesBefore + MIN_STORES);
   await Promise.all(lost.map((node) => node.process.start()));
   log.note(`${region} is back; ${load.counts.stores - storesBefore} blobs were stored meanwhile`);
+}
+
+/** Until so many blobs were stored in all, or something failed. */
+async function untilStored(count: number): Promise<void> {
+  while (load.counts.stores < count && load.failures.length === 0) await systemScheduler.sleep(100);
 }
 
 async function untilOver(suite: SlowSuite, fullMs: number): Promise<void> {
