@@ -17,7 +17,7 @@ export interface ClientLimits {
   readonly minStoreBytesPerMs: number;
   /** How long a node may go on not knowing a registration that the ledger has executed. */
   readonly registrationTimeoutMs: number;
-  /** How long a store waits for nodes to come back that could not be reached, once too few are left without them. */
+  /** How long a store waits, before and after it has paid, for nodes to come back without which too few are left. */
   readonly returnTimeoutMs: number;
   /** Agreement on a blob's status, and one node's report of its health. */
   readonly statusTimeoutMs: number;

@@ -29,6 +29,7 @@ import {
   geometryOf,
   isCertified,
   isQuorum,
+  isValidity,
   maxBlobSize,
   metadataRoot,
   type ObjectId,
@@ -261,26 +262,43 @@ class Store {
     committee: Committee,
     signal: AbortSignal,
   ): Promise<{ status: BlobStatus | undefined; plan: RegistrationPlan }> {
-    const { pool, scheduler, limits } = this.#modules;
     const { blobId } = slivers.verified;
     if (this.#options.force === true) return { status: undefined, plan: this.#plan(slivers, system, NO_RESOURCES) };
-    const nodes = rankedNodes(committee, pool.clientOf);
     const [status, owned] = await Promise.all([
-      agreeOnStatus(blobId, committee, nodes, { scheduler, limits, signal }).catch((error: unknown) => {
-        if (!isFloeError(error, 'NO_STATUS_AGREEMENT')) throw error;
-        const { geometry } = committee;
-        const answered = Number(error.data['answered']);
-        const need = geometry.nShards - geometry.maxFaulty;
-        // Who does not answer now will not confirm either; better to learn it before paying.
-        if (!isQuorum(geometry, answered)) throw clientErrors.NOT_ENOUGH_NODES({ blobId, answered, need }, error);
-        // Not knowing costs an upload that was not needed, or a registration that the signer's own objects rule out.
-        return undefined;
-      }),
+      this.#status(blobId, committee, signal),
       ownedResources(blobId, this.#resourceOrder(), this.#modules, signal),
     ]);
     if (status?.kind === 'invalid') throw clientErrors.BLOB_MARKED_INVALID({ blobId, ...status.event });
     this.#owned = owned;
     return { status, plan: this.#plan(slivers, system, owned) };
+  }
+
+  /**
+   * What the nodes say of the blob; undefined when they do not agree. Who does not answer now will not confirm either, and it is better to learn
+   * that before paying; but while most of the network is there, the others get time to come back.
+   *
+   * @throws NOT_ENOUGH_NODES
+   */
+  async #status(blobId: BlobId, committee: Committee, signal: AbortSignal): Promise<BlobStatus | undefined> {
+    const { pool, scheduler, clock, limits } = this.#modules;
+    const { geometry } = committee;
+    const nodes = rankedNodes(committee, pool.clientOf);
+    const deadlineMs = clock.monotonicMs() + limits.returnTimeoutMs;
+    for (;;) {
+      try {
+        return await agreeOnStatus(blobId, committee, nodes, { scheduler, limits, signal });
+      } catch (error) {
+        if (!isFloeError(error, 'NO_STATUS_AGREEMENT')) throw error;
+        const answered = Number(error.data['answered']);
+        // Not knowing costs an upload that was not needed, or a registration that the signer's own objects rule out.
+        if (isQuorum(geometry, answered)) return undefined;
+        if (!isValidity(geometry, answered) || clock.monotonicMs() >= deadlineMs) {
+          const need = geometry.nShards - geometry.maxFaulty;
+          throw clientErrors.NOT_ENOUGH_NODES({ blobId, answered, need }, error);
+        }
+      }
+      await scheduler.sleep(limits.maxBackoffMs, signal);
+    }
   }
 
   #resourceOrder(): Parameters<typeof ownedResources>[1] {

@@ -234,7 +234,7 @@ describe('what is refused before anything is paid', () => {
     const startMs = net.time.monotonicMs();
     const refused = { code: 'NOT_ENOUGH_NODES', kind: 'unavailable', data: { answered: 6, need: 7 } };
     await expect(store(net, bytes(5))).rejects.toMatchObject(refused);
-    expect(net.time.monotonicMs() - startMs).toBeLessThan(10_100);
+    expect(net.time.monotonicMs() - startMs).toBeLessThan(40_100);
     expect(net.ledger.executed).toEqual([]);
   });
 
@@ -295,6 +295,15 @@ describe('faulty nodes', () => {
       `${net.nodes[3]?.member.name}: INVALID_SIGNATURE`,
     ]);
     expect([...net.ledger.objects.values()][0]?.certifiedEpoch).toBeUndefined();
+  });
+
+  test('nodes that come back before the payment are waited for, when too few are there without them', async () => {
+    const net = await createTestNetwork({ nShards: 10, nodes: 10 });
+    const away = net.nodes.slice(0, 4);
+    net.kill(away);
+    void net.time.sleep(20_000).then(() => net.revive(away));
+    const { blobId } = await storeNew(net, bytes(500));
+    expect(await net.run(net.client.read(blobId))).toEqual(bytes(500));
   });
 
   test('nodes that went away after the payment are waited for, when too few are left without them', async () => {

@@ -28,6 +28,8 @@ export interface SelfHealingOptions {
   readonly blsSecretKey: Uint8Array;
   readonly peerScheme: 'http' | 'https';
   readonly limits: NodeLimits;
+  /** The ledger's latest checkpoint when the node was opened. */
+  readonly caughtUpAt: bigint;
   /** Stops everything. */
   readonly signal: AbortSignal;
 }
@@ -75,7 +77,7 @@ export function createSelfHealing(options: SelfHealingOptions, modules: SelfHeal
   const inconsistencies = new Inconsistencies(options, shared);
   const recovery = new BlobRecovery({ nodeId, limits }, { ...shared, metadataFetch, rebuild, inconsistencies });
   const healing = new Healing({ limits, signal }, { ...shared, recovery });
-  const recount = new Recount({ limits, signal }, shared);
+  const recount = new Recount({ limits, signal, caughtUpAt: options.caughtUpAt }, shared);
   const transfer = new ShardTransfer(options, { ...shared, metadataFetch });
   const movement = new ShardMovement({ limits, signal }, { ...shared, healing, transfer, position });
   const settle = async (): Promise<void> => {

@@ -175,7 +175,7 @@ export class StorageNode {
     const uploads = new Uploads({ ...held, codec });
     const book = new ChallengeBook({ nodeId }, { store });
     const selfHealing = createSelfHealing(
-      { nodeId, blsSecretKey, peerScheme: config.peerScheme ?? 'https', limits, signal },
+      { nodeId, blsSecretKey, peerScheme: config.peerScheme ?? 'https', limits, caughtUpAt: latestCheckpoint, signal },
       { ...modules, ...held, ledger, operator: modules.operator, uploads },
     );
     slivers.whenDamaged((blobId) => selfHealing.healing.request(blobId, 'damaged'));

@@ -1,4 +1,5 @@
 /** What a node says that it lacks is what it lacks. */
+import { deferred } from '@floe/platform';
 import type { NodeRedundancy } from '@floe/protocol';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Blob, makeBlob, outcomeOf } from './node-harness.ts';
@@ -60,6 +61,23 @@ describe('a node', () => {
     await net.untilHeld(0, ...blobs);
     await net.pass(200);
     expect((await redundancyOf(net, 0)).count).toMatchObject({ blobs: 3, incomplete: 0 });
+  });
+
+  it('that lost its disk does not count before it knows again what it owes', async () => {
+    const { net } = await start();
+    await net.stop(0);
+    net.wipe(0);
+    const told = deferred<void>();
+    const follow = net.ledger.followCheckpoints.bind(net.ledger);
+    net.ledger.followCheckpoints = async function* later(options) {
+      await told.promise;
+      yield* follow(options);
+    };
+    await net.boot(0);
+    expect((await redundancyOf(net, 0)).count).toBeUndefined();
+    told.resolve();
+    await net.pass(2000);
+    expect((await redundancyOf(net, 0)).count).toMatchObject({ blobs: 3 });
   });
 
   it('counts a sliver that was found damaged as lost, until it is back', async () => {

@@ -3,7 +3,8 @@
  * out of which scrubbing and reading throw everything that they find damaged. No job's word for its own success is taken.
  *
  * Invariant: one count is under way at a time, in pages that leave others their turn; it is begun anew when asked for and the last one is
- * older than its time.
+ * older than its time. Nothing is counted before the registry knows all that the ledger had recorded when the node was opened: one that lost its
+ * disk knows of no blobs at first, and lacks none of those.
  */
 import { type Clock, pause, type Scheduler } from '@floe/platform';
 import type { BlobId } from '@floe/protocol';
@@ -36,6 +37,7 @@ const PAGE = 200;
 
 export class Recount {
   readonly #limits: Pick<NodeLimits, 'recountAgeMs' | 'recountWaitMs' | 'recountSample'>;
+  readonly #caughtUpAt: bigint;
   readonly #signal: AbortSignal;
   readonly #modules: RecountModules;
   #last: RecountResult | undefined;
@@ -44,16 +46,19 @@ export class Recount {
   constructor(
     options: {
       readonly limits: Pick<NodeLimits, 'recountAgeMs' | 'recountWaitMs' | 'recountSample'>;
+      /** Checkpoint that must have been handled. */
+      readonly caughtUpAt: bigint;
       readonly signal: AbortSignal;
     },
     modules: RecountModules,
   ) {
     this.#limits = options.limits;
+    this.#caughtUpAt = options.caughtUpAt;
     this.#signal = options.signal;
     this.#modules = modules;
   }
 
-  /** A count that is young enough, or the last there is when a new one takes long; undefined while the first one is under way. */
+  /** A count that is young enough, or the last there is when a new one takes long; undefined while the first one is under way or has to wait. */
   async latest(): Promise<RecountResult | undefined> {
     const { clock, scheduler } = this.#modules;
     const { recountAgeMs, recountWaitMs } = this.#limits;
@@ -71,6 +76,7 @@ export class Recount {
   /** Rejects when a row of the registry cannot be read: then nothing is known. */
   async #count(): Promise<void> {
     const { registry, committees, holdings, clock, scheduler } = this.#modules;
+    if (registry.handled.nextCheckpoint <= this.#caughtUpAt) return;
     let [blobs, incomplete] = [0, 0];
     const sample: BlobId[] = [];
     let from: Uint8Array | undefined;
