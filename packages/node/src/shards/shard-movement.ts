@@ -5,6 +5,8 @@
  * Invariants:
  * - Nothing is copied or declared complete before this node knows what the ledger knew when the assignment was read.
  * - A shard is `active` only when a walk over all blobs certified before the epoch found nothing of it missing.
+ * - Shards are in place only when such a walk, begun in their epoch, found nothing of any of them missing: a shard that stayed may lack what
+ *   was certified while this node was away.
  */
 import {
   abortScope,
@@ -56,6 +58,8 @@ export class ShardMovement {
   #changed = deferred<void>();
   /** The epoch of which this node knows all that happened before its assignment was read. */
   #knownEpoch: Epoch | undefined;
+  /** The epoch in which nothing was missing of what this node owes. */
+  #wholeEpoch: Epoch | undefined;
 
   constructor(options: { readonly limits: NodeLimits; readonly signal: AbortSignal }, modules: ShardMovementModules) {
     this.#limits = options.limits;
@@ -82,9 +86,17 @@ export class ShardMovement {
    */
   async shardsInPlace(epoch: Epoch, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    const { committees } = this.#modules;
-    while (this.#knownEpoch !== epoch || !committees.hasAllShards(epoch)) {
-      await raceAbort(this.#changed.promise, signal);
+    const { committees, healing, scheduler } = this.#modules;
+    const hasAll = (): boolean => this.#knownEpoch === epoch && committees.hasAllShards(epoch);
+    while (!hasAll() || this.#wholeEpoch !== epoch) {
+      if (!hasAll()) {
+        await raceAbort(this.#changed.promise, signal);
+      } else if ((await this.#requestMissing(committees.ownShards, signal)) > 0) {
+        await healing.quiet(signal);
+        await pause(scheduler, this.#limits.healingRetryMinMs, signal);
+      } else if (hasAll()) {
+        this.#wholeEpoch = epoch;
+      }
     }
   }
 

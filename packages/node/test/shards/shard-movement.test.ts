@@ -123,6 +123,28 @@ describe('a node that gains shards', () => {
     await net.untilHeld(4, ...blobs);
   });
 
+  it('does not say so of shards that stayed and lack what was stored while it was away', async () => {
+    const net = await start();
+    await net.stop(3);
+    const blob = await makeBlob(3000, 1);
+    await net.storeBlob(blob, { without: [3] });
+    const others = net.nodes.filter(({ index }) => index !== 3);
+    for (const other of others) other.front = () => () => new Response('busy', { status: 503 });
+    await net.boot(3);
+    await net.changeCommittee(AFTER);
+    const waiting = new AbortController();
+    let isInPlace = false;
+    const inPlace = net
+      .node(3)
+      .shardsInPlace((EPOCH + 1) as Epoch, waiting.signal)
+      .then(() => (isInPlace = true));
+    await net.pass(5000);
+    expect(isInPlace).toBe(false);
+    for (const other of others) other.front = (handler) => handler;
+    await net.time.run(inPlace);
+    expect(await net.holds(3, blob)).toBe(true);
+  });
+
   it('does not have them for an epoch that has passed', async () => {
     const net = await start();
     await storeBlobs(net, 1);
