@@ -10,6 +10,7 @@ import { createMclBls } from '@floe/protocol/bls-mcl';
 import { dirname, resolve } from 'node:path';
 import { cliErrors } from '../errors.ts';
 import { registeredNode } from '../node-caps.ts';
+import { inCurrentEpoch } from '../current-epoch.ts';
 import { findNodeConfig, type NodeSettings, readNodeSettings, writeNodeId } from '../node-config.ts';
 import { ensureNodeKeys, type NodeKeys } from '../node-keys.ts';
 import type { Output } from '../output.ts';
@@ -142,22 +143,20 @@ async function register(
   const find = () => registeredNode(ledger, { operator: wallet.address, blsPublicKey }, signal);
   const before = isAgain ? await find() : undefined;
   if (before !== undefined) return { ...before, executed: undefined };
-  // The proof is of this epoch: it is read as late as can be.
-  const system = await ledger.systemState({ fresh: true, signal });
-  const message = encodeProofOfPossession({ epoch: system.epoch, address: wallet.address, publicKey: blsPublicKey });
-  const executed = await execute(
-    { session: { ledger }, wallet },
-    (transaction) =>
-      registerNode(transaction, system, {
-        ...candidate,
-        blsPublicKey,
-        networkPublicKey: keys.networkPublicKey,
-        proofOfPossession: bls.sign(keys.blsSecretKey, message),
-        owner: wallet.address,
-      }),
-    signal,
-  );
-  const capId = createdObject(executed, typeNames(system.originalPackageId).storageNodeCap);
+  const { executed, packageId } = await inCurrentEpoch(ledger, signal, async (system) => {
+    const proven = { epoch: system.epoch, address: wallet.address, publicKey: blsPublicKey };
+    const node = {
+      ...candidate,
+      blsPublicKey,
+      networkPublicKey: keys.networkPublicKey,
+      proofOfPossession: bls.sign(keys.blsSecretKey, encodeProofOfPossession(proven)),
+      owner: wallet.address,
+    };
+    const payer = { session: { ledger }, wallet };
+    const done = await execute(payer, (transaction) => registerNode(transaction, system, node), signal);
+    return { executed: done, packageId: system.originalPackageId };
+  });
+  const capId = createdObject(executed, typeNames(packageId).storageNodeCap);
   let nodeId: NodeId | undefined;
   for await (const cap of ledger.nodeCaps(wallet.address, { signal })) {
     if (cap.id === capId) nodeId = cap.nodeId as NodeId;
