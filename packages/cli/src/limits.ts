@@ -43,6 +43,9 @@ export const CERTIFICATE_RELOAD_MS = 3_600_000;
 /** Nodes of one process that open at once: they wait for disk and ledger, so more than there are cores helps. */
 export const NODES_STARTING_AT_ONCE = 8;
 
+/** Node processes that start at once: each takes a second of a core, and all have to be ready in their time. */
+export const NODE_PROCESSES_STARTING_AT_ONCE = 4;
+
 /** Shortest epoch of a development network: members need to attest within a fraction of it. */
 export const SHORTEST_EPOCH_MS = 1_000;
 

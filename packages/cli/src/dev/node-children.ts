@@ -5,10 +5,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { open, rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import type { Logger } from '@floe/platform';
+import { type Logger, mapConcurrent } from '@floe/platform';
 import { cliErrors } from '../errors.ts';
 import { unwritable } from '../files.ts';
-import { CLOSE_GRACE_MS, NODE_START_TIMEOUT_MS } from '../limits.ts';
+import { CLOSE_GRACE_MS, NODE_PROCESSES_STARTING_AT_ONCE, NODE_START_TIMEOUT_MS } from '../limits.ts';
 import { untilAborted } from '../until-aborted.ts';
 import type { NodeAction } from './node-actions.ts';
 import type { devPaths } from './state.ts';
@@ -46,7 +46,10 @@ export class NodeChildren {
    */
   async startAll(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    const started = Promise.all([...this.#paths.keys()].map((name) => this.#start(name)));
+    // Some after others: all at once on a machine that is busy, none would be ready in its time.
+    const started = mapConcurrent([...this.#paths.keys()], NODE_PROCESSES_STARTING_AT_ONCE, (name) =>
+      this.#start(name),
+    );
     const stop = new AbortController();
     const aborted = untilAborted(AbortSignal.any([signal, stop.signal]));
     await Promise.race([started, aborted]).finally(() => stop.abort());
