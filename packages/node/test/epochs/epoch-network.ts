@@ -31,8 +31,8 @@ const secretKey = (index: number) => new Uint8Array(32).fill(index + 1);
 const operatorOf = (index: number) => Ed25519Keypair.fromSecretKey(new Uint8Array(32).fill(50 + index));
 
 export interface TestNode {
-  readonly store: MemoryStore;
-  readonly fileSystem: MemoryFileSystem;
+  store: MemoryStore;
+  fileSystem: MemoryFileSystem;
   /** Counts of `floe_node_epoch_calls_total` by `call outcome`. */
   readonly calls: Map<string, number>;
   open: StorageNode | undefined;
@@ -54,6 +54,8 @@ export interface EpochNetwork {
   reachable: boolean;
   start(index: number, options?: NodeStart): Promise<void>;
   stop(index: number): Promise<void>;
+  /** Takes a stopped node's disk away. */
+  wipe(index: number): void;
   /** Lets time pass in small steps; whatever a step sets off is done before the next. */
   pass(ms: number): Promise<void>;
   /** Reaches the nodes that are up. */
@@ -69,7 +71,9 @@ export interface EpochNetwork {
   close(): Promise<void>;
 }
 
-export async function startEpochNetwork(): Promise<EpochNetwork> {
+export async function startEpochNetwork(
+  options: { readonly pruning?: { readonly keepCheckpoints: number } } = {},
+): Promise<EpochNetwork> {
   const time = createVirtualTime({ startMs: START_MS });
   const signer = createCheckpointSigner(new Uint8Array(32).fill(42));
   const addressOf = (keys: Ed25519Keypair) => parseObjectId(keys.toSuiAddress());
@@ -96,7 +100,7 @@ export async function startEpochNetwork(): Promise<EpochNetwork> {
     { bls },
   );
   const ledger = await Ledger.open(
-    { genesis },
+    { genesis, ...options },
     { store: createMemoryStore(), clock: time, bls, signatures: createSignatureVerifier(), signer },
   );
   const handler = createLedgerHandler(ledger);
@@ -149,6 +153,9 @@ export async function startEpochNetwork(): Promise<EpochNetwork> {
         await time.advance(10);
       }
       return await work;
+    },
+    wipe(index: number) {
+      Object.assign(nodes[index] as TestNode, { store: createMemoryStore(), fileSystem: createMemoryFileSystem() });
     },
     async start(index: number, options: NodeStart = {}) {
       const node = nodes[index] as TestNode;
