@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { LedgerClient } from '@floe/contracts';
-import { StorageNode } from '@floe/node';
+import { SALVAGED_TABLES, StorageNode } from '@floe/node';
 import type { Logger } from '@floe/platform';
 import {
   createMetrics,
@@ -56,7 +56,10 @@ export async function startNode(
     const tls = await tlsIdentityOf(config);
     undo.push(await lockDirectory(dirname(config.path), { ofNetwork: options.ofNetwork }));
     const metrics = createMetrics({ process: true });
-    const store = await openLmdbStore({ directory: join(config.dataDirectory, 'db') });
+    const logger = shared.logger.child({ node: config.name });
+    // All that its database holds can be had again; a damaged one is begun anew.
+    const repair = { salvage: SALVAGED_TABLES, logger };
+    const store = await openLmdbStore({ directory: join(config.dataDirectory, 'db'), repair });
     undo.push(() => store.close());
     const ledgerClient = new LedgerClient(config.ledger, { clock: systemClock, scheduler: systemScheduler });
     const transport = createUndiciTransport();
@@ -74,7 +77,7 @@ export async function startNode(
       },
       {
         ...shared,
-        logger: shared.logger.child({ node: config.name }),
+        logger,
         metrics,
         store,
         transport,

@@ -47,6 +47,7 @@ export function chainIdentifierOf(genesis: Genesis, modules: Pick<StateMachineMo
     entries: () => [][Symbol.iterator](),
     count: () => 0,
     write: () => Promise.resolve(),
+    verify: () => Promise.resolve(undefined),
     close: () => Promise.resolve(),
   };
   return StateMachine.begin(genesis, { ...modules, store, sign: () => new Uint8Array(64) }).checkpoint.digest;

@@ -138,6 +138,7 @@ describe('execution', () => {
         get: (table, key) => store.get(table, key),
         entries: (table, range) => store.entries(table, range),
         count: (table) => store.count(table),
+        verify: () => store.verify(),
         async write(operations) {
           disk.writes += 1;
           if (disk.broken === undefined) return store.write(operations);

@@ -38,6 +38,7 @@ test('a checkpoint is seen whole as soon as it is on disk, also before the store
     get: (...args) => memory.get(...args),
     entries: (...args) => memory.entries(...args),
     count: (table) => memory.count(table),
+    verify: () => memory.verify(),
     close: () => memory.close(),
     async write(operations) {
       await memory.write(operations);

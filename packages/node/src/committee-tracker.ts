@@ -167,6 +167,20 @@ export class CommitteeTracker {
     if (committees.current.epoch === this.epoch) this.#committees = committees;
   }
 
+  /**
+   * Takes up the slivers of shards that were found on disk while nothing was known of their shards: kept readable for the new owner when they were
+   * this node's in the epoch before, else dropped.
+   */
+  async adopt(found: ReadonlySet<ShardIndex>): Promise<void> {
+    const { previous } = this.#committees;
+    const had = new Set(previous === undefined ? [] : memberOfNode(previous, this.#nodeId)?.shards);
+    await this.#states.alone(async () => {
+      const unknown = [...found].filter((shard) => this.#states.of(shard) === undefined);
+      const states = new Map(unknown.map((shard) => [shard, had.has(shard) ? 'locked' : 'dropping'] as const));
+      if (states.size > 0) await this.#states.assign(this.epoch, states);
+    });
+  }
+
   async #assignShards(committees: Committees): Promise<void> {
     await this.#states.alone(async () => {
       const { epoch: lastEpoch, all: states } = this.#states;

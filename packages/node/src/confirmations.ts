@@ -4,7 +4,8 @@
  * Invariants:
  * - A confirmation is signed only while the blob is registered, and its metadata and both slivers of every pair that the
  *   current committee assigns to this node are durable here. Checking and signing happen without a pause between them.
- * - Nothing is signed for another epoch than the current one.
+ * - Nothing is signed for another epoch than the current one, nor before this node has seen what the ledger knew when it was opened: until then a
+ *   deleted or invalid blob may look as it did before.
  */
 import { isFloeError } from '@floe/platform';
 import {
@@ -44,14 +45,21 @@ export interface ConfirmationModules {
 export class Confirmations {
   readonly #secretKey: Uint8Array;
   readonly #limits: Pick<NodeLimits, 'longPollMs'>;
+  readonly #latestCheckpoint: bigint;
   readonly #modules: ConfirmationModules;
 
   constructor(
-    options: { readonly blsSecretKey: Uint8Array; readonly limits: Pick<NodeLimits, 'longPollMs'> },
+    options: {
+      readonly blsSecretKey: Uint8Array;
+      readonly limits: Pick<NodeLimits, 'longPollMs'>;
+      /** Where the ledger ended when the node was opened. */
+      readonly latestCheckpoint: bigint;
+    },
     modules: ConfirmationModules,
   ) {
     this.#secretKey = options.blsSecretKey;
     this.#limits = options.limits;
+    this.#latestCheckpoint = options.latestCheckpoint;
     this.#modules = modules;
   }
 
@@ -94,7 +102,8 @@ export class Confirmations {
   async #confirm({ blobId, persistence }: ConfirmationRoute): Promise<SignedMessage> {
     const { registry, committees, uploads, metrics } = this.#modules;
     const notRegistered = (): Error => nodeErrors.NOT_REGISTERED({ blobId, epoch: committees.epoch });
-    if (!registry.isRegistered(blobId, committees.epoch)) throw notRegistered();
+    const isBehind = registry.handled.nextCheckpoint <= this.#latestCheckpoint;
+    if (isBehind || !registry.isRegistered(blobId, committees.epoch)) throw notRegistered();
     await uploads.flush(blobId);
     // From here to the signature nothing is awaited: epoch, registration and slivers are of one instant.
     const { epoch } = committees;

@@ -38,6 +38,8 @@ export const errors = errorCatalogue({
     'integrity',
     ({ table, why }) => `a row of table ${table} cannot be read: ${why}`,
   ),
+  /** The database is not what was written to it; opening it again makes it anew. */
+  DATABASE_DAMAGED: spec<{ why: string }>('integrity', ({ why }) => `the node's database is damaged: ${why}`),
   /** The ledger is not the one that this directory followed until now. */
   LEDGER_MISMATCH: spec<{ what: string; expected: string; came: string }>(
     'conflict',

@@ -8,6 +8,7 @@ export { type DirectoryIdentity, NODE_FORMAT_VERSION } from './node-directory.ts
 export type { DenyList } from './reads.ts';
 export { SegmentLog, type SegmentLogModules, type SegmentLogOptions } from './segment-log/segment-log.ts';
 export { type StoredSegment, storedSegments } from './segment-log/stored-segments.ts';
+export { SALVAGED_TABLES } from './tables.ts';
 export type { SliverKey, SliverStore, SliverStoreStatus } from './sliver-store.ts';
 export {
   StorageNode,

@@ -92,6 +92,8 @@ export interface NodeLimits {
   readonly scrubMinBytesPerSecond: number;
   /** Scrubbing never reads more than this, also when a pass takes longer then. */
   readonly scrubMaxBytesPerSecond: number;
+  /** Between two looks at the whole database; at `scrubMaxBytesPerSecond`. */
+  readonly databaseCheckMs: number;
   /** Challenges that this node puts to each other node in an epoch. */
   readonly challengesPerPeer: number;
   /** Between two challenges, on average. */
@@ -229,6 +231,7 @@ export const defaultLimits: NodeLimits = {
   // Two syncs and some kilobytes of garbage each time.
   probePauseMs: 10_000,
   probeTimeoutMs: 10_000,
+  databaseCheckMs: 24 * 60 * 60 * 1000,
   shutdownMs: 60_000,
 
   peerRequests: 16,

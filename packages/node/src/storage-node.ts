@@ -32,6 +32,7 @@ import { ChallengeBook } from './challenges/challenge-book.ts';
 import { Challenger } from './challenges/challenger.ts';
 import { CommitteeTracker } from './committee-tracker.ts';
 import { Confirmations } from './confirmations.ts';
+import { DatabaseWatch } from './database-watch.ts';
 import { EpochChanges } from './epochs/epoch-changes.ts';
 import { workAsOperator } from './epochs/operator-work.ts';
 import type { ShardsInPlace } from './epochs/sync-attestation.ts';
@@ -147,7 +148,9 @@ export class StorageNode {
   static async open(config: StorageNodeConfig, modules: StorageNodeModules): Promise<StorageNode> {
     const limits = { ...defaultLimits, ...config.limits };
     const metrics = createNodeMetrics(modules.metrics);
-    const { store, fileSystem, ledgerClient: ledger, codec, bls, clock, scheduler, rng, logger } = modules;
+    const { fileSystem, ledgerClient: ledger, codec, bls, clock, scheduler, rng, logger } = modules;
+    const watch = new DatabaseWatch({ limits }, modules);
+    const { store } = watch;
     const { directory, nodeId, blsSecretKey } = config;
     const stop = new AbortController();
     const { signal } = stop;
@@ -168,10 +171,11 @@ export class StorageNode {
       { directory: `${directory}/slivers`, nodeId: objectIdBytes(nodeId), storeTag: identity.storeTag, limits },
       { fileSystem, store, logger, metrics: modules.metrics },
     );
+    if (slivers.shardsFound !== undefined) await committees.adopt(slivers.shardsFound);
     const metadata = new MetadataStore({ directory, limits }, { store, fileSystem });
     const pending = new PendingUploads({ limits }, { clock });
     const registrations = new Registrations({ maxWaiting: limits.longPolls }, { scheduler });
-    const held = { registry, committees, metadata, slivers, pending, registrations, metrics, logger };
+    const held = { store, registry, committees, metadata, slivers, pending, registrations, metrics, logger };
     const uploads = new Uploads({ ...held, codec });
     const book = new ChallengeBook({ nodeId }, { store });
     const selfHealing = createSelfHealing(
@@ -185,12 +189,12 @@ export class StorageNode {
     const redundancy = () => nodeRedundancy({ ...selfHealing, committees, scrubber, book, clock });
     const probe = new Probe(limits, { ...modules, slivers, committees });
     const service = createService(
-      { config, limits },
+      { config, limits, latestCheckpoint },
       { ...modules, ...held, ...selfHealing, uploads, book, health, probe, redundancy },
     );
     const work = startWork(
       { config, limits, latestCheckpoint, signal },
-      { ...modules, ...held, ...selfHealing, uploads, book, scrubber, registerMetrics: modules.metrics },
+      { ...modules, ...held, ...selfHealing, uploads, book, scrubber, watch, registerMetrics: modules.metrics },
     );
     config.signal?.removeEventListener('abort', giveUp);
     logger.info('storage node is open', { nodeId, epoch: committees.epoch, shards: committees.ownShards.length });
@@ -298,17 +302,17 @@ interface HeldModules extends Omit<StorageNodeModules, 'metrics'>, SelfHealing {
 
 /** The parts that answer requests. */
 function createService(
-  options: { readonly config: StorageNodeConfig; readonly limits: NodeLimits },
+  options: { readonly config: StorageNodeConfig; readonly limits: NodeLimits; readonly latestCheckpoint: bigint },
   modules: HeldModules & {
     readonly health: Parts['health'];
     readonly probe: Probe;
     readonly redundancy: () => Promise<NodeRedundancy>;
   },
 ): NodeService {
-  const { limits } = options;
+  const { limits, latestCheckpoint } = options;
   const { blsSecretKey } = options.config;
   const reads = new Reads({ ...modules, denyList: modules.denyList ?? nothingDenied });
-  const confirmations = new Confirmations({ blsSecretKey, limits }, { ...modules, reads });
+  const confirmations = new Confirmations({ blsSecretKey, limits, latestCheckpoint }, { ...modules, reads });
   const symbols = new Symbols({ limits }, { ...modules, reads });
   const pages = new ShardPages(limits, { ...modules, reads });
   return new NodeService({ limits }, { ...modules, reads, confirmations, symbols, pages });
@@ -318,6 +322,7 @@ interface WorkModules extends HeldModules {
   /** For parts that make metrics of their own. */
   readonly registerMetrics: Metrics;
   readonly scrubber: Scrubber;
+  readonly watch: DatabaseWatch;
 }
 
 /** Starts what the node does unasked: following its ledger, acting on it, collecting garbage. */
@@ -338,7 +343,11 @@ function startWork(
   );
   const next = registry.completed.nextCheckpoint;
   const changes = new EpochChanges({ epoch: committees.epoch, tip: latestCheckpoint, next });
-  const following = followEvents({ limits, signal }, { ...modules, ledger, collector, changes });
+  const { watch } = modules;
+  const following = Promise.race([
+    followEvents({ limits, signal }, { ...modules, ledger, collector, changes }),
+    watch.failed,
+  ]);
   // Seen by whoever awaits `finished`; logged in any case.
   following.catch((error: unknown) => logger.error('the node cannot follow its ledger any more', { error }));
   movement.reconcile();
@@ -351,6 +360,12 @@ function startWork(
     { nodeId: config.nodeId, limits },
     { ...modules, ledger, metrics: modules.registerMetrics },
   );
-  const background = [collector.run(signal), modules.scrubber.run(signal), challenger.run(signal), operating];
+  const background = [
+    collector.run(signal),
+    modules.scrubber.run(signal),
+    watch.run(signal),
+    challenger.run(signal),
+    operating,
+  ];
   return { collector, following, background };
 }

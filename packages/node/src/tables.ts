@@ -24,6 +24,12 @@ export const tables = {
   state: 'state',
 } as const;
 
+/**
+ * Tables whose rows are kept when the database is damaged: they prove themselves against the key they stand under. All others are made anew from
+ * segments and ledger.
+ */
+export const SALVAGED_TABLES: readonly string[] = [tables.metadata];
+
 /** Appends fixed-size fields to a row. */
 export class RowWriter {
   readonly #bytes: number[] = [];

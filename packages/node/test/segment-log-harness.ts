@@ -91,6 +91,10 @@ export class CrashingStore implements KeyValueStore {
     await this.#inner.write(operations);
   }
 
+  verify(): Promise<string | undefined> {
+    return this.#inner.verify();
+  }
+
   close(): Promise<void> {
     return this.#inner.close();
   }

@@ -227,6 +227,7 @@ describe('a segment log on a damaged disk', () => {
       get: (table, key) => store.get(table, key),
       entries: (table, range) => store.entries(table, range),
       count: (table) => store.count(table),
+      verify: () => store.verify(),
       async write(operations) {
         if (gate.closed !== undefined) asked.resolve();
         await gate.closed;

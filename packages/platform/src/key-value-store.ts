@@ -48,6 +48,12 @@ export interface KeyRange {
   readonly limit?: number;
 }
 
+export interface VerifyOptions {
+  /** Default: as fast as it goes. */
+  readonly bytesPerSecond?: number;
+  readonly signal?: AbortSignal;
+}
+
 export interface KeyValueStore {
   /** The value, or undefined. Key: 1 to 256 bytes. The returned array is the caller's. */
   get(table: string, key: Uint8Array): Uint8Array | undefined;
@@ -57,6 +63,11 @@ export interface KeyValueStore {
   count(table: string): number;
   /** Applies all operations in order or none; resolves when they are on disk. Concurrent calls are grouped. */
   write(operations: readonly KeyValueOperation[]): Promise<void>;
+  /**
+   * Looks at everything that is on the disk, while the store is in use, as fast as it may: what is wrong first of all, undefined when nothing is.
+   * Rejects with the signal's reason.
+   */
+  verify(options?: VerifyOptions): Promise<string | undefined>;
   /** Waits for writes under way; later calls reject. Can be called twice. */
   close(): Promise<void>;
 }

@@ -17,7 +17,7 @@ import {
   type Logger,
   type Metrics,
 } from '@floe/platform';
-import type { BlobId, Epoch } from '@floe/protocol';
+import type { BlobId, Epoch, ShardIndex } from '@floe/protocol';
 import { errors } from '../errors.ts';
 import type { NodeLimits } from '../limits.ts';
 import type {
@@ -34,7 +34,7 @@ import { decodeRecordHeader, RECORD_HEADER_SIZE, SEGMENT_HEADER_SIZE, sliverKeyT
 import { SegmentCompactor } from './segment-compactor.ts';
 import { OpenFiles } from './segment-files.ts';
 import { type IndexEntry, type Segment, SegmentIndex } from './segment-index.ts';
-import { recoverSegments } from './segment-recovery.ts';
+import { type RecoveredSegments, recoverSegments } from './segment-recovery.ts';
 import { SegmentWriter } from './segment-writer.ts';
 
 export interface SegmentLogOptions {
@@ -71,6 +71,8 @@ export class SegmentLog implements SliverStore {
   readonly #underWay = new Map<string, Promise<void>>();
   /** Keys whose removal is on its way to the disk. */
   readonly #leaving = new Set<string>();
+  /** When opening had to rebuild the index from the segments: the shards that they have records of. */
+  readonly shardsFound: ReadonlySet<ShardIndex> | undefined;
   #onDamage: (blobId: BlobId) => void = () => undefined;
   #closed: Promise<void> | undefined;
 
@@ -89,7 +91,7 @@ export class SegmentLog implements SliverStore {
     options: SegmentLogOptions,
     modules: SegmentLogModules,
     index: SegmentIndex,
-    recovered: { segments: Map<number, Segment>; nextSequence: number },
+    recovered: RecoveredSegments,
   ) {
     const { directory, nodeId, storeTag, limits } = options;
     const { fileSystem, logger, metrics } = modules;
@@ -97,6 +99,7 @@ export class SegmentLog implements SliverStore {
     this.#modules = modules;
     this.#index = index;
     this.#segments = recovered.segments;
+    this.shardsFound = recovered.shardsFound;
     this.#files = new OpenFiles({ capacity: limits.openReadSegments }, { fileSystem });
     this.#writer = new SegmentWriter(
       { directory, nodeId, storeTag, segmentBytes: limits.segmentBytes, openSegments: limits.openWriteSegments },

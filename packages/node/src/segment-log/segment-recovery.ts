@@ -16,7 +16,7 @@ import {
   type KeyValueOperation,
   type Logger,
 } from '@floe/platform';
-import type { Epoch } from '@floe/protocol';
+import type { Epoch, ShardIndex } from '@floe/protocol';
 import { errors } from '../errors.ts';
 import type { SliverKey } from '../sliver-store.ts';
 import { applyRecords, type PlacedRecord } from './apply-records.ts';
@@ -34,8 +34,8 @@ import { readExactly, type ScannedRecord, scanSegment } from './segment-scan.ts'
 export interface RecoveredSegments {
   readonly segments: Map<number, Segment>;
   readonly nextSequence: number;
-  /** Whether the index was rebuilt from the segments. */
-  readonly rebuilt: boolean;
+  /** When the index was rebuilt from the segments: the shards that they have records of. */
+  readonly shardsFound?: ReadonlySet<ShardIndex>;
 }
 
 export interface RecoveryOptions {
@@ -95,7 +95,7 @@ export async function recoverSegments(options: RecoveryOptions, modules: Recover
   }
   if (lost.length > 0) await dropLostEntries(modules, segments, new Map(lost));
   await indexTails(modules.index, segments, tails, nextSequence);
-  return { segments, nextSequence, rebuilt: false };
+  return { segments, nextSequence };
 }
 
 /** The index's rows, when they are readable and agree with each other. */
@@ -233,6 +233,7 @@ async function rebuildIndex(
   await index.clear();
   const segments = new Map<number, Segment>();
   const removals = new Map<string, number>();
+  const shardsFound = new Set<ShardIndex>();
   let nextSequence = 1;
   for (const file of files) {
     const base = { id: file.id, bucket: file.bucket, path: file.path };
@@ -246,12 +247,15 @@ async function rebuildIndex(
     });
     const placed = scan.records.map((record) => ({ ...record, segment }));
     await indexAll(index, segments, placed, removals);
-    for (const { header } of scan.records) nextSequence = Math.max(nextSequence, header.sequence + 1);
+    for (const { header } of scan.records) {
+      nextSequence = Math.max(nextSequence, header.sequence + 1);
+      shardsFound.add(header.key.shard);
+    }
     if (scan.damagedBytes > 0) logger.error('segment is damaged', { path: file.path, bytes: scan.damagedBytes });
   }
   const rows = [...segments.values()].map((segment) => put.segment(segment.id, segment));
   await index.write([...rows, put.nextSequence(nextSequence)]);
-  return { segments, nextSequence, rebuilt: files.length > 0 };
+  return { segments, nextSequence, ...(files.length > 0 && { shardsFound }) };
 }
 
 /** `removals` remembers those of all segments: a removal may be scanned before the sliver that it removed. */

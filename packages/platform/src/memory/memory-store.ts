@@ -110,6 +110,14 @@ class InMemoryStore implements MemoryStore {
     });
   }
 
+  async verify(): Promise<string | undefined> {
+    this.#checkOpen();
+    for (const [table, entries] of this.#tables) {
+      if (entries.some(({ corrupt }) => corrupt)) return `a row of table ${table} does not match its checksum`;
+    }
+    return undefined;
+  }
+
   async close(): Promise<void> {
     if (this.#state !== 'open') return;
     this.#holds = 0;

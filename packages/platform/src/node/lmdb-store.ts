@@ -2,17 +2,17 @@
  * Key-value store on LMDB: one environment per store, one named database per table.
  *
  * Invariants:
- * - A value is stored as its CRC-32 (4 bytes, little-endian) and its bytes; the checksum covers table, key and value,
- *   so that a value under a foreign key is found out too.
+ * - A value is stored with a checksum over table, key and value, and never given out when it does not match (`lmdb-rows.ts`).
+ * - With `repair`, LMDB never sees a file of which it is known or must be feared that it is damaged (`lmdb-repair.ts`).
  * - `overlappingSync` is off: a commit returns after its fdatasync, and readers see it only then. Writes of one turn of
  *   the event loop, and those that come while a commit is under way, share a commit.
  * - Reads are synchronous on the memory map; keep large values elsewhere, a cold page blocks the event loop.
  */
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { crc32 } from 'node:zlib';
 import { type Database, open, type RootDatabase } from 'lmdb';
-import { toHex, utf8 } from '../bytes.ts';
+import { toHex } from '../bytes.ts';
+import { isFloeError } from '../errors.ts';
 import {
   checkKey,
   type KeyRange,
@@ -20,9 +20,13 @@ import {
   type KeyValueStore,
   rangeBounds,
   storeErrors,
+  type VerifyOptions,
 } from '../key-value-store.ts';
 import { LIMITS } from '../limits.ts';
 import { nodeFileSystem } from './file-system.ts';
+import { checkLmdbFile } from './lmdb-check.ts';
+import { type LmdbRepairOptions, markClosed, prepareLmdbStore, salvageLmdbStore } from './lmdb-repair.ts';
+import { openedValue, sealedValue, tableSeed } from './lmdb-rows.ts';
 
 export interface LmdbStoreOptions {
   /** Made when absent. Only one process, and one store in it, may have it open. */
@@ -30,11 +34,11 @@ export interface LmdbStoreOptions {
   readonly maxTables?: number;
   /** Address space for the memory map to begin with; it grows as needed, which waits for readers. */
   readonly mapSizeBytes?: number;
+  /** For a store whose owner can make it anew: what is damaged is set aside instead of being opened. */
+  readonly repair?: LmdbRepairOptions;
 }
 
 type Table = Database<Uint8Array, Uint8Array>;
-
-const CHECKSUM_BYTES = 4;
 
 /** A write that failed with less than this free failed because the disk is full. */
 const FULL_BELOW_BYTES = 16 * 2 ** 20;
@@ -57,12 +61,14 @@ export interface CopyableStore extends KeyValueStore {
 
 /** Opens a store, making its directory when there is none. Close it before the process ends. */
 export async function openLmdbStore(options: LmdbStoreOptions): Promise<CopyableStore> {
-  const { directory } = options;
+  const { directory, repair } = options;
   try {
+    if (repair !== undefined) await prepareLmdbStore(directory, repair);
     const isNew = !existsSync(join(directory, 'data.mdb'));
     const store = new LmdbStore(options);
     // LMDB syncs what is in its file, not that the file is there.
     if (isNew) for (const path of [directory, dirname(resolve(directory))]) await nodeFileSystem.syncDirectory(path);
+    if (repair !== undefined) await salvageLmdbStore(directory, store, repair);
     return store;
   } catch (error) {
     throw storeErrors.STORE_FAILED({ store: directory, operation: 'open', reason: messageOf(error) }, error);
@@ -75,10 +81,14 @@ class LmdbStore implements CopyableStore {
   readonly #root: RootDatabase<Uint8Array, Uint8Array>;
   readonly #tables = new Map<string, { readonly table: Table; readonly seed: number }>();
   readonly #underWay = new Set<Promise<unknown>>();
+  readonly #isMarked: boolean;
+  /** Something on the disk was not what was written: the next opening has to look at all of it. */
+  #isSuspect = false;
   #closing: Promise<void> | undefined;
 
   constructor(options: LmdbStoreOptions) {
     this.#directory = options.directory;
+    this.#isMarked = options.repair !== undefined;
     this.#maxTables = options.maxTables ?? LIMITS.tables;
     this.#root = open({
       path: options.directory,
@@ -98,9 +108,11 @@ class LmdbStore implements CopyableStore {
   get(table: string, key: Uint8Array): Uint8Array | undefined {
     this.#checkOpen();
     checkKey(table, key);
-    const opened = this.#table(table);
-    const stored = opened.table.getBinaryFast(key);
-    return stored === undefined ? undefined : this.#verified(table, opened.seed, key, stored);
+    return this.#reading(() => {
+      const opened = this.#table(table);
+      const stored = opened.table.getBinaryFast(key);
+      return stored === undefined ? undefined : this.#verified(table, opened.seed, key, stored);
+    });
   }
 
   *entries(table: string, range: KeyRange = {}): IterableIterator<readonly [Uint8Array, Uint8Array]> {
@@ -115,17 +127,21 @@ class LmdbStore implements CopyableStore {
         ? { reverse: true, start: to, exclusiveStart: true, end: first, inclusiveEnd: true }
         : { start: first, end: to };
     let count = 0;
-    for (const { key, value } of opened.table.getRange(bounds)) {
-      // The binding gives a Buffer; the port promises a plain array.
-      yield [new Uint8Array(key.buffer, key.byteOffset, key.length), this.#verified(table, opened.seed, key, value)];
-      count += 1;
-      if (count >= limit) return;
+    try {
+      for (const { key, value } of opened.table.getRange(bounds)) {
+        // The binding gives a Buffer; the port promises a plain array.
+        yield [new Uint8Array(key.buffer, key.byteOffset, key.length), this.#verified(table, opened.seed, key, value)];
+        count += 1;
+        if (count >= limit) return;
+      }
+    } catch (error) {
+      throw this.#readFailure(error);
     }
   }
 
   count(table: string): number {
     this.#checkOpen();
-    return (this.#table(table).table.getStats() as { entryCount: number }).entryCount;
+    return this.#reading(() => (this.#table(table).table.getStats() as { entryCount: number }).entryCount);
   }
 
   async write(operations: readonly KeyValueOperation[]): Promise<void> {
@@ -135,7 +151,7 @@ class LmdbStore implements CopyableStore {
     const prepared = operations.map((operation) => {
       checkKey(operation.table, operation.key);
       const { table, seed } = this.#table(operation.table);
-      const stored = operation.kind === 'put' ? sealed(seed, operation.key, operation.value) : undefined;
+      const stored = operation.kind === 'put' ? sealedValue(seed, operation.key, operation.value) : undefined;
       return { table, key: operation.key, stored };
     });
     const committed = this.#root.batch(() => {
@@ -172,8 +188,22 @@ class LmdbStore implements CopyableStore {
     this.#closing ??= (async () => {
       await Promise.allSettled(this.#underWay);
       await this.#root.close();
+      if (this.#isMarked && !this.#isSuspect) await markClosed(this.#directory);
     })();
     await this.#closing;
+  }
+
+  async verify(options: VerifyOptions = {}): Promise<string | undefined> {
+    this.#checkOpen();
+    // While it is held, no page of its commit, or of a later one, is used for anything else.
+    const reader = this.#root.useReadTransaction();
+    try {
+      const { damage } = await checkLmdbFile(join(this.#directory, 'data.mdb'), options);
+      if (damage !== undefined) this.#isSuspect = true;
+      return damage;
+    } finally {
+      reader.done();
+    }
   }
 
   #checkOpen(): void {
@@ -191,18 +221,31 @@ class LmdbStore implements CopyableStore {
       encoding: 'binary',
       keyEncoding: 'binary',
     }) as Table;
-    const opened = { table, seed: crc32(utf8(name)) };
+    const opened = { table, seed: tableSeed(name) };
     this.#tables.set(name, opened);
     return opened;
   }
 
+  #reading<T>(read: () => T): T {
+    try {
+      return read();
+    } catch (error) {
+      throw this.#readFailure(error);
+    }
+  }
+
+  /** What LMDB itself says about a read is about pages that are not what they should be. */
+  #readFailure(error: unknown): unknown {
+    if (isFloeError(error)) return error;
+    this.#isSuspect = true;
+    return storeErrors.STORE_FAILED({ store: this.#directory, operation: 'read', reason: messageOf(error) }, error);
+  }
+
   /** A copy of the value inside `stored`, which may be a view that the next read overwrites. */
   #verified(table: string, seed: number, key: Uint8Array, stored: Uint8Array): Uint8Array {
-    if (stored.length >= CHECKSUM_BYTES) {
-      const value = new Uint8Array(stored.length - CHECKSUM_BYTES);
-      value.set(stored.subarray(CHECKSUM_BYTES));
-      if (checksumOf(seed, key, value) === readChecksum(stored)) return value;
-    }
+    const value = openedValue(seed, key, stored);
+    if (value !== undefined) return new Uint8Array(value);
+    this.#isSuspect = true;
     throw storeErrors.STORE_CORRUPT({ store: this.#directory, table, key: toHex(key) });
   }
 
@@ -222,26 +265,9 @@ class LmdbStore implements CopyableStore {
         cause,
       );
     }
+    this.#isSuspect = true;
     return storeErrors.STORE_FAILED({ store: this.#directory, operation: 'write', reason }, cause);
   }
-}
-
-function sealed(seed: number, key: Uint8Array, value: Uint8Array): Buffer {
-  const stored = Buffer.allocUnsafe(CHECKSUM_BYTES + value.length);
-  stored.writeUInt32LE(checksumOf(seed, key, value), 0);
-  stored.set(value, CHECKSUM_BYTES);
-  return stored;
-}
-
-/** `seed` is the checksum of the table's name. */
-function checksumOf(seed: number, key: Uint8Array, value: Uint8Array): number {
-  const keyed = crc32(key, seed);
-  // zlib takes an empty array for "begin anew" and forgets the checksum so far.
-  return value.length === 0 ? keyed : crc32(value, keyed);
-}
-
-function readChecksum(stored: Uint8Array): number {
-  return new DataView(stored.buffer, stored.byteOffset, CHECKSUM_BYTES).getUint32(0, true);
 }
 
 function messageOf(error: unknown): string {
