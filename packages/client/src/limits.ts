@@ -143,3 +143,6 @@ export const DEFAULT_LIMITS: ClientLimits = {
 
 /** How often a transaction is planned anew because prices or the epoch had changed since they were read. */
 export const MAX_REPLANS = 5;
+
+/** Longest pause that a node's `retry-after` makes: what it says may be anything. */
+export const MAX_RETRY_AFTER_MS = 10_000;

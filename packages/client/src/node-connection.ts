@@ -19,6 +19,7 @@ import { BCS_CONTENT_TYPE, type NodeId, parseFailure } from '@floe/protocol';
 import { clientErrors } from './errors.ts';
 import type { ClientLimits } from './limits.ts';
 import type { NodeHealth } from './node-health.ts';
+import { noteRetryAfter } from './retry.ts';
 
 /** Error bodies are short; more than this is not read. */
 const MAX_ERROR_BYTES = 65_536;
@@ -135,7 +136,9 @@ export class NodeConnection {
 
   async #refusal(response: HttpResponse): Promise<FloeError> {
     const body = await response.bytes(MAX_ERROR_BYTES);
-    return parseFailure({ httpStatus: response.status, contentType: response.header('content-type'), body });
+    const error = parseFailure({ httpStatus: response.status, contentType: response.header('content-type'), body });
+    noteRetryAfter(error, response.header('retry-after'));
+    return error;
   }
 
   /** What went wrong, in the terms of this client, and whether it is held against the node. */

@@ -21,23 +21,23 @@ export interface NodeLimits {
 
   /** Reads of slivers, single and batched, at once. */
   readonly dataReads: number;
-  /** Such reads that may wait for their turn; past it 503 with Retry-After. */
+  /** Such reads that may wait for their turn; past it 429 with Retry-After. */
   readonly dataReadsWaiting: number;
   /** Uploads of slivers that this node lacks, single and batched, at once. */
   readonly dataWrites: number;
-  /** Such uploads that may wait for their turn; past it 503 with Retry-After. */
+  /** Such uploads that may wait for their turn; past it 429 with Retry-After. */
   readonly dataWritesWaiting: number;
   /** Uploads that this node has no need of (slivers of blobs it does not know or that it holds, inconsistency proofs) at once. */
   readonly unsolicitedWrites: number;
-  /** Such uploads that may wait for their turn; past it 503 with Retry-After. */
+  /** Such uploads that may wait for their turn; past it 429 with Retry-After. */
   readonly unsolicitedWritesWaiting: number;
   /** Uploads of metadata at once. */
   readonly metadataWrites: number;
-  /** Such uploads that may wait for their turn; past it 503 with Retry-After. */
+  /** Such uploads that may wait for their turn; past it 429 with Retry-After. */
   readonly metadataWritesWaiting: number;
   /** Other requests (metadata read, status, confirmations, health) at once: none of them has a body. */
   readonly smallRequests: number;
-  /** Such requests that may wait for their turn; past it 503 with Retry-After. */
+  /** Such requests that may wait for their turn; past it 429 with Retry-After. */
   readonly smallRequestsWaiting: number;
   /** recoverySymbols and decodingSymbols requests at once; past it 503 at once, before any read. */
   readonly symbolRequests: number;
@@ -157,7 +157,7 @@ export interface NodeLimits {
   readonly shardPageMaxSlivers: number;
   /** Pages of shards given at once. */
   readonly shardPages: number;
-  /** Such requests that may wait for their turn; past it 503 with Retry-After. */
+  /** Such requests that may wait for their turn; past it 429 with Retry-After. */
   readonly shardPagesWaiting: number;
   /** How long a shard's old owner may give nothing before its slivers are recovered from all others. */
   readonly transferPatienceMs: number;

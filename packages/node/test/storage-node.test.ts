@@ -324,7 +324,7 @@ describe('a storage node under load', () => {
     const answers = [send(harness, 0), send(harness, 1), send(harness, 2)] as const;
     const refused = await Promise.race(answers);
     expect(refused.headers.get('retry-after')).toBe('1');
-    expect(await outcomeOf(refused)).toEqual([503, 'UNAVAILABLE', 'UNAVAILABLE']);
+    expect(await outcomeOf(refused)).toEqual([429, 'RESOURCE_EXHAUSTED', 'TOO_MANY_REQUESTS']);
     // Small requests go on.
     expect((await harness.call({ name: 'getHealth', detailed: false })).status).toBe(200);
     expect(held.verifying()).toBe(1);
@@ -345,7 +345,7 @@ describe('a storage node under load', () => {
       return { body: body(), leave: () => leaving.resolve() };
     };
     const declaring = (sizeBytes: number): RequestInit => ({ headers: { 'content-length': `${sizeBytes}` } });
-    const busy = [503, 'UNAVAILABLE', 'UNAVAILABLE'];
+    const busy = [429, 'RESOURCE_EXHAUSTED', 'TOO_MANY_REQUESTS'];
 
     it('still gives slivers, status and metadata, however many there are and whatever they declare', async () => {
       const held = await makeBlob(1_500_000, 15);
@@ -457,7 +457,7 @@ describe('a storage node under load', () => {
     const reader = (reading.body as ReadableStream<Uint8Array>).getReader();
     await reader.read();
     const refused = await harness.node.handler(request('GET', target));
-    expect(refused.status).toBe(503);
+    expect(refused.status).toBe(429);
     await reader.cancel();
     const leaving = new AbortController();
     const unread = await harness.node.handler(request('GET', target, undefined, { signal: leaving.signal }));

@@ -1,11 +1,12 @@
 /**
  * Bounds on what requests do at once. A request takes what it needs before it reads its body, keeps it until its answer is sent, and is
- * refused with NODE_BUSY when too many wait already.
+ * refused with TOO_MANY_REQUESTS, and symbols with NODE_BUSY, when too many wait already.
  *
- * Invariant: reads take nothing that an upload can take. How long an upload holds its share is up to its sender, so uploads may keep
+ * Invariants: no network address has more than half of anything at once, so one client that takes all it can leaves room for the
+ * others; callers on this machine, such as a proxy, stand for many and are not counted. Reads take nothing that an upload can take. How long an upload holds its share is up to its sender, so uploads may keep
  * each other waiting, and those that this node has no need of only each other.
  */
-import { assert, concurrencyErrors, deferred, isFloeError, Semaphore } from '@floe/platform';
+import { addressGroup, assert, concurrencyErrors, deferred, isFloeError, Semaphore } from '@floe/platform';
 import { nodeErrors } from '@floe/protocol';
 import type { NodeLimits } from '../limits.ts';
 import type { NodeMetrics } from '../node-metrics.ts';
@@ -30,10 +31,20 @@ const MEMORY_OF: Readonly<Record<RequestClass, Memory | undefined>> = {
   unsolicited: 'unsolicited',
 };
 
+const LOCAL = /^(?:127\.|0:0:0:0::)/;
+
 /** What a request holds; given back once, together. */
 export class Lease {
+  /** Whose it is; undefined when that is not to be counted. */
+  readonly address: string | undefined;
   readonly #releases: (() => void)[] = [];
   #released = false;
+
+  /** @param address the network address that the request came from */
+  constructor(address?: string) {
+    const group = addressGroup(address);
+    this.address = address === undefined || LOCAL.test(group) ? undefined : group;
+  }
 
   add(release: () => void): void {
     if (this.#released) release();
@@ -112,54 +123,98 @@ export class ByteBudget {
   }
 }
 
+/** Something that is given out, to all together and in smaller parts to each address. */
+class Gate<T> {
+  readonly whole: T;
+  readonly #makePart: () => T;
+  /** Of addresses that have or wait for something. */
+  readonly #parts = new Map<string, { readonly part: T; users: number }>();
+
+  constructor(whole: T, makePart: () => T) {
+    this.whole = whole;
+    this.#makePart = makePart;
+  }
+
+  /** The part of an address, until the lease ends. */
+  partOf(address: string, lease: Lease): T {
+    const entry = this.#parts.get(address) ?? { part: this.#makePart(), users: 0 };
+    entry.users += 1;
+    this.#parts.set(address, entry);
+    lease.add(() => {
+      entry.users -= 1;
+      if (entry.users === 0) this.#parts.delete(address);
+    });
+    return entry.part;
+  }
+}
+
+const half = (count: number): number => Math.ceil(count / 2);
+
+function semaphoreGate(name: string, permits: number, maxWaiting: number): Gate<Semaphore> {
+  const whole = new Semaphore({ name, permits, maxWaiting });
+  const part = { name: `${name} of one address`, permits: half(permits), maxWaiting: half(maxWaiting) };
+  return new Gate(whole, () => new Semaphore(part));
+}
+
+function budgetGate(totalBytes: number, maxWaiting: number): Gate<ByteBudget> {
+  const part = { totalBytes: half(totalBytes), maxWaiting: half(maxWaiting) };
+  return new Gate(new ByteBudget({ totalBytes, maxWaiting }), () => new ByteBudget(part));
+}
+
 export class Admission {
-  readonly #classes: Readonly<Record<RequestClass, Semaphore>>;
-  readonly #memory: Readonly<Record<Memory, ByteBudget>>;
+  readonly #classes: Readonly<Record<RequestClass, Gate<Semaphore>>>;
+  readonly #memory: Readonly<Record<Memory, Gate<ByteBudget>>>;
   readonly #metrics: NodeMetrics;
 
   constructor(options: { limits: NodeLimits }, modules: { metrics: NodeMetrics }) {
     const { limits } = options;
     this.#metrics = modules.metrics;
-    const semaphore = (name: string, permits: number, maxWaiting: number) =>
-      new Semaphore({ name, permits, maxWaiting });
     this.#classes = {
-      small: semaphore('small requests', limits.smallRequests, limits.smallRequestsWaiting),
-      metadata: semaphore('metadata uploads', limits.metadataWrites, limits.metadataWritesWaiting),
-      reads: semaphore('data reads', limits.dataReads, limits.dataReadsWaiting),
-      symbols: semaphore('symbol requests', limits.symbolRequests, 0),
-      pages: semaphore('pages of shards', limits.shardPages, limits.shardPagesWaiting),
-      writes: semaphore('data uploads', limits.dataWrites, limits.dataWritesWaiting),
-      unsolicited: semaphore('uploads not needed', limits.unsolicitedWrites, limits.unsolicitedWritesWaiting),
+      small: semaphoreGate('small requests', limits.smallRequests, limits.smallRequestsWaiting),
+      metadata: semaphoreGate('metadata uploads', limits.metadataWrites, limits.metadataWritesWaiting),
+      reads: semaphoreGate('data reads', limits.dataReads, limits.dataReadsWaiting),
+      symbols: semaphoreGate('symbol requests', limits.symbolRequests, 0),
+      pages: semaphoreGate('pages of shards', limits.shardPages, limits.shardPagesWaiting),
+      writes: semaphoreGate('data uploads', limits.dataWrites, limits.dataWritesWaiting),
+      unsolicited: semaphoreGate('uploads not needed', limits.unsolicitedWrites, limits.unsolicitedWritesWaiting),
     };
     this.#memory = {
-      reads: new ByteBudget({ totalBytes: limits.readBytes, maxWaiting: limits.dataReadsWaiting }),
-      writes: new ByteBudget({ totalBytes: limits.writeBytes, maxWaiting: limits.dataWritesWaiting }),
-      unsolicited: new ByteBudget({
-        totalBytes: limits.unsolicitedBytes,
-        maxWaiting: limits.unsolicitedWritesWaiting,
-      }),
+      reads: budgetGate(limits.readBytes, limits.dataReadsWaiting),
+      writes: budgetGate(limits.writeBytes, limits.dataWritesWaiting),
+      unsolicited: budgetGate(limits.unsolicitedBytes, limits.unsolicitedWritesWaiting),
     };
   }
 
-  /** @throws NODE_BUSY */
+  /** @throws TOO_MANY_REQUESTS, NODE_BUSY */
   async enter(requestClass: RequestClass, lease: Lease, signal: AbortSignal): Promise<void> {
-    await this.#take(requestClass, lease, () => this.#classes[requestClass].acquire(signal));
+    await this.#take(requestClass, requestClass, this.#classes[requestClass], lease, (gate) => gate.acquire(signal));
   }
 
-  /** Memory for a body, of the budget of its class. @throws NODE_BUSY */
+  /** Memory for a body, of the budget of its class. @throws TOO_MANY_REQUESTS, NODE_BUSY */
   async reserve(requestClass: RequestClass, sizeBytes: number, lease: Lease, signal: AbortSignal): Promise<void> {
     const memory = MEMORY_OF[requestClass];
     assert(memory !== undefined, 'only classes with large bodies reserve memory', { requestClass });
-    await this.#take(`${memory} bytes`, lease, () => this.#memory[memory].acquire(sizeBytes, signal));
+    const acquire = (budget: ByteBudget): Promise<() => void> => budget.acquire(sizeBytes, signal);
+    await this.#take(requestClass, `${memory} bytes`, this.#memory[memory], lease, acquire);
   }
 
-  async #take(limit: string, lease: Lease, acquire: () => Promise<() => void>): Promise<void> {
+  /** First of what is the address's own: who waits there keeps nobody else waiting. */
+  async #take<T>(
+    requestClass: RequestClass,
+    limit: string,
+    gate: Gate<T>,
+    lease: Lease,
+    acquire: (from: T) => Promise<() => void>,
+  ): Promise<void> {
     try {
-      lease.add(await acquire());
+      if (lease.address !== undefined) lease.add(await acquire(gate.partOf(lease.address, lease)));
+      lease.add(await acquire(gate.whole));
     } catch (error) {
       if (!isFloeError(error, 'QUEUE_FULL')) throw error;
       this.#metrics.requestsRefused.add(1, { limit });
-      throw nodeErrors.NODE_BUSY({ reason: error.message });
+      const { message: reason } = error;
+      // Walrus nodes answer 503 where symbols are asked for.
+      throw requestClass === 'symbols' ? nodeErrors.NODE_BUSY({ reason }) : nodeErrors.TOO_MANY_REQUESTS({ reason });
     }
   }
 }

@@ -7,6 +7,7 @@ import {
   type Clock,
   type HttpHandler,
   type Logger,
+  peerAddress,
   type Rng,
   type Scheduler,
   streamResponse,
@@ -108,7 +109,7 @@ export class NodeService {
     const controller = new AbortController();
     const { signal } = controller;
     const gone = (): void => controller.abort(request.signal.reason);
-    const lease = new Lease();
+    const lease = new Lease(peerAddress(request));
     lease.add(() => {
       request.signal.removeEventListener('abort', gone);
       this.#active.delete(controller);

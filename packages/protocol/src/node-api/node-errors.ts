@@ -95,6 +95,7 @@ export const nodeErrors = errorCatalogue({
     'invalid',
     ({ came, max }) => `request asks for ${came} slivers, at most ${max} are allowed`,
   ),
+  TOO_MANY_REQUESTS: spec<{ reason: string }>('exhausted', ({ reason }) => `too many requests: ${reason}`),
   NODE_BUSY: spec<{ reason: string }>('unavailable', ({ reason }) => `node is busy: ${reason}`),
 });
 
@@ -140,6 +141,7 @@ export const WIRE_ERRORS: Readonly<Record<string, WireError>> = Object.freeze({
   SLIVER_COUNT_EXCEEDS_LIMIT: wire('INVALID_ARGUMENT', 'SLIVER_COUNT_EXCEEDS_LIMIT', 'invalid'),
   INVALID_BATCH: wire('INVALID_ARGUMENT', 'INVALID_BATCH', 'invalid'),
   BATCH_FRAME_TOO_LARGE: wire('INVALID_ARGUMENT', 'BATCH_FRAME_TOO_LARGE', 'invalid'),
+  TOO_MANY_REQUESTS: wire('RESOURCE_EXHAUSTED', 'TOO_MANY_REQUESTS', 'exhausted'),
   NODE_BUSY: wire('UNAVAILABLE', 'UNAVAILABLE', 'unavailable'),
   INSUFFICIENT_STORAGE: wire('RESOURCE_EXHAUSTED', 'INSUFFICIENT_STORAGE', 'exhausted'),
 });
