@@ -42,6 +42,8 @@ export interface NodeSettings {
   readonly plainHttp: boolean;
   /** Calls the other nodes without TLS. */
   readonly plainHttpPeers: boolean;
+  /** Blobs that the node neither takes nor serves. */
+  readonly denyListFile: string | undefined;
   /** What the node votes for and takes; what is left out stays as it is on the ledger. */
   readonly parameters: NodeParameters;
   readonly profile: {
@@ -98,7 +100,7 @@ export async function readNodeConfig(path: string, overrides: ConfigOverrides = 
 
 function settingsOf(path: string, values: SettingValues): NodeSettings {
   const base = dirname(path);
-  const { operatorKeyFile, plainHttp = false, plainHttpPeers = false } = values;
+  const { operatorKeyFile, denyListFile, plainHttp = false, plainHttpPeers = false } = values;
   const certificateFile = values['tls.certificateFile'];
   if (plainHttp && certificateFile !== undefined) {
     throw cliErrors.CONFIG_INVALID({ path, problems: ['plainHttp and tls.certificateFile exclude each other'] });
@@ -126,6 +128,7 @@ function settingsOf(path: string, values: SettingValues): NodeSettings {
     certificateFile: certificateFile === undefined ? undefined : resolve(base, certificateFile),
     plainHttp,
     plainHttpPeers,
+    denyListFile: denyListFile === undefined ? undefined : resolve(base, denyListFile),
     parameters: {
       storagePrice: values['parameters.storagePrice'],
       writePrice: values['parameters.writePrice'],

@@ -2,8 +2,8 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { LedgerClient } from '@floe/contracts';
-import { SALVAGED_TABLES, StorageNode } from '@floe/node';
-import type { Logger } from '@floe/platform';
+import { DenyListFile, SALVAGED_TABLES, StorageNode } from '@floe/node';
+import type { Logger, Metrics } from '@floe/platform';
 import {
   createMetrics,
   createUndiciTransport,
@@ -62,6 +62,8 @@ export async function startNode(
     const store = await openLmdbStore({ directory: join(config.dataDirectory, 'db'), repair });
     undo.push(() => store.close());
     const ledgerClient = new LedgerClient(config.ledger, { clock: systemClock, scheduler: systemScheduler });
+    const denyList = await openDenyList(config, { metrics, logger });
+    if (denyList !== undefined) undo.push(() => denyList.close());
     const transport = createUndiciTransport();
     undo.push(() => transport.close());
     const node = await StorageNode.open(
@@ -79,6 +81,7 @@ export async function startNode(
         ...shared,
         logger,
         metrics,
+        denyList,
         store,
         transport,
         fileSystem: nodeFileSystem,
@@ -110,4 +113,13 @@ export async function startNode(
     await undo.unwind();
     throw error;
   }
+}
+
+function openDenyList(
+  { denyListFile, limits }: NodeConfig,
+  modules: { readonly metrics: Metrics; readonly logger: Logger },
+): Promise<DenyListFile | undefined> {
+  if (denyListFile === undefined) return Promise.resolve(undefined);
+  const ports = { ...modules, fileSystem: nodeFileSystem, scheduler: systemScheduler };
+  return DenyListFile.open({ path: denyListFile, limits }, ports);
 }

@@ -32,6 +32,11 @@ export const errors = errorCatalogue({
   ),
   /** What the node stored to see whether it can was not read back, or not in time. */
   PROBE_FAILED: spec<{ why: string }>('internal', ({ why }) => `a trial of storing and reading failed: ${why}`),
+  /** The operator's list of denied blobs is not a list of blob ids. */
+  DENY_LIST_INVALID: spec<{ path: string; reason: string }>(
+    'invalid',
+    ({ path, reason }) => `the deny list ${path} must have one blob id a line: ${reason}`,
+  ),
   STORE_CLOSED: spec<{ store: string }>('unavailable', ({ store }) => `${store} is closed`),
   /** A row of the node's tables does not have the form this version writes. */
   ROW_DAMAGED: spec<{ table: string; why: string }>(

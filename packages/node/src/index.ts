@@ -5,7 +5,7 @@ export type { NodeLedger, Operator, OperatorLedger } from './ledger-port.ts';
 export type { CollectionReport } from './garbage-collector.ts';
 export { defaultLimits as NODE_LIMITS, type NodeLimits } from './limits.ts';
 export { type DirectoryIdentity, NODE_FORMAT_VERSION } from './node-directory.ts';
-export type { DenyList } from './reads.ts';
+export { type DenyList, DenyListFile } from './deny-list.ts';
 export { SegmentLog, type SegmentLogModules, type SegmentLogOptions } from './segment-log/segment-log.ts';
 export { type StoredSegment, storedSegments } from './segment-log/stored-segments.ts';
 export { SALVAGED_TABLES } from './tables.ts';

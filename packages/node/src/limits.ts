@@ -110,6 +110,10 @@ export interface NodeLimits {
   readonly probePauseMs: number;
   /** Longest wait for that. */
   readonly probeTimeoutMs: number;
+  /** Largest file of denied blobs. */
+  readonly denyListBytes: number;
+  /** Between two looks at the file of denied blobs. */
+  readonly denyListReloadMs: number;
   /** Longest wait of `close` for requests under way. */
   readonly shutdownMs: number;
 
@@ -232,6 +236,8 @@ export const defaultLimits: NodeLimits = {
   probePauseMs: 10_000,
   probeTimeoutMs: 10_000,
   databaseCheckMs: 24 * 60 * 60 * 1000,
+  denyListBytes: 64 * MIB,
+  denyListReloadMs: 30_000,
   shutdownMs: 60_000,
 
   peerRequests: 16,

@@ -19,16 +19,12 @@ import {
   type VerifiedMetadata,
 } from '@floe/protocol';
 import type { CommitteeTracker } from './committee-tracker.ts';
+import type { DenyList } from './deny-list.ts';
 import type { MetadataStore } from './metadata-store.ts';
 import type { NodeMetrics } from './node-metrics.ts';
 import type { PendingUploads } from './pending-uploads.ts';
 import type { BlobRegistry } from './registry/blob-registry.ts';
 import type { SliverKey, SliverStore } from './sliver-store.ts';
-
-/** Blobs whose data this node does not give out. */
-export interface DenyList {
-  has(blobId: BlobId): boolean;
-}
 
 export interface ReadModules {
   readonly registry: BlobRegistry;
@@ -67,8 +63,8 @@ export class Reads {
 
   /** @throws FORBIDDEN_BLOB, METADATA_NOT_FOUND */
   verifiedMetadata(blobId: BlobId): VerifiedMetadata {
-    const { denyList, metadata, committees } = this.#modules;
-    if (denyList.has(blobId)) throw nodeErrors.FORBIDDEN_BLOB({ blobId });
+    const { metadata, committees } = this.#modules;
+    this.checkAllowed(blobId);
     const verified = this.isRegistered(blobId) ? metadata.get(blobId, committees.geometry) : undefined;
     if (verified === undefined) throw nodeErrors.METADATA_NOT_FOUND({ blobId });
     return verified;
@@ -86,9 +82,14 @@ export class Reads {
     return pending.has(blobId) ? 'buffered' : 'nonexistent';
   }
 
+  /** @throws FORBIDDEN_BLOB when the operator denies it. */
+  checkAllowed(blobId: BlobId): void {
+    if (this.#modules.denyList.has(blobId)) throw nodeErrors.FORBIDDEN_BLOB({ blobId });
+  }
+
   /** @throws FORBIDDEN_BLOB; SLIVER_NOT_FOUND when the blob is not registered. */
   checkReadable(blobId: BlobId): void {
-    if (this.#modules.denyList.has(blobId)) throw nodeErrors.FORBIDDEN_BLOB({ blobId });
+    this.checkAllowed(blobId);
     if (!this.isRegistered(blobId)) throw nodeErrors.SLIVER_NOT_FOUND({ blobId });
   }
 

@@ -31,6 +31,7 @@ import type { Codec } from '@floe/redstuff';
 import { ChallengeBook } from './challenges/challenge-book.ts';
 import { Challenger } from './challenges/challenger.ts';
 import { CommitteeTracker } from './committee-tracker.ts';
+import { type DenyList, NOTHING_DENIED } from './deny-list.ts';
 import { Confirmations } from './confirmations.ts';
 import { DatabaseWatch } from './database-watch.ts';
 import { EpochChanges } from './epochs/epoch-changes.ts';
@@ -49,7 +50,7 @@ import { createNodeGauges } from './node-gauges.ts';
 import { createNodeMetrics, type NodeMetrics } from './node-metrics.ts';
 import { PendingUploads } from './pending-uploads.ts';
 import { Probe } from './probe.ts';
-import { type DenyList, Reads } from './reads.ts';
+import { Reads } from './reads.ts';
 import type { HealingStatus } from './recovery/healing.ts';
 import { nodeRedundancy } from './redundancy.ts';
 import { Registrations } from './registrations.ts';
@@ -96,6 +97,7 @@ export interface StorageNodeModules {
   readonly rng: Rng;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Default: nothing is denied. It stays open when the node closes. */
   readonly denyList?: DenyList;
 }
 
@@ -133,8 +135,6 @@ interface Parts {
   readonly probe: Probe;
   readonly gauges: ReturnType<typeof createNodeGauges>;
 }
-
-const nothingDenied: DenyList = { has: (_blobId: BlobId) => false };
 
 export class StorageNode {
   readonly #nodeId: NodeId;
@@ -311,7 +311,7 @@ function createService(
 ): NodeService {
   const { limits, latestCheckpoint } = options;
   const { blsSecretKey } = options.config;
-  const reads = new Reads({ ...modules, denyList: modules.denyList ?? nothingDenied });
+  const reads = new Reads({ ...modules, denyList: modules.denyList ?? NOTHING_DENIED });
   const confirmations = new Confirmations({ blsSecretKey, limits, latestCheckpoint }, { ...modules, reads });
   const symbols = new Symbols({ limits }, { ...modules, reads });
   const pages = new ShardPages(limits, { ...modules, reads });

@@ -37,7 +37,7 @@ import {
 import { type Codec, createInlineCodec, type EncodedBlob } from '@floe/redstuff';
 import type { NodeLedger } from '../src/ledger-port.ts';
 import type { NodeLimits } from '../src/limits.ts';
-import type { DenyList } from '../src/reads.ts';
+import type { DenyList } from '../src/deny-list.ts';
 import { StorageNode } from '../src/storage-node.ts';
 
 export const N_SHARDS = 10;

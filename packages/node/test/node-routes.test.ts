@@ -201,6 +201,13 @@ describe('sliver routes', () => {
     const forbidden = [451, 'UNAVAILABLE_FOR_LEGAL_REASONS', 'FORBIDDEN_BLOB'];
     expect(await outcomeOf(call(get(blob, pair, 'primary')))).toEqual(forbidden);
     expect(await outcomeOf(call({ name: 'getMetadata', blobId: blob.id }))).toEqual(forbidden);
+    const metadata = { name: 'putMetadata', blobId: blob.id, pending: true } as const;
+    expect(await outcomeOf(call(metadata, metadataBytes(blob)))).toEqual(forbidden);
+    expect(await outcomeOf(call(put(blob, pair, 'secondary'), sliverBytes(blob, pair, 'secondary')))).toEqual(
+      forbidden,
+    );
+    // Who asks what became of the blob is told.
+    expect(await outcomeOf(call({ name: 'getBlobStatus', blobId: blob.id }))).not.toEqual(forbidden);
     denied.clear();
     ledger.current = committees(EPOCH + 1);
     await ledger.emit({ kind: 'EpochChangeStart', epoch: (EPOCH + 1) as Epoch });

@@ -17,6 +17,7 @@ export interface DevOptions {
   readonly epochDuration?: number;
   readonly keepCheckpoints?: number;
   readonly tls?: boolean;
+  readonly denyList?: string;
   readonly isolate?: boolean;
   readonly withoutNodes?: boolean;
   readonly once?: boolean;
@@ -60,6 +61,7 @@ export function addDevCommands(program: Command, signal: AbortSignal): void {
       wholeNumber(1, 1_000_000_000),
     )
     .option('--tls', 'storage nodes serve TLS with their own keys, as they do outside of development')
+    .option('--deny-list <file>', 'blob ids that no node takes or serves, one a line; read again when it changes')
     .option('--isolate', 'run each storage node as a process of its own')
     .option('--without-nodes', 'prepare the storage nodes, and leave it to you to run them: floe node run')
     .option('--demo', 'store a sample file, read it back and compare, then go on serving')

@@ -23,6 +23,7 @@ export async function runDev(options: DevOptions, output: Output, signal: AbortS
       epochDurationMs: options.epochDuration,
       keepCheckpoints: options.keepCheckpoints,
       tls: options.tls,
+      denyList: options.denyList === undefined ? undefined : resolve(options.denyList),
       isolate: options.isolate === true,
       withoutNodes: options.withoutNodes === true,
       logLevel: options.logLevel,

@@ -77,11 +77,15 @@ export function genesisConfig(
   };
 }
 
+/** A deny list of a development network is in force at once, as its user sees it. */
+const DENY_LIST_RELOAD_MS = 1000;
+
 /** `node.json` for each node; what was configured there besides is kept. */
 export async function writeNodeConfigs(
   directory: string,
   state: DevState,
   description: NetworkDescription,
+  { denyList }: { readonly denyList: string | undefined },
 ): Promise<void> {
   const { url, systemObjectId, stakingObjectId } = description.ledger;
   for (const [index, { name, nodeId }] of description.nodes.entries()) {
@@ -102,6 +106,7 @@ export async function writeNodeConfigs(
       operatorKeyFile: OPERATOR_WALLET_FILE,
       dataDirectory: 'data',
       ...(state.tls ? {} : { plainHttp: true, plainHttpPeers: true }),
+      ...(denyList === undefined ? {} : { denyListFile: denyList, 'limits.denyListReloadMs': DENY_LIST_RELOAD_MS }),
     });
   }
 }

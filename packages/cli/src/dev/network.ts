@@ -57,6 +57,8 @@ export interface DevNetworkOptions {
   readonly keepCheckpoints: number | undefined;
   /** Undefined: as in the directory, else plain HTTP. */
   readonly tls: boolean | undefined;
+  /** File of blob ids that all nodes deny; undefined: each as its own configuration says. */
+  readonly denyList: string | undefined;
   readonly isolate: boolean;
   /** Prepare the nodes' directories, and leave it to others to run them. */
   readonly withoutNodes?: boolean;
@@ -273,7 +275,7 @@ async function startNodes(
   { bls, logger, undo, signal }: PartModules & { signal: AbortSignal },
 ): Promise<Nodes> {
   const paths = devPaths(options.directory);
-  await writeNodeConfigs(options.directory, state, description);
+  await writeNodeConfigs(options.directory, state, description, options);
   if (options.withoutNodes === true) return { act: (action) => Promise.reject(cliErrors.NOT_ISOLATED({ action })) };
   if (options.isolate) {
     const homes = new Map(description.nodes.map(({ name }) => [name, paths.node(name)]));

@@ -108,6 +108,11 @@ const SETTINGS = {
     "The wallet of the account that holds the node's capability and pays for gas. Without it the node does nothing on the ledger: it attests no shards.",
   ),
   dataDirectory: withFallback(path, 'data', 'Slivers and databases.'),
+  denyListFile: optional(
+    path,
+    'deny-list.txt',
+    'Blobs that the node neither takes from clients nor serves: one blob id a line. Read again when it has changed.',
+  ),
   reserveBytes: withFallback(
     size(0, 1024 * TIB),
     '256MiB',
@@ -193,6 +198,11 @@ const SETTINGS = {
     'Challenges put to each other node in an epoch.',
   ),
   'limits.challengeIntervalMs': withFallback(duration(1, DAY), '2s', 'Between two challenges, on average.'),
+  'limits.denyListReloadMs': withFallback(
+    duration(10, DAY),
+    '30s',
+    'How often the node looks whether the file of denied blobs has changed.',
+  ),
   'limits.shutdownMs': withFallback(
     duration(0, HOUR),
     '1min',

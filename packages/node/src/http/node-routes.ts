@@ -165,6 +165,7 @@ export class NodeRoutes {
 
   async #putMetadata({ blobId, pending }: Route<'putMetadata'>, { request }: Call): Promise<Answer> {
     checkContentType(request, BCS_CONTENT_TYPE);
+    this.#modules.reads.checkAllowed(blobId);
     const body = await readBody(request, encodedMetadataSize(MAX_SHARDS) + METADATA_BODY_SLACK_BYTES);
     const outcome = await this.#modules.uploads.putMetadata(blobId, decodeBlobMetadata(body), pending);
     if (outcome === 'existing') return dataAnswer(PUT_MESSAGES.metadataAlreadyStored);
@@ -183,8 +184,9 @@ export class NodeRoutes {
   }
 
   async #putSliver(route: Route<'putSliver'>, call: Call): Promise<Answer> {
-    const { uploads, committees } = this.#modules;
+    const { uploads, committees, reads } = this.#modules;
     const { blobId, pair, axis, pending } = route;
+    reads.checkAllowed(blobId);
     const body = await this.#readRawBody(call, largestSliver(committees.geometry) + SLIVER_BODY_SLACK_BYTES);
     if (!(body instanceof Uint8Array)) return body;
     const outcome = await uploads.putSliver(blobId, { pair, axis, bytes: body }, pending, call.signal);
@@ -226,8 +228,9 @@ export class NodeRoutes {
   }
 
   async #putSliverBatch({ blobId, pending }: Route<'putSliverBatch'>, call: Call): Promise<Answer> {
-    const { uploads, admission } = this.#modules;
+    const { uploads, admission, reads } = this.#modules;
     checkContentType(call.request, BATCH_CONTENT_TYPE);
+    reads.checkAllowed(blobId);
     const verified = uploads.metadataForSlivers(blobId, pending);
     const { geometry, symbolSize } = verified;
     const sizeOf = (axis: Axis): number => sliverDataSize(sliverSize(geometry, axis, symbolSize));
