@@ -1,4 +1,4 @@
-/** A thousand random stores, each quoted first: sizes, epochs, prices, deletions and reused space as chance has it. */
+/** A thousand random stores, each quoted first: sizes, epochs, prices, deletions, reused space and stores that were interrupted, as chance has it. */
 import { slowSuite } from '@floe/testkit';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { quotedCase, type Tally } from './support/quote-cases.ts';
@@ -26,7 +26,8 @@ it('what a store charges is what was quoted, WAL and gas', async () => {
   process.stdout.write(`quotes: ${cases} cases, ${JSON.stringify(Object.fromEntries(tally))}\n`);
   if (!suite.full) return;
   // Chance brings each kind about many times over.
-  for (const kind of ['registerFromScratch', 'reuseStorage', 'reuseAndExtend', 'alreadyCertified']) {
+  const kinds = ['registerFromScratch', 'reuseStorage', 'reuseAndExtend', 'alreadyCertified', 'reuseRegistration'];
+  for (const kind of [...kinds, 'reuseAndExtendNonCertified']) {
     expect(tally.get(kind), kind).toBeGreaterThan(20);
   }
 });

@@ -14,8 +14,12 @@ export type Tally = Map<string, number>;
 export async function quotedCase(world: QuoteWorld, rng: Rng, tally: Tally): Promise<void> {
   await disturb(world, rng);
   const { client, signer, payer } = world;
-  const blobs = await randomBlobs(world, rng);
-  const options = { epochs: 1 + rng.below(7), deletable: rng.below(3) > 0, force: rng.below(10) === 0 };
+  // Now and then a store that did not come to its end is tried again.
+  const [interrupted] = rng.below(3) === 0 ? takeInterrupted(rng) : [];
+  const others = await randomBlobs(world, rng);
+  const blobs = interrupted === undefined ? others : [interrupted, ...others.slice(1)];
+  const deletable = interrupted !== undefined && rng.below(5) > 0 ? interrupted.deletable : rng.below(3) > 0;
+  const options = { epochs: 1 + rng.below(7), deletable, force: rng.below(10) === 0 };
   const quote = await client.quoteStores(
     blobs.map(({ verified }) => verified),
     { ...options, payer },
@@ -45,6 +49,28 @@ interface TestBlob {
 
 const known: Uint8Array[] = [];
 
+/** Stores that registered and went no further. */
+const interruptedStores: (TestBlob & { readonly deletable: boolean })[] = [];
+
+function takeInterrupted(rng: Rng): typeof interruptedStores {
+  return interruptedStores.splice(rng.below(Math.max(1, interruptedStores.length)), 1);
+}
+
+/** A store that ends once the blob is registered, as when its process ends there. */
+async function interruptStore({ client, signer }: QuoteWorld, rng: Rng): Promise<void> {
+  const bytes = rng.bytes(1 + rng.below(100_000));
+  const deletable = rng.below(3) > 0;
+  const stop = new AbortController();
+  const reason = new Error('interrupted');
+  const onProgress = ({ stage }: { readonly stage: string }) => {
+    if (stage === 'uploading') stop.abort(reason);
+  };
+  const storing = client.store(bytes, { epochs: 1 + rng.below(5), deletable, signer, signal: stop.signal, onProgress });
+  await expect(storing).rejects.toBe(reason);
+  interruptedStores.push({ bytes, verified: await client.metadataOf(bytes), deletable });
+  if (interruptedStores.length > 5) interruptedStores.shift();
+}
+
 /** One to three blobs, some of them stored before, some twice in a row. */
 async function randomBlobs({ client }: QuoteWorld, rng: Rng): Promise<TestBlob[]> {
   const blobs: TestBlob[] = [];
@@ -63,6 +89,7 @@ async function randomBlobs({ client }: QuoteWorld, rng: Rng): Promise<TestBlob[]
 
 /** Prices, epoch, coins and space change between the cases. */
 async function disturb(world: QuoteWorld, rng: Rng): Promise<void> {
+  if (rng.below(5) === 0) await interruptStore(world, rng);
   switch (rng.below(8)) {
     case 0:
       return world.setPrices(BigInt(rng.below(500_000)), BigInt(rng.below(100_000)));
