@@ -148,6 +148,10 @@ export const cliErrors = errorCatalogue({
     ({ owner, node }) =>
       `the wallet ${owner} holds no capability of ${node}; use that of the node's operator (--wallet)`,
   ),
+  NOT_ALLOWED_FOR_NODE: spec<{ owner: string; node: string; what: string; holder: string }>(
+    'unauthorized',
+    ({ owner, node, what, holder }) => `the wallet ${owner} may not ${what} of ${node}: that may ${holder}`,
+  ),
   EXCHANGE_NOT_FOUND: spec<{ exchangeId: string }>(
     'not-found',
     ({ exchangeId }) => `there is no exchange ${exchangeId}`,

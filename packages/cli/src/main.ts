@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addDevCommands } from './commands/dev-options.ts';
 import { addBlobCommands } from './commands/blob-options.ts';
+import { addCommissionCommands } from './commands/commission-options.ts';
 import { addNodeCommands } from './commands/node-options.ts';
 import { addObjectCommands } from './commands/object-options.ts';
 import { addExchangeCommands, addPoolCommands } from './commands/pool-options.ts';
@@ -65,6 +66,7 @@ export function createProgram(signal: AbortSignal, options: { readonly json?: bo
   addObjectCommands(program, signal);
   addPoolCommands(program, signal);
   addStakingCommands(program, signal);
+  addCommissionCommands(program, signal);
   addExchangeCommands(program, signal);
   addOfflineCommands(program, signal);
   addNetworkCommands(program, signal);

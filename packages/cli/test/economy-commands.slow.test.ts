@@ -197,6 +197,35 @@ describe('epoch, committee and prices', () => {
     expect(await floe.json(['prices'])).toMatchObject({ writePrice: '20000' });
   });
 
+  it('let operators set and collect their commission, and hand on who may', async () => {
+    const show = () => floe.json<Record<string, unknown>>(['commission', 'show', '--node', 'node-00']);
+    const before = await show();
+    expect(before).toMatchObject({ node: 'node-00', basisPoints: 0, next: [], commission: '0' });
+    const { epoch } = await floe.json<{ epoch: number }>(['epoch']);
+    const set = await floe.json<{ epoch: number }>(['commission', 'set', '7.25%', ...operator(0)]);
+    expect(set).toMatchObject({ node: 'node-00', basisPoints: 725, epoch: epoch + 2 });
+    expect(await show()).toMatchObject({ next: [{ epoch: epoch + 2, basisPoints: 725 }] });
+    expect(await floe.ok(['commission', 'show', '--node', 'node-00'])).toContain(`from epoch ${epoch + 2} on 7.25%`);
+    await floe.fails(['commission', 'set', '100.01%', ...operator(0)], EXIT.invalid, 'USAGE');
+    await floe.fails(['commission', 'set', '1%'], UNAUTHORIZED, 'NO_NODE_CAP');
+    expect(await floe.json(['commission', 'collect', ...operator(0)])).toMatchObject({ collected: '0', left: '0' });
+    await floe.fails(['commission', 'collect', '--node', 'node-00'], UNAUTHORIZED, 'NOT_ALLOWED_FOR_NODE');
+    // To the account of node 1, and from there back to whoever holds the capability.
+    const { address } = await floe.json<{ address: string }>(['wallet', ...operator(1)]);
+    const given = ['commission', 'receiver', '--address', address, ...operator(0)];
+    expect(await floe.json(given)).toMatchObject({ authority: 'collect', to: { address } });
+    await floe.fails(['commission', 'collect', ...operator(0)], UNAUTHORIZED, 'NOT_ALLOWED_FOR_NODE');
+    await floe.ok(['commission', 'collect', '--node', 'node-00', ...operator(1)]);
+    const { objectId } = before['receiver'] as { objectId: string };
+    await floe.ok(['commission', 'receiver', '--object', objectId, '--node', 'node-00', ...operator(1)]);
+    expect(await show()).toMatchObject({ receiver: { objectId } });
+    const votes = await floe.json(['governance', 'authorize', '--object', objectId, ...operator(0)]);
+    expect(votes).toMatchObject({ authority: 'govern', to: { objectId } });
+    expect(await show()).toMatchObject({ governance: { objectId } });
+    await floe.fails(['governance', 'authorize', ...operator(0)], EXIT.invalid, 'USAGE');
+    await floe.fails(['commission', 'receiver', '--address', 'nobody', ...operator(0)], EXIT.invalid, 'USAGE');
+  });
+
   it('are voted on by operators only, and only with amounts', async () => {
     await floe.fails(['vote-price', '--storage', '1FROST'], UNAUTHORIZED, 'NO_NODE_CAP');
     await floe.fails(['vote-price', ...operator(0)], EXIT.invalid, 'USAGE');

@@ -1,4 +1,5 @@
 export * from './abort-codes.ts';
+export * from './authority-transactions.ts';
 export * from './errors.ts';
 export * from './events.ts';
 export * from './exchange-transactions.ts';
@@ -25,3 +26,4 @@ export * from './storage-transactions.ts';
 export * from './staking-transactions.ts';
 export * from './transactions.ts';
 export * from './type-names.ts';
+export * from './upgrade-digest.ts';

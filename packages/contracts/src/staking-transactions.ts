@@ -5,6 +5,7 @@
 import type { Epoch, Frost, NodeId, ObjectId, SuiAddress } from '@floe/protocol';
 import { bcs } from '@mysten/sui/bcs';
 import { coinWithBalance, type Transaction, type TransactionObjectArgument } from '@mysten/sui/transactions';
+import { type ActingAs, authenticate } from './authority-transactions.ts';
 import type { SystemTarget } from './transactions.ts';
 
 /** Where the calls go; a `SystemInfo` is one. */
@@ -128,18 +129,11 @@ export function collectCommission(
   target: StakingTarget,
   order: {
     readonly nodeId: NodeId;
-    readonly receiver?: { readonly objectId: ObjectId; readonly type: string };
+    readonly receiver?: ActingAs;
     readonly to: SuiAddress;
   },
 ): void {
-  const authenticated =
-    order.receiver === undefined
-      ? transaction.moveCall({ target: `${target.packageId}::auth::authenticate_sender` })
-      : transaction.moveCall({
-          target: `${target.packageId}::auth::authenticate_with_object`,
-          typeArguments: [order.receiver.type],
-          arguments: [transaction.object(order.receiver.objectId)],
-        });
+  const authenticated = authenticate(transaction, target, order.receiver ?? 'sender');
   const coin = transaction.moveCall({
     target: `${target.packageId}::staking::collect_commission`,
     arguments: [transaction.object(target.stakingObjectId), transaction.pure.id(order.nodeId), authenticated],

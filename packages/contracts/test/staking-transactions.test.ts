@@ -2,6 +2,7 @@ import { type Epoch, type Frost, parseObjectId } from '@floe/protocol';
 import { Transaction } from '@mysten/sui/transactions';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { setAuthority, setNextPublicKey } from '../src/authority-transactions.ts';
 import { callParameters, functionSignature } from '../src/functions.ts';
 import { quorumPrice } from '../src/ledger/staking-state.ts';
 import type { PackageName } from '../src/move-type.ts';
@@ -54,6 +55,11 @@ describe('builders of staking transactions', () => {
       collectCommission(transaction, target, { nodeId, to: owner });
       const type = `${target.packageId}::storage_node::StorageNodeCap`;
       collectCommission(transaction, target, { nodeId, receiver: { objectId: cap, type }, to: owner });
+      setAuthority(transaction, target, { authority: 'collect', nodeId, as: 'sender', to: { address: owner } });
+      const as = { objectId: cap, type };
+      setAuthority(transaction, target, { authority: 'govern', nodeId, as, to: { objectId: cap } });
+      const [blsPublicKey, proofOfPossession] = [new Uint8Array(48), new Uint8Array(96)];
+      setNextPublicKey(transaction, target, { nodeCapId: cap, blsPublicKey, proofOfPossession });
       stakeWithNode(transaction, target, { nodeId, amount: 5n as Frost, owner });
       requestWithdrawal(transaction, target, { stake });
       withdrawStake(transaction, target, { stake, owner });
@@ -70,7 +76,7 @@ describe('builders of staking transactions', () => {
         owner,
       });
     });
-    expect(calls).toHaveLength(19);
+    expect(calls).toHaveLength(26);
     for (const call of calls) {
       const owning: PackageName = call.package === target.packageId ? 'walrus' : 'sui';
       const signature = functionSignature(owning, call.module, call.function);

@@ -79,12 +79,15 @@ export type ExecutionError =
         | 'FeatureNotYetSupported'
         | 'InsufficientCoinBalance'
         | 'CoinBalanceOverflow'
+        | 'VMVerificationOrDeserializationError'
         | 'FunctionNotFound'
         | 'ArityMismatch'
         | 'TypeArityMismatch'
         | 'InvalidTransferObject'
+        | 'PublishUpgradeMissingDependency'
         | 'SharedObjectOperationNotAllowed';
     }
+  | ({ readonly kind: 'PackageUpgradeError' } & PackageUpgradeError)
   | { readonly kind: 'MoveObjectTooBig'; readonly objectSize: bigint; readonly maxObjectSize: bigint }
   | { readonly kind: 'EffectsTooLarge'; readonly currentSize: bigint; readonly maxSize: bigint }
   | { readonly kind: 'MovePrimitiveRuntimeError'; readonly location: MoveLocation | undefined }
@@ -104,6 +107,12 @@ export type ExecutionError =
     }
   | { readonly kind: 'UnusedValueWithoutDrop'; readonly resultIndex: number; readonly secondaryIndex: number }
   | { readonly kind: 'InvalidPublicFunctionReturnType'; readonly index: number };
+
+export type PackageUpgradeError =
+  | { readonly reason: 'UnableToFetchPackage'; readonly packageId: ObjectId }
+  | { readonly reason: 'DigestDoesNotMatch'; readonly digest: Uint8Array }
+  | { readonly reason: 'UnknownUpgradePolicy'; readonly policy: number }
+  | { readonly reason: 'PackageIDDoesNotMatch'; readonly packageId: ObjectId; readonly ticketId: ObjectId };
 
 export interface MoveLocation {
   readonly package: ObjectId;

@@ -19,6 +19,7 @@ import type {
 import { typedDigest } from './hash.ts';
 import { MAX_CHANGED_OBJECTS, MAX_EVENTS, MAX_INPUTS } from './limits.ts';
 import { readOwner, writeOwner } from './object-codec.ts';
+import { readUpgradeError, writeUpgradeError } from './upgrade-error-codec.ts';
 import { decodeStructName, structTagBytes } from './type-tag.ts';
 
 /** Variants of Sui's `ExecutionFailureStatus` by position, where this ledger uses them. */
@@ -31,6 +32,7 @@ const FAILURES: Readonly<Record<ExecutionError['kind'], number>> = {
   CoinBalanceOverflow: 8,
   MovePrimitiveRuntimeError: 11,
   MoveAbort: 12,
+  VMVerificationOrDeserializationError: 13,
   FunctionNotFound: 15,
   ArityMismatch: 16,
   TypeArityMismatch: 17,
@@ -40,6 +42,8 @@ const FAILURES: Readonly<Record<ExecutionError['kind'], number>> = {
   InvalidPublicFunctionReturnType: 22,
   InvalidTransferObject: 23,
   EffectsTooLarge: 24,
+  PublishUpgradeMissingDependency: 25,
+  PackageUpgradeError: 27,
   SharedObjectOperationNotAllowed: 31,
 };
 const FAILURE_KINDS = new Map(Object.entries(FAILURES).map(([kind, tag]) => [tag, kind as ExecutionError['kind']]));
@@ -216,6 +220,9 @@ function writeError(writer: BcsWriter, error: ExecutionError): void {
     case 'InvalidPublicFunctionReturnType':
       writer.u16(error.index);
       break;
+    case 'PackageUpgradeError':
+      writeUpgradeError(writer, error);
+      break;
     default:
   }
 }
@@ -239,6 +246,8 @@ function readError(reader: BcsReader): ExecutionError {
       return { kind, resultIndex: reader.u16(), secondaryIndex: reader.u16() };
     case 'InvalidPublicFunctionReturnType':
       return { kind, index: reader.u16() };
+    case 'PackageUpgradeError':
+      return { kind, ...readUpgradeError(reader) };
     default:
       return { kind };
   }

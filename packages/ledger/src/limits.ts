@@ -11,6 +11,9 @@ export const MAX_INPUTS = 2048;
 /** Arguments of one command; also elements of one vector. */
 export const MAX_ARGUMENTS = 512;
 export const MAX_TYPE_ARGUMENTS = 16;
+/** Modules and dependencies of an upgrade. */
+export const MAX_MODULES = 64;
+export const MAX_DEPENDENCIES = 64;
 /** Depth and nodes of one type. */
 export const MAX_TYPE_DEPTH = 16;
 export const MAX_TYPE_NODES = 64;

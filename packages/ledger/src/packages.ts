@@ -1,15 +1,30 @@
 /** What the built-in packages consist of: their modules, and which packages they call. */
 import {
+  contractsManifest,
   type DatatypeDeclaration,
   datatypeDeclarations,
   type FunctionSignature,
   functionSignatures,
   type PackageName,
 } from '@floe/contracts';
-import { utf8 } from '@floe/platform';
+import { equalBytes, utf8 } from '@floe/platform';
 
 /** Stands where a module's bytecode would. */
 export const BUILT_IN: Uint8Array = utf8('built into the ledger');
+
+/** The version of Walrus's rules that this ledger runs; what system and staking object carry. */
+export const CONTRACTS_VERSION = 4n;
+
+/** Whether an upgrade with these modules is one to rules that this ledger has. */
+export function isBuiltIn(name: PackageName, modules: readonly Uint8Array[]): boolean {
+  const [manifest] = modules;
+  return (
+    name === 'walrus' &&
+    modules.length === 1 &&
+    manifest !== undefined &&
+    equalBytes(manifest, contractsManifest(CONTRACTS_VERSION))
+  );
+}
 
 export interface PackageModule {
   readonly name: string;

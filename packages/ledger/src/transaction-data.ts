@@ -8,7 +8,15 @@ import { BcsReader, BcsWriter, objectIdBytes, objectIdFromBytes, type ObjectId, 
 import type { Digest, ObjectRef, TypeName } from './api.ts';
 import { typedDigest } from './hash.ts';
 import { errors } from './errors.ts';
-import { MAX_ARGUMENTS, MAX_COMMANDS, MAX_GAS_PAYMENTS, MAX_INPUTS, MAX_TYPE_ARGUMENTS } from './limits.ts';
+import {
+  MAX_ARGUMENTS,
+  MAX_COMMANDS,
+  MAX_DEPENDENCIES,
+  MAX_GAS_PAYMENTS,
+  MAX_INPUTS,
+  MAX_MODULES,
+  MAX_TYPE_ARGUMENTS,
+} from './limits.ts';
 import { decodeTypeName, encodeTypeName } from './type-tag.ts';
 
 export type CallArg =
@@ -37,7 +45,17 @@ export type Command =
   | { readonly kind: 'transfer-objects'; readonly objects: readonly Argument[]; readonly address: Argument }
   | { readonly kind: 'split-coins'; readonly coin: Argument; readonly amounts: readonly Argument[] }
   | { readonly kind: 'merge-coins'; readonly destination: Argument; readonly sources: readonly Argument[] }
-  | { readonly kind: 'make-move-vec'; readonly type: TypeName | undefined; readonly elements: readonly Argument[] };
+  | { readonly kind: 'make-move-vec'; readonly type: TypeName | undefined; readonly elements: readonly Argument[] }
+  | Upgrade;
+
+/** Redeems a ticket for an upgrade of a package. */
+export interface Upgrade {
+  readonly kind: 'upgrade';
+  readonly modules: readonly Uint8Array[];
+  readonly dependencies: readonly ObjectId[];
+  readonly package: ObjectId;
+  readonly ticket: Argument;
+}
 
 export interface GasData {
   readonly payment: readonly ObjectRef[];
@@ -209,7 +227,13 @@ function readCommand(reader: BcsReader): Command {
         elements: readArguments(reader),
       };
     case 6:
-      throw unsupported('Upgrade: this ledger runs built-in contracts only');
+      return {
+        kind: 'upgrade',
+        modules: reader.vector((each) => each.bytes(), 1, MAX_MODULES, 'modules'),
+        dependencies: reader.vector(readId, 32, MAX_DEPENDENCIES, 'dependencies'),
+        package: readId(reader),
+        ticket: readArgument(reader),
+      };
     default:
       throw errors.INVALID_TRANSACTION({ reason: 'a command of unknown kind' });
   }
@@ -315,6 +339,13 @@ function writeCommand(writer: BcsWriter, command: Command): void {
       if (command.type === undefined) writer.u8(0);
       else encodeTypeName(writer.u8(1), command.type);
       writer.vector(command.elements, writeArgument);
+      break;
+    case 'upgrade':
+      writer.uleb(6).vector(command.modules, (each, module) => each.bytes(module));
+      writer
+        .vector(command.dependencies, (each, id) => each.fixed(objectIdBytes(id)))
+        .fixed(objectIdBytes(command.package));
+      writeArgument(writer, command.ticket);
       break;
   }
 }

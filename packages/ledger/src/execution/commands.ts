@@ -18,6 +18,7 @@ import type { Call, CertificateVerifier, Native } from './call.ts';
 import type { Datatype, Datatypes } from './datatypes.ts';
 import { ExecutionFailure, fail, failArgument } from './failure.ts';
 import type { TransactionState } from './transaction-state.ts';
+import { redeemTicket } from './upgrade-command.ts';
 
 /** A coin in the arena. */
 export interface CoinValue {
@@ -66,6 +67,8 @@ function execute(command: Command, context: CommandContext): Slot[] {
       return mergeCoins(command.destination, command.sources, context);
     case 'make-move-vec':
       return makeMoveVec(command.type, command.elements, context);
+    case 'upgrade':
+      return redeemTicket(command, context);
   }
 }
 

@@ -6,7 +6,8 @@
  */
 import { type Native, native, type Ref } from '../execution/call.ts';
 import type { Staking } from './staking/state.ts';
-import { CONTRACTS_VERSION, type System } from './system-state.ts';
+import { CONTRACTS_VERSION } from '../packages.ts';
+import type { System } from './system-state.ts';
 
 export const initNatives: Readonly<Record<string, Native>> = {
   initialize_walrus: native((call) => call.abort('init', 'EInvalidUpgradeCap')),

@@ -4,12 +4,10 @@ import type { Epoch } from '@floe/protocol';
 import type { Call, FieldPlace, Ref } from '../execution/call.ts';
 import { systemStateCodec } from './system-state-codec.ts';
 import { BoundedCache } from '../bounded-cache.ts';
+import { CONTRACTS_VERSION } from '../packages.ts';
 
 export type System = layouts.System;
 export type SystemState = layouts.SystemStateInnerV1;
-
-/** Version of the contracts that this ledger runs. */
-export const CONTRACTS_VERSION = 4n;
 
 const places = new BoundedCache<string, FieldPlace>(16);
 

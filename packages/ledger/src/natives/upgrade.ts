@@ -1,13 +1,14 @@
 /**
  * `upgrade`: votes of the committee on the contracts' next version. Walrus contract rules: init, upgrade, migration.
  *
- * Votes are recorded, reported and turned into tickets; code built into a ledger is not replaced by them: there is no
- * command that takes a ticket, so that a transaction that asks for one fails and leaves the proposal as it was.
+ * Votes are recorded, reported and turned into tickets, which the `Upgrade` command redeems. Code that is built into a
+ * ledger is not replaced by that: what was agreed, of which version, stands in the manager.
  */
 import { dynamicFieldId, fieldType, layouts, moveValues } from '@floe/contracts';
 import { type ObjectId, parseObjectId } from '@floe/protocol';
 import { type Call, type FieldRef, type Native, native, type Ref } from '../execution/call.ts';
 import type { Codec } from '../execution/datatypes.ts';
+import type { UpgradeReceipt, UpgradeTicket } from '../execution/upgrade-command.ts';
 import { isQuorumOf } from '../staking/votes.ts';
 import type { Authenticated } from './auth.ts';
 import { votingWeightOf, withVote } from './governance.ts';
@@ -62,15 +63,6 @@ function vote(
     call.emit({ kind: 'ContractUpgradeQuorumReached', epoch: state.epoch, packageDigest: digest });
   }
 }
-
-/** What `0x2::package` hands out for an upgrade that was allowed, and what it wants back. */
-interface UpgradeTicket {
-  readonly cap: ObjectId;
-  readonly package: ObjectId;
-  readonly policy: number;
-  readonly digest: Uint8Array;
-}
-type UpgradeReceipt = Pick<UpgradeTicket, 'cap' | 'package'>;
 
 /** While an upgrade is under way its cap names no package. */
 const NO_PACKAGE: ObjectId = parseObjectId('0x0');

@@ -161,6 +161,8 @@ function argumentsTakenMutably(ledger: LedgerApi, command: Command): readonly Ar
       return [command.destination, ...command.sources];
     case 'make-move-vec':
       return command.elements;
+    case 'upgrade':
+      return [command.ticket];
   }
 }
 

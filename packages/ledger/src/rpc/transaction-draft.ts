@@ -5,7 +5,7 @@
 import { GrpcTypes } from '@mysten/sui/grpc';
 import type { ObjectId, SuiAddress } from '@floe/protocol';
 import type { Digest, ObjectRef } from '../api.ts';
-import { MAX_ARGUMENTS, MAX_COMMANDS, MAX_GAS_PAYMENTS, MAX_INPUTS } from '../limits.ts';
+import { MAX_ARGUMENTS, MAX_COMMANDS, MAX_DEPENDENCIES, MAX_GAS_PAYMENTS, MAX_INPUTS, MAX_MODULES } from '../limits.ts';
 import type { Argument, CallArg, Command, Expiration } from '../transaction-data.ts';
 import { required, requiredDigest, requiredId, requiredType } from './arguments.ts';
 import { rpcErrors } from './errors.ts';
@@ -166,8 +166,19 @@ function parseCommand({ command }: GrpcTypes.Command, index: number): Command {
       const type = optional(elementType, (text) => requiredType(`${field}.element_type`, text));
       return { kind: 'make-move-vec', type, elements: all('elements', elements) };
     }
+    case 'upgrade': {
+      const { modules, dependencies, package: packageId, ticket } = command.upgrade;
+      checkCount(`${field}.modules`, modules.length, MAX_MODULES);
+      checkCount(`${field}.dependencies`, dependencies.length, MAX_DEPENDENCIES);
+      return {
+        kind: 'upgrade',
+        modules,
+        dependencies: dependencies.map((id) => requiredId(`${field}.dependencies`, id)),
+        package: requiredId(`${field}.package`, packageId),
+        ticket: parseArgument(`${field}.ticket`, ticket),
+      };
+    }
     case 'publish':
-    case 'upgrade':
       throw rpcErrors.RPC_UNSUPPORTED({
         what: `${command.oneofKind}: this ledger runs built-in contracts only, which`,
       });

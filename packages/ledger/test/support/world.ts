@@ -234,6 +234,10 @@ export class Program {
     this.#command({ kind: 'transfer-objects', objects, address: this.address(address) });
   }
 
+  upgrade(ticket: Argument, upgrade: Omit<Extract<Command, { kind: 'upgrade' }>, 'kind' | 'ticket'>): Argument {
+    return this.#command({ kind: 'upgrade', ...upgrade, ticket });
+  }
+
   nested(result: Argument, index: number): Argument {
     return { kind: 'nested', command: (result as { command: number }).command, index };
   }

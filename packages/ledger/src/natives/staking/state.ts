@@ -6,7 +6,7 @@ import type { Call, FieldPlace, FieldRef, Ref } from '../../execution/call.ts';
 import type { Codec } from '../../execution/datatypes.ts';
 import { updateActiveSet } from '../../staking/active-set.ts';
 import { cachedId } from '../field-ids.ts';
-import { CONTRACTS_VERSION } from '../system-state.ts';
+import { CONTRACTS_VERSION } from '../../packages.ts';
 import { type Pool, walAt } from './pool.ts';
 
 export type Staking = layouts.Staking;

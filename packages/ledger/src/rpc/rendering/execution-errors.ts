@@ -5,6 +5,7 @@
 import { abortName } from '@floe/contracts';
 import { GrpcTypes } from '@mysten/sui/grpc';
 import type { ArgumentErrorKind, ExecutionError, ExecutionStatus, MoveLocation } from '../../api.ts';
+import { digestText } from './values.ts';
 
 const Kind = GrpcTypes.ExecutionError_ExecutionErrorKind;
 const ArgumentKind = GrpcTypes.CommandArgumentError_CommandArgumentErrorKind;
@@ -22,6 +23,11 @@ const PLAIN: Readonly<Record<Extract<ExecutionError, { kind: PlainKind }>['kind'
   FeatureNotYetSupported: [Kind.FEATURE_NOT_YET_SUPPORTED, 'Feature is not supported by this ledger'],
   InsufficientCoinBalance: [Kind.INSUFFICIENT_COIN_BALANCE, 'Insufficient coin balance for operation'],
   CoinBalanceOverflow: [Kind.COIN_BALANCE_OVERFLOW, 'The coin balance overflows u64'],
+  VMVerificationOrDeserializationError: [
+    Kind.VM_VERIFICATION_OR_DESERIALIZATION_ERROR,
+    'The modules are not those of rules that this ledger has',
+  ],
+  PublishUpgradeMissingDependency: [Kind.PUBLISH_UPGRADE_MISSING_DEPENDENCY, 'A dependency of the upgrade is missing'],
   FunctionNotFound: [Kind.FUNCTION_NOT_FOUND, 'Function not found'],
   ArityMismatch: [Kind.ARITY_MISMATCH, 'The number of arguments does not match the function'],
   TypeArityMismatch: [Kind.TYPE_ARITY_MISMATCH, 'The number of type arguments does not match the function'],
@@ -33,6 +39,8 @@ const PLAIN: Readonly<Record<Extract<ExecutionError, { kind: PlainKind }>['kind'
 };
 
 type PlainKind =
+  | 'VMVerificationOrDeserializationError'
+  | 'PublishUpgradeMissingDependency'
   | 'InsufficientGas'
   | 'InvalidGasObject'
   | 'FeatureNotYetSupported'
@@ -111,11 +119,44 @@ function renderError(error: ExecutionError): Rendered {
         description: `The function returns a reference, at ${error.index}: no command can hold it`,
         errorDetails: { oneofKind: 'indexError', indexError: { index: error.index } },
       };
+    case 'PackageUpgradeError':
+      return packageUpgrade(error);
     default: {
       const [kind, description] = PLAIN[error.kind];
       return { kind, description, errorDetails: NO_DETAILS };
     }
   }
+}
+
+function packageUpgrade(error: Extract<ExecutionError, { kind: 'PackageUpgradeError' }>): Rendered {
+  const UpgradeKind = GrpcTypes.PackageUpgradeError_PackageUpgradeErrorKind;
+  const { packageUpgradeError, why } = (() => {
+    switch (error.reason) {
+      case 'UnableToFetchPackage': {
+        const { packageId } = error;
+        const packageUpgradeError = { kind: UpgradeKind.UNABLE_TO_FETCH_PACKAGE, packageId };
+        return { packageUpgradeError, why: `there is no package ${packageId}` };
+      }
+      case 'DigestDoesNotMatch': {
+        const packageUpgradeError = { kind: UpgradeKind.DIGEST_DOES_NOT_MATCH, digest: digestText(error.digest) };
+        return { packageUpgradeError, why: 'the modules are not those that were voted for' };
+      }
+      case 'UnknownUpgradePolicy': {
+        const packageUpgradeError = { kind: UpgradeKind.UNKNOWN_UPGRADE_POLICY, policy: error.policy };
+        return { packageUpgradeError, why: `there is no policy ${error.policy}` };
+      }
+      case 'PackageIDDoesNotMatch': {
+        const { packageId, ticketId } = error;
+        const packageUpgradeError = { kind: UpgradeKind.PACKAGE_ID_DOES_NOT_MATCH, packageId, ticketId };
+        return { packageUpgradeError, why: `the ticket is of ${ticketId}, not of ${packageId}` };
+      }
+    }
+  })();
+  return {
+    kind: Kind.PACKAGE_UPGRADE_ERROR,
+    description: `Package upgrade failed: ${why}`,
+    errorDetails: { oneofKind: 'packageUpgradeError', packageUpgradeError },
+  };
 }
 
 function moveAbort(location: MoveLocation, code: bigint): Rendered {

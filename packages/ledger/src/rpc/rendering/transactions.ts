@@ -159,6 +159,12 @@ function renderCommand(command: Command): GrpcTypes.Command {
       const makeMoveVector = { elementType: command.type, elements: command.elements.map(renderArgument) };
       return { command: { oneofKind: 'makeMoveVector', makeMoveVector } };
     }
+    case 'upgrade': {
+      const { modules, dependencies, package: packageId } = command;
+      const ticket = renderArgument(command.ticket);
+      const upgrade = { modules: [...modules], dependencies: [...dependencies], package: packageId, ticket };
+      return { command: { oneofKind: 'upgrade', upgrade } };
+    }
   }
 }
 

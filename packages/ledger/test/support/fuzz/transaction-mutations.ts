@@ -122,6 +122,10 @@ function changedCommand(command: Command, random: Random, addresses: PackageAddr
       return random(2) === 0
         ? { ...command, elements: list(command.elements) }
         : { ...command, type: command.type === undefined ? 'u64' : changedTypes([command.type], random)[0] };
+    case 'upgrade':
+      return random(2) === 0
+        ? { ...command, ticket: someArgument(random) }
+        : { ...command, modules: command.modules.map((module) => module.slice(random(3))) };
   }
 }
 
