@@ -1,10 +1,10 @@
 import { type Logger, noMetrics, silentLogger } from '@floe/platform';
 import { createMemoryFileSystem, createVirtualTime } from '@floe/platform/memory';
-import { blobIdFromU256 } from '@floe/protocol';
+import { type BlobId, blobIdFromU256 } from '@floe/protocol';
 import { expect, it } from 'vitest';
 import { DenyListFile, parseDenyList } from '../src/deny-list.ts';
 
-const [first, second, third] = [1n, 2n, 3n].map((id) => blobIdFromU256(id)) as [never, never, never];
+const [first, second, third] = [1n, 2n, 3n].map((id) => blobIdFromU256(id)) as [BlobId, BlobId, BlobId];
 const PATH = '/etc/deny-list';
 
 async function setUp(text: string) {
@@ -32,7 +32,7 @@ it('takes one blob id a line, or a YAML list, with comments', () => {
   expect([...parseDenyList(PATH, '[]\n')]).toEqual([]);
   for (const [text, line] of [
     ['not a blob id', 1],
-    [`${first}\n${String(second).slice(1)}`, 2],
+    [`${first}\n${second.slice(1)}`, 2],
     [`- "${first}'`, 1],
     [`${first} ${second}`, 1],
   ] as const) {
