@@ -2,10 +2,12 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Ledger } from '@floe/ledger';
+import { assert } from '@floe/platform';
 import { temporaryDirectory } from '@floe/testkit';
 import { machine, median, table, writeReadme, writeResults } from '../report.ts';
 import { benchGenesis, CLIENT_COUNT, clients, NODE_COUNT, openBenchLedger, SHARD_COUNT } from './chain.ts';
 import { type LoadResult, runLoad } from './load.ts';
+import type { Usage } from './server.ts';
 import { grpcCalls, grpcWebCalls, LEDGER_FLAGS, type Protocol, startRemoteLedger } from './remote.ts';
 import { BLOBS_AT_ONCE, execute, fund, registration, type SignedBytes } from './transactions.ts';
 
@@ -13,8 +15,12 @@ import { BLOBS_AT_ONCE, execute, fund, registration, type SignedBytes } from './
 const OBJECTS = [0, 100_000, 1_000_000];
 const OBJECTS_QUICK = [0, 5000];
 const RUNS = 2;
-/** Transactions of each client before a run is measured: what a process sustains is not what it does in its first second. */
-const WARM_UP = 30;
+/**
+ * Transactions of each client before a run is measured: what a process sustains is not what it does in its first seconds,
+ * in which half of its processor time goes into compiling itself.
+ */
+const WARM_UP = 100;
+const WARM_UP_QUICK = 20;
 /** Large transactions under way at once while the state is filled. */
 const FILLS_AT_ONCE = 4;
 /** Where the ledger's process leaves processor profiles; `FLOE_BENCH_PROFILES`. */
@@ -34,12 +40,13 @@ interface Measured {
 
 interface Settings {
   readonly directory: string;
-  /** Transactions of each client in a run. */
+  /** Transactions of each client in a run, and before it. */
   readonly transactions: number;
+  readonly warmUp: number;
   readonly seed: () => number;
 }
 
-/** Takes less than ten minutes with the standard sizes on two quiet processors. */
+/** Takes less than twenty minutes with the standard sizes on two quiet processors. */
 export async function benchLedger(options: {
   write: boolean;
   quick: boolean;
@@ -48,8 +55,9 @@ export async function benchLedger(options: {
   const home = await temporaryDirectory('bench-ledger');
   const directory = join(home.path, 'ledger');
   await mkdir(directory);
-  const transactions = Number(process.env.FLOE_BENCH_TRANSACTIONS ?? (options.quick ? '30' : '150'));
-  const settings = { directory, transactions, seed: counter() };
+  const transactions = Number(process.env.FLOE_BENCH_TRANSACTIONS ?? (options.quick ? '30' : '200'));
+  const warmUp = options.quick ? WARM_UP_QUICK : WARM_UP;
+  const settings = { directory, transactions, warmUp, seed: counter() };
   const results: Measured[] = [];
   try {
     await (await openBenchLedger(directory, benchGenesis())).close();
@@ -63,7 +71,7 @@ export async function benchLedger(options: {
         results.push(await measureSockets(settings, blobs, grpcCalls));
       }
     }
-    const text = render(results, transactions);
+    const text = render(results, settings);
     process.stdout.write(`${text}\n`);
     await writeResults('ledger', text, results);
     if (options.write) await writeReadme('ledger', text);
@@ -99,21 +107,32 @@ async function fillState({ directory, seed }: Settings, count: number): Promise<
 }
 
 /** Signed long before they are sent, so that signing costs the measurement nothing. */
-async function presigned(ledger: Ledger, { transactions, seed }: Settings): Promise<SignedBytes[][]> {
+async function presigned(ledger: Ledger, { transactions, warmUp, seed }: Settings): Promise<SignedBytes[][]> {
   const queues: SignedBytes[][] = [];
   for (const client of clients) {
-    const funds = await fund(ledger, client, WARM_UP + transactions);
+    const funds = await fund(ledger, client, warmUp + transactions);
     queues.push(funds.map((each) => registration(ledger, client, each, [seed()])));
   }
   return queues;
 }
 
-function first<T>(queues: readonly (readonly T[])[]): (readonly T[])[] {
-  return queues.map((queue) => queue.slice(0, WARM_UP));
-}
-
-function rest<T>(queues: readonly (readonly T[])[]): (readonly T[])[] {
-  return queues.map((queue) => queue.slice(WARM_UP));
+/** Sends some of each queue to warm up, and measures with the rest. */
+async function measureLoad<T>(
+  queues: readonly (readonly T[])[],
+  warmUp: number,
+  send: (item: T, client: number) => Promise<void>,
+  usage: () => Promise<Usage | undefined> = () => Promise.resolve(undefined),
+) {
+  await runLoad(
+    queues.map((queue) => queue.slice(0, warmUp)),
+    send,
+  );
+  const before = await usage();
+  const load = await runLoad(
+    queues.map((queue) => queue.slice(warmUp)),
+    send,
+  );
+  return { load, before, after: await usage() };
 }
 
 async function measureInProcess(settings: Settings, blobs: number): Promise<Measured> {
@@ -123,8 +142,7 @@ async function measureInProcess(settings: Settings, blobs: number): Promise<Meas
     const send = async (signed: SignedBytes) => {
       await execute(ledger, signed);
     };
-    await runLoad(first(queues), send);
-    const load = await runLoad(rest(queues), send);
+    const { load } = await measureLoad(queues, settings.warmUp, send);
     return report({ label: 'in process', blobs, load, ledgerCpuSeconds: load.ownCpuSeconds });
   } finally {
     await ledger.close();
@@ -141,10 +159,8 @@ async function measureSockets(settings: Settings, blobs: number, protocol: Proto
   const callers = await Promise.all(clients.map(() => protocol.connect(url)));
   try {
     const send = async (request: Uint8Array, client: number) => callers[client]?.execute(request);
-    await runLoad(first(queues), send);
-    const before = await remote.usage();
-    const load = await runLoad(rest(queues), send);
-    const after = await remote.usage();
+    const { load, before, after } = await measureLoad(queues, settings.warmUp, send, () => remote.usage());
+    assert(before !== undefined && after !== undefined, 'the ledger tells what it uses');
     return report({
       label: protocol.name,
       blobs,
@@ -171,7 +187,7 @@ function report(measured: Measured): Measured {
   return measured;
 }
 
-function render(results: readonly Measured[], transactions: number): string {
+function render(results: readonly Measured[], { transactions, warmUp }: Settings): string {
   const groups = groupRuns(results);
   const rows = groups.map((runs) => {
     const of = (value: (run: Measured) => number | undefined, digits: number, unit = 1): string => {
@@ -205,7 +221,7 @@ function render(results: readonly Measured[], transactions: number): string {
     'RSS MiB',
     'own MiB',
   ];
-  return `${table(header, rows)}\n\nMedians of ${RUNS} runs on ${machine()}; ${CLIENT_COUNT} clients send ${transactions} signed register transactions each after ${WARM_UP} to warm up, every one durable when answered; committee of ${NODE_COUNT} nodes and ${SHARD_COUNT} shards; LMDB on this disk. The load's processor time is on the same cores; the ledger's process runs with \`${LEDGER_FLAGS.join(' ')}\`.`;
+  return `${table(header, rows)}\n\nMedians of ${RUNS} runs on ${machine()}; ${CLIENT_COUNT} clients send ${transactions} signed register transactions each after ${warmUp} to warm up, every one durable when answered; committee of ${NODE_COUNT} nodes and ${SHARD_COUNT} shards; LMDB on this disk. The load's processor time is on the same cores; the ledger's process has a thread for its sockets and runs with \`${LEDGER_FLAGS.join(' ')}\`.`;
 }
 
 function groupRuns(results: readonly Measured[]): Measured[][] {

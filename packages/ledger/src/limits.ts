@@ -71,8 +71,12 @@ export const TREE_CACHE_PAGES = 16_384;
 export const CERTIFICATE_CACHE_ENTRIES = 4096;
 /** Parsed types remembered. */
 export const TYPE_CACHE_ENTRIES = 4096;
-/** Executed transactions kept decoded for the nodes that follow the chain. */
-export const RECENT_TRANSACTIONS = 512;
+/**
+ * Executed transactions kept decoded for those who ask at once: senders, and nodes that follow the chain. In bytes of what
+ * was sent and of its effects: some 160 usual ones, a few batches. Decoded they take about eight times that; were there
+ * more of them, the garbage collector would move each one twice, which was a tenth of a transaction's processor time.
+ */
+export const RECENT_TRANSACTION_BYTES = 512 * 1024;
 /** Digests executed last, kept to tell without the disk that a transaction which was just looked up is still new. */
 export const REPEAT_WINDOW_TRANSACTIONS = 4096;
 /** Parsed public keys of signers. */

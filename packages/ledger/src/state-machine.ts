@@ -21,7 +21,7 @@ import type { BlsPort } from './execution/call.ts';
 import { type ExecutionModules, executeTransaction } from './execution/executor.ts';
 import { genesisRecord } from './genesis-record.ts';
 import { decodeStoredTransaction, encodeStoredTransaction } from './journal-codec.ts';
-import { RECENT_TRANSACTIONS, REPEAT_WINDOW_TRANSACTIONS } from './limits.ts';
+import { RECENT_TRANSACTION_BYTES, REPEAT_WINDOW_TRANSACTIONS } from './limits.ts';
 import { createCertificateVerifier } from './natives/certificates.ts';
 import { createNatives } from './natives/index.ts';
 import { sealObject } from './object-codec.ts';
@@ -48,6 +48,9 @@ export interface PreparedBatch {
   /** To be called once, when the operations are durable. */
   commit(): void;
 }
+
+/** What a record has beside its bytes: names, digests, events. */
+const RECORD_OVERHEAD_BYTES = 1024;
 
 const NO_GAS: GasUsed = { computationCost: 0n, storageCost: 0n, storageRebate: 0n, nonRefundableStorageFee: 0n };
 
@@ -78,7 +81,10 @@ export class StateMachine {
   readonly tree: StateTree;
   readonly execution: ExecutionModules;
   readonly #modules: StateMachineModules;
-  readonly #recent = new BoundedCache<string, TransactionRecord>(RECENT_TRANSACTIONS);
+  readonly #recent = new BoundedCache<string, TransactionRecord>(
+    RECENT_TRANSACTION_BYTES,
+    ({ transactionBytes, effectsBytes }) => transactionBytes.length + effectsBytes.length + RECORD_OVERHEAD_BYTES,
+  );
   /** Names of the transactions executed last, in order. */
   readonly #window = new Set<string>();
   /** Executed and not durable yet. */
