@@ -19,9 +19,9 @@ import { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
 import { machine, median, table, writeReadme, writeResults } from './report.ts';
 
 const FAULTS: readonly Fault[] = ['kill', 'black-hole', 'pause'];
-const BLOBS = 100;
+const BLOBS = 50;
 const BLOB_BYTES = 100 * 1024;
-const READS_PER_SECOND = 50;
+const READS_PER_SECOND = 25;
 const SECOND_MS = 1_000;
 /** Until connections are open and the client knows its nodes. */
 const WARM_UP_S = 3;
