@@ -346,6 +346,22 @@ describe('a segment log on a full or failing disk', () => {
     }
   });
 
+  it('takes a sliver again whose removal failed, so that what is left of the removal does not undo it', async () => {
+    const { log, fileSystem, store } = await filled(3);
+    // The record is written and cannot be cut off.
+    for (const operation of ['sync', 'truncate'] as const) fileSystem.failNext(operation);
+    await expect(log.remove([keyOf(1)])).rejects.toMatchObject({ code: 'IO_FAILED' });
+    expect(await log.get(keyOf(1))).toEqual(payloadOf(1));
+    expect(log.has(keyOf(1))).toBe(false);
+    expect(await log.put(keyOf(1), payloadOf(1), epochOf(1))).toBe('stored');
+    await log.close();
+    for (const index of [store, createMemoryStore()]) {
+      const again = await openLog(fileSystem, index);
+      expect(await again.get(keyOf(1))).toEqual(payloadOf(1));
+      await again.close();
+    }
+  });
+
   it('lets puts wait while more is queued than it may hold, and takes each of them', async () => {
     const limits = { ...logOptions.limits, commitQueueBytes: 1000, commitBatchBytes: 500 };
     const fileSystem = createMemoryFileSystem();

@@ -71,6 +71,11 @@ export class SegmentLog implements SliverStore {
   readonly #underWay = new Map<string, Promise<void>>();
   /** Keys whose removal is on its way to the disk. */
   readonly #leaving = new Set<string>();
+  /**
+   * Keys whose removal failed: its record may be on the disk all the same and take effect when the log is opened again, so they do not count as held
+   * until they are put again. As many as one failing disk lets a collector try.
+   */
+  readonly #unsure = new Set<string>();
   /** When opening had to rebuild the index from the segments: the shards that they have records of. */
   readonly shardsFound: ReadonlySet<ShardIndex> | undefined;
   #onDamage: (blobId: BlobId) => void = () => undefined;
@@ -125,9 +130,7 @@ export class SegmentLog implements SliverStore {
   }
 
   has(key: SliverKey): boolean {
-    // What is being removed is gone from that moment on: a put that comes now is written behind the removal.
-    if (this.#index.get(key) === undefined) return false;
-    return this.#leaving.size === 0 || !this.#leaving.has(sliverKeyText(key));
+    return this.#isIndexed(key) && (this.#unsure.size === 0 || !this.#unsure.has(sliverKeyText(key)));
   }
 
   sizeOf(key: SliverKey): number | undefined {
@@ -151,6 +154,7 @@ export class SegmentLog implements SliverStore {
     this.#underWay.set(text, done);
     try {
       await done;
+      this.#unsure.delete(text);
     } finally {
       this.#underWay.delete(text);
     }
@@ -186,7 +190,7 @@ export class SegmentLog implements SliverStore {
 
   async remove(keys: readonly SliverKey[]): Promise<number> {
     this.#queue.checkOpen();
-    const held = keys.filter((key) => this.has(key));
+    const held = keys.filter((key) => this.#isIndexed(key));
     await Promise.all(held.map((key) => this.#removeOne({ key })));
     return held.length;
   }
@@ -226,6 +230,12 @@ export class SegmentLog implements SliverStore {
     return this.#closed;
   }
 
+  /** What is being removed is gone from that moment on: a put that comes now is written behind the removal. */
+  #isIndexed(key: SliverKey): boolean {
+    if (this.#index.get(key) === undefined) return false;
+    return this.#leaving.size === 0 || !this.#leaving.has(sliverKeyText(key));
+  }
+
   /** The payload, or what is wrong with the record. */
   async #read(key: SliverKey, entry: IndexEntry): Promise<Uint8Array | string> {
     const segment = this.#segments.get(entry.segment);
@@ -249,7 +259,7 @@ export class SegmentLog implements SliverStore {
 
   async #setAside(key: SliverKey, entry: IndexEntry, why: string): Promise<void> {
     // Another reader, or a removal and a new put, may have been faster.
-    if (!this.has(key) || this.#index.get(key)?.sequence !== entry.sequence) return;
+    if (!this.#isIndexed(key) || this.#index.get(key)?.sequence !== entry.sequence) return;
     this.#damage.add();
     const { blobId, shard, axis } = key;
     this.#modules.logger.error('a stored sliver is damaged', { blobId, shard, axis, why, segment: entry.segment });
@@ -263,6 +273,10 @@ export class SegmentLog implements SliverStore {
     try {
       const endEpoch = this.#index.get(removal.key)?.endEpoch ?? (0 as Epoch);
       await this.#queue.enqueue({ kind: 'removal', endEpoch, payload: new Uint8Array(0), ...removal });
+      this.#unsure.delete(text);
+    } catch (error) {
+      this.#unsure.add(text);
+      throw error;
     } finally {
       this.#leaving.delete(text);
     }
