@@ -216,11 +216,9 @@ class LmdbStore implements CopyableStore {
     if (this.#tables.size >= this.#maxTables) {
       throw storeErrors.TOO_MANY_TABLES({ store: this.#directory, table: name, maxTables: this.#maxTables });
     }
-    const table = this.#root.openDB<Uint8Array, Uint8Array>({
-      name,
-      encoding: 'binary',
-      keyEncoding: 'binary',
-    }) as Table;
+    const table = this.#reading(
+      () => this.#root.openDB<Uint8Array, Uint8Array>({ name, encoding: 'binary', keyEncoding: 'binary' }) as Table,
+    );
     const opened = { table, seed: tableSeed(name) };
     this.#tables.set(name, opened);
     return opened;
