@@ -8,6 +8,7 @@ import { benchCodec } from './codec.ts';
 import { benchFaults } from './faults.ts';
 import { benchHeal } from './heal/main.ts';
 import { benchLedger } from './ledger/main.ts';
+import { benchNode } from './node/main.ts';
 import { benchStore } from './store.ts';
 
 /** `write`: put the table into the project's README; `quick`: a few short cases, to see that all is well. */
@@ -24,6 +25,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   faults: benchFaults,
   heal: benchHeal,
   ledger: benchLedger,
+  node: benchNode,
   store: benchStore,
 };
 const { values, positionals, problem } = parsed();

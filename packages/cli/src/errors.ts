@@ -70,6 +70,10 @@ export const cliErrors = errorCatalogue({
     'unavailable',
     ({ node }) => `storage node ${node} does not run, or not as this user`,
   ),
+  NODE_UNHEALTHY: spec<{ node: string; problems: readonly string[] }>(
+    'unavailable',
+    ({ node, problems }) => `${node} is not healthy: ${problems.join('; ')}`,
+  ),
   NODE_DAMAGED: spec<{ directory: string; findings: number }>(
     'integrity',
     ({ directory, findings }) =>

@@ -57,3 +57,7 @@ export const ADMIN_PROGRESS_MS = 500;
 
 /** How long the status of a node waits for the ledger to say where it ends. */
 export const ADMIN_LEDGER_TIMEOUT_MS = 2_000;
+
+/** How often `floe node drain` looks: a hundredth of an epoch, within these. */
+export const DRAIN_SHORTEST_PAUSE_MS = 500;
+export const DRAIN_LONGEST_PAUSE_MS = 60_000;

@@ -11,6 +11,7 @@ import type { CollectionReport, StorageNode, StorageNodeStatus } from '@floe/nod
 import { FloeError, type ErrorKind, type Logger } from '@floe/platform';
 import { type CopyableStore, nodeFileSystem, systemClock } from '@floe/platform/node';
 import type { LedgerClient } from '@floe/contracts';
+import type { ProbeResult } from '@floe/protocol';
 import { cliErrors } from './errors.ts';
 import { ADMIN_LEDGER_TIMEOUT_MS, ADMIN_PROGRESS_MS } from './limits.ts';
 import { callLocally, describeFailure, errorAnswer, serveLocally } from './local-service.ts';
@@ -45,6 +46,7 @@ export function serveAdmin(modules: AdminModules): Promise<{ close(): Promise<vo
     const route = `${request.method} ${new URL(request.url).pathname}`;
     try {
       if (route === 'GET /status') return json(await statusOf(modules, request.signal));
+      if (route === 'POST /probe') return json(await node.probe());
       if (route === 'POST /gc') {
         const { isDryRun } = (await request.json()) as { isDryRun: boolean };
         return lines(request.signal, async () => (await node.collectGarbage({ isDryRun })) ?? null);
@@ -99,6 +101,12 @@ export async function askStatus(settings: NodeSettings, signal: AbortSignal): Pr
   const request = { method: 'GET', target: '/status', signal } as const;
   const response = await callLocally(adminFile(settings), request);
   return (await response?.json()) as AdminStatus | undefined;
+}
+
+/** What the node's disk made of a record that was stored and read back; undefined when the node does not run. */
+export async function askProbe(settings: NodeSettings, signal: AbortSignal): Promise<ProbeResult | undefined> {
+  const response = await callLocally(adminFile(settings), { method: 'POST', target: '/probe', signal });
+  return (await response?.json()) as ProbeResult | undefined;
 }
 
 /** What a collection did, null when the node has not caught up with its ledger; undefined when it does not run. */

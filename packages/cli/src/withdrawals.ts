@@ -1,5 +1,6 @@
 /** What can be done with a stake in an epoch, by the contracts' rules for withdrawals. */
 import type { layouts } from '@floe/contracts';
+import type { Committees, NodeId } from '@floe/protocol';
 
 /** Who is in the committees, and when. */
 export interface StakingTimes {
@@ -34,4 +35,11 @@ export function withdrawalOf(
   const early = activationEpoch === epoch + 2 || (activationEpoch === epoch + 1 && !inNext);
   if (early || (!inCurrent && !inNext)) return { kind: 'withdraw' };
   return { kind: 'request', epoch: epoch + (inNext ? 2 : 1) };
+}
+
+/** When a stake with that node is looked at. */
+export function timesOf({ current, next }: Committees, nodeId: NodeId): StakingTimes {
+  const isMember = (committee: Committees['next']) =>
+    committee?.members.some((member) => member.nodeId === nodeId && member.shards.length > 0) === true;
+  return { epoch: current.epoch, inCurrent: isMember(current), inNext: isMember(next) };
 }

@@ -4,6 +4,7 @@ import { basisPoints, sizeInBytes, walAmount } from '../amounts.ts';
 import { outputOf, withNetwork } from './blob-options.ts';
 import { examples } from './examples.ts';
 import type { NodeOptions } from './node-care.ts';
+import type { NodeDrainOptions } from './node-drain.ts';
 import type { NodeInitOptions } from './node-init.ts';
 import type { NodeRegisterOptions } from './node-register.ts';
 import type { NodeRunOptions } from './node-run.ts';
@@ -39,6 +40,7 @@ export function addNodeCommands(program: Command, signal: AbortSignal): void {
       const { runNode } = await import('./node-run.ts');
       await runNode(options, signal);
     });
+  addWatchCommands(node, signal);
   addCareCommands(node, signal);
   withNetwork(node.command('init <directory>'))
     .description('make the directory of a new storage node: keys, and a configuration file that explains itself')
@@ -83,10 +85,16 @@ export function addNodeCommands(program: Command, signal: AbortSignal): void {
     });
 }
 
-/** Looking after a node. */
-function addCareCommands(node: Command, signal: AbortSignal): void {
-  const withJson = (command: Command): Command => command.option('--json', 'print JSON');
-  const ofNode = (command: Command): Command => withJson(withConfig(command));
+function withJson(command: Command): Command {
+  return command.option('--json', 'print JSON');
+}
+
+function ofNode(command: Command): Command {
+  return withJson(withConfig(command));
+}
+
+/** What a running node is asked. */
+function addWatchCommands(node: Command, signal: AbortSignal): void {
   ofNode(node.command('status'))
     .description(
       'say what a running storage node is doing: shards, blobs, disk, events, healing, scrubbing, challenges',
@@ -96,6 +104,18 @@ function addCareCommands(node: Command, signal: AbortSignal): void {
       const { runNodeStatus } = await import('./node-status.ts');
       await runNodeStatus(options, outputOf(options), signal);
     });
+  ofNode(node.command('health'))
+    .description(
+      'say whether a storage node does its work, after storing and reading back a record; ends with 7 if not',
+    )
+    .addHelpText(
+      'after',
+      examples('floe node health --config /var/lib/floe', 'floe node health --json || echo look after it'),
+    )
+    .action(async (options: NodeOptions) => {
+      const { runNodeHealth } = await import('./node-status.ts');
+      await runNodeHealth(options, outputOf(options), signal);
+    });
   ofNode(node.command('gc'))
     .description('have a running storage node give back the space of what has ended; it does so by itself every hour')
     .option('--dry-run', 'only say what would go')
@@ -104,6 +124,10 @@ function addCareCommands(node: Command, signal: AbortSignal): void {
       const { runNodeGc } = await import('./node-care.ts');
       await runNodeGc(options, outputOf(options), signal);
     });
+}
+
+/** What is done with all that a node has. */
+function addCareCommands(node: Command, signal: AbortSignal): void {
   ofNode(node.command('backup <directory>'))
     .description('make a consistent copy of a storage node, running or not: configuration, keys, database, slivers')
     .option('--previous <directory>', 'an earlier backup; files that are the same are shared with it')
@@ -128,6 +152,14 @@ function addCareCommands(node: Command, signal: AbortSignal): void {
     .action(async (backup: string, directory: string, options: NodeRestoreOptions) => {
       const { runNodeRestore } = await import('./node-care.ts');
       await runNodeRestore(backup, directory, options, outputOf(options), signal);
+    });
+  ofNode(node.command('drain'))
+    .description('let a storage node leave: ask its stake back, and wait until others hold its shards')
+    .option('--no-wait', 'only ask, and say how far it is')
+    .addHelpText('after', examples('floe node drain --config /var/lib/floe', 'floe node drain --no-wait --json'))
+    .action(async (options: NodeDrainOptions) => {
+      const { runNodeDrain } = await import('./node-drain.ts');
+      await runNodeDrain(options, outputOf(options), signal);
     });
   ofNode(node.command('verify'))
     .description('check every byte that a stopped storage node has, or every file of a backup, and change nothing')

@@ -1,10 +1,13 @@
-/** `floe node status`: what a running node says of itself. */
-import type { ChallengeResult } from '@floe/protocol';
+/** `floe node status` and `floe node health`: what a running node says of itself. */
+import type { ChallengeResult, ProbeResult } from '@floe/protocol';
 import { formatDuration } from '../durations.ts';
 import { cliErrors } from '../errors.ts';
-import { type AdminStatus, askStatus } from '../node-admin.ts';
+import { type AdminStatus, askProbe, askStatus } from '../node-admin.ts';
 import { formatBytes, type Output } from '../output.ts';
 import { type NodeOptions, namedNode } from './node-care.ts';
+
+/** Checkpoints that a node at work may be behind at any moment. */
+const MOMENTARY_CHECKPOINTS = 20;
 
 export async function runNodeStatus(options: NodeOptions, output: Output, signal: AbortSignal): Promise<void> {
   const settings = await namedNode(options);
@@ -12,6 +15,45 @@ export async function runNodeStatus(options: NodeOptions, output: Output, signal
   if (status === undefined) throw cliErrors.NODE_OFFLINE({ node: settings.name });
   for (const [label, text] of describe(status)) output.line(`${label.padEnd(12)}${text}`);
   output.result(status);
+}
+
+/**
+ * `floe node health`: whether the node does its work. Ends with an error, and its exit code, unless a record was stored
+ * and read back, every event of the ledger is handled but those of the last moments, and all shards are ready.
+ */
+export async function runNodeHealth(options: NodeOptions, output: Output, signal: AbortSignal): Promise<void> {
+  const settings = await namedNode(options);
+  const [probe, status] = await Promise.all([askProbe(settings, signal), askStatus(settings, signal)]);
+  if (probe === undefined || status === undefined) throw cliErrors.NODE_OFFLINE({ node: settings.name });
+  const problems = problemsOf(status, probe);
+  output.line(`${settings.name}: ${problems.length === 0 ? 'healthy' : 'not healthy'}`);
+  output.line(`  a record stored and read back: ${probe.ok ? `${probe.tookMs} ms` : (probe.problem ?? 'failed')}`);
+  for (const problem of problems) output.line(`  ${problem}`);
+  output.result({ node: settings.name, nodeId: status.nodeId, healthy: problems.length === 0, problems, probe });
+  if (problems.length > 0) throw cliErrors.NODE_UNHEALTHY({ node: settings.name, problems });
+}
+
+/** What keeps a node from being healthy, in words. */
+export function problemsOf(
+  {
+    health,
+    checkpointsBehind,
+    failingNodes,
+    nodeId,
+  }: Pick<AdminStatus, 'health' | 'checkpointsBehind' | 'failingNodes' | 'nodeId'>,
+  probe: Pick<ProbeResult, 'ok' | 'problem'>,
+): string[] {
+  const { owned, ownedShardStatus } = health.shardSummary;
+  const notReady = owned - ownedShardStatus.ready;
+  return [
+    ...(probe.ok ? [] : [`its disk does not keep what is stored: ${probe.problem ?? 'unknown reason'}`]),
+    ...(checkpointsBehind === undefined ? ['its ledger does not answer'] : []),
+    ...((checkpointsBehind ?? 0) > MOMENTARY_CHECKPOINTS
+      ? [`it is ${checkpointsBehind} checkpoints behind its ledger`]
+      : []),
+    ...(notReady > 0 ? [`${notReady} of its ${owned} shards are not ready: ${countsText(ownedShardStatus)}`] : []),
+    ...(failingNodes.includes(nodeId) ? ['the others say that it fails their challenges'] : []),
+  ];
 }
 
 function describe(status: AdminStatus): [label: string, text: string][] {

@@ -23,7 +23,7 @@ import {
   withPayer,
   withSession,
 } from '../session.ts';
-import { withdrawalOf, type StakingTimes } from '../withdrawals.ts';
+import { timesOf, withdrawalOf } from '../withdrawals.ts';
 import type { NetworkOptions } from './blob-options.ts';
 import { findNode } from './nodes.ts';
 
@@ -221,10 +221,4 @@ async function rewardsOf(
 async function ownedStake(session: Session, owner: ObjectId, stakeId: ObjectId, signal: AbortSignal): Promise<Stake> {
   for await (const stake of session.ledger.ownedStakes(owner, { signal })) if (stake.id === stakeId) return stake;
   throw cliErrors.STAKE_NOT_OWNED({ stakeId, owner });
-}
-
-function timesOf({ current, next }: Committees, nodeId: NodeId): StakingTimes {
-  const isMember = (committee: Committees['next']) =>
-    committee?.members.some((member) => member.nodeId === nodeId && member.shards.length > 0) === true;
-  return { epoch: current.epoch, inCurrent: isMember(current), inNext: isMember(next) };
 }
