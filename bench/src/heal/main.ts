@@ -2,17 +2,15 @@
  * How fast a node that lost its disk comes back, what that moves and costs, and what readers feel of it. The network is `floe dev` with a
  * process for each node; the one that heals is a child of this one, so that its processor time is its own.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { connectFloe } from '@floe/client/node';
-import type { FloeClient } from '@floe/client';
 import { systemRng } from '@floe/platform/node';
 import { type BlobId, geometryOf, symbolSizeOf } from '@floe/protocol';
 import { runFloe, startDev, temporaryDirectory } from '@floe/testkit';
 import { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
 import { machine, median, table, writeReadme, writeResults } from '../report.ts';
+import { percentile, readFor, rounds, runChild, succeeded } from '../beside-reads.ts';
 import type { Healed } from './node.ts';
 
 const CHILD = fileURLToPath(new URL('./node.js', import.meta.url));
@@ -72,7 +70,7 @@ async function measure({ sizeBytes, blobs: count }: Case, quick: boolean): Promi
     const { current } = await client.committees();
     const shards = current.members.find(({ name }) => name === lost)?.shards.length as number;
     succeeded(await runFloe(['dev', 'wipe', lost, '--dir', home.path]));
-    const healing = heal(join(home.path, 'nodes', lost, 'node.json'));
+    const healing = runChild<Healed>(CHILD, join(home.path, 'nodes', lost, 'node.json'));
     const readMs = await readFor(client, ids, () => healing.isOver);
     const least = leastSymbols(current.geometry.nShards, shards) * symbolSizeOf(current.geometry, sizeBytes);
     return { ...(await healing.result), leastBytes: count * least, idleReadMs, readMs };
@@ -83,52 +81,10 @@ async function measure({ sizeBytes, blobs: count }: Case, quick: boolean): Promi
   }
 }
 
-/** Reads blobs one after another until it is over. */
-async function readFor(client: FloeClient, ids: readonly BlobId[], isOver: () => boolean): Promise<number[]> {
-  const times: number[] = [];
-  while (!isOver()) {
-    const startMs = performance.now();
-    await client.read(ids[times.length % ids.length] as BlobId);
-    times.push(performance.now() - startMs);
-  }
-  return times;
-}
-
-function rounds(count: number): () => boolean {
-  let left = count;
-  return () => (left -= 1) < 0;
-}
-
-function heal(file: string): { readonly isOver: boolean; readonly result: Promise<Healed> } {
-  const child = spawn(process.execPath, [CHILD, file], { stdio: ['ignore', 'pipe', 'inherit'] });
-  let output = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
-  const state = {
-    isOver: false,
-    result: once(child, 'close').then(([code]) => {
-      state.isOver = true;
-      if (code !== 0) throw new Error(`the healing node ended with ${String(code)}`);
-      return JSON.parse(output) as Healed;
-    }),
-  };
-  // Seen by whoever awaits it.
-  state.result.catch(() => undefined);
-  return state;
-}
-
 /** k pairs from symbols: the first axis takes from the others alone, the second also from what was just rebuilt. */
 function leastSymbols(nShards: number, lost: number): number {
   const { rows, columns } = geometryOf(nShards);
   return lost >= rows ? rows * columns : lost * (rows + columns - lost);
-}
-
-function succeeded({ code, stderr }: { code: number | null; stderr: string }): void {
-  if (code !== 0) throw new Error(stderr);
-}
-
-function percentile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
 }
 
 function render(results: readonly { label: string; runs: readonly Run[] }[]): string {
