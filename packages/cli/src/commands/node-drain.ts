@@ -3,10 +3,10 @@
  * operator's stake is asked back; the committee that is chosen next gives its shards to others, and when those hold
  * them the node can be stopped. Can be repeated, and goes on from where the network is.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type layouts, type LedgerClient, requestWithdrawal, withdrawStake } from '@floe/contracts';
 import { connectFloe } from '@floe/client/node';
 import type { FloeClient } from '@floe/client';
-import { systemScheduler } from '@floe/platform/node';
 import type { NodeId, ObjectId } from '@floe/protocol';
 import { cliErrors } from '../errors.ts';
 import { DRAIN_LONGEST_PAUSE_MS, DRAIN_SHORTEST_PAUSE_MS } from '../limits.ts';
@@ -151,7 +151,8 @@ async function untilDrained(drain: Drain, settings: NodeSettings, output: Output
       const state = await stateOf(drain);
       if (state.kind === 'drained') return state;
       progress.update(describe(state));
-      await systemScheduler.sleep(pauseMs, drain.signal);
+      // A timer that keeps the process: between two looks nothing else does.
+      await sleep(pauseMs, undefined, { signal: drain.signal });
     }
   } finally {
     progress.done();
