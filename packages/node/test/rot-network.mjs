@@ -132,6 +132,7 @@ async function openNode(index, ledger, { directory, store, fileSystem }) {
       directory,
       nodeId: nodeIds[index],
       blsSecretKey: secretKeys[index],
+      peerScheme: 'http',
       ledger: { systemObjectId: SYSTEM_ID },
       limits: LIMITS,
     },
