@@ -5,27 +5,28 @@ import { LedgerClient } from '@floe/contracts';
 import { DenyListFile, SALVAGED_TABLES, StorageNode } from '@floe/node';
 import type { Logger, Metrics } from '@floe/platform';
 import {
+  type CopyableStore,
   createMetrics,
   createUndiciTransport,
   nodeFileSystem,
   openLmdbStore,
+  type RenderedMetrics,
   serveHttp,
   systemClock,
   systemRng,
   systemScheduler,
+  type TlsIdentity,
 } from '@floe/platform/node';
 import type { Bls } from '@floe/protocol';
 import type { Codec } from '@floe/redstuff';
 import { lockDirectory } from './dev/lock.ts';
 import { cliErrors } from './errors.ts';
-import { createUndoStack } from './undo.ts';
+import { createUndoStack, type UndoStack } from './undo.ts';
 import { CLOSE_GRACE_MS } from './limits.ts';
 import { serveAdmin } from './node-admin.ts';
 import type { NodeConfig } from './node-config.ts';
 import { createMonitoringHandler } from './monitoring-handler.ts';
 import { followCertificate, tlsIdentityOf } from './node-tls.ts';
-
-/** The text format of Prometheus. */
 
 /** What nodes in one process share; each is the caller's to close. */
 export interface SharedModules {
@@ -48,71 +49,98 @@ export async function startNode(
   options: { readonly signal?: AbortSignal; readonly ofNetwork?: boolean } = {},
 ): Promise<RunningNode> {
   options.signal?.throwIfAborted();
-  const { nodeId } = config;
-  if (nodeId === undefined) throw cliErrors.NODE_NOT_REGISTERED({ path: config.path });
-  await mkdir(config.dataDirectory, { recursive: true });
   const undo = createUndoStack();
   try {
-    const tls = await tlsIdentityOf(config);
     undo.push(await lockDirectory(dirname(config.path), { ofNetwork: options.ofNetwork }));
-    const metrics = createMetrics({ process: true });
-    const logger = shared.logger.child({ node: config.name });
-    // All that its database holds can be had again; a damaged one is begun anew.
-    const repair = { salvage: SALVAGED_TABLES, logger };
-    const store = await openLmdbStore({ directory: join(config.dataDirectory, 'db'), repair });
-    undo.push(() => store.close());
-    const ledgerClient = new LedgerClient(config.ledger, { clock: systemClock, scheduler: systemScheduler });
-    const denyList = await openDenyList(config, { metrics, logger });
-    if (denyList !== undefined) undo.push(() => denyList.close());
-    const transport = createUndiciTransport();
-    undo.push(() => transport.close());
-    const node = await StorageNode.open(
-      {
-        directory: config.dataDirectory,
-        nodeId,
-        blsSecretKey: config.blsSecretKey,
-        ledger: config.ledger,
-        signal: options.signal,
-        parameters: { ...config.parameters, ...(tls === undefined ? {} : { networkPublicKey: tls.publicKey }) },
-        limits: config.limits,
-        peerScheme: config.plainHttpPeers ? 'http' : 'https',
-      },
-      {
-        ...shared,
-        logger,
-        metrics,
-        denyList,
-        store,
-        transport,
-        fileSystem: nodeFileSystem,
-        ledgerClient,
-        ...(config.operator === undefined ? {} : { operator: { signer: config.operator, ledger: ledgerClient } }),
-        clock: systemClock,
-        scheduler: systemScheduler,
-        rng: systemRng,
-      },
-    );
-    undo.push(() => node.close());
-    const server = await serveHttp(node.handler, { ...config.listen, http2: 'handler', tls, logger: shared.logger });
-    undo.push(() => server.close(CLOSE_GRACE_MS));
-    const ended = new AbortController();
-    undo.push(async () => ended.abort());
-    void followCertificate(config, server, { scheduler: systemScheduler, logger: shared.logger, signal: ended.signal });
-    if (config.metrics !== undefined) {
-      const listener = await serveHttp(createMonitoringHandler({ node, metrics, logger: shared.logger }), {
-        ...config.metrics,
-        logger: shared.logger,
-      });
-      undo.push(() => listener.close(CLOSE_GRACE_MS));
-      shared.logger.info('metrics', { node: config.name, url: `${listener.url}/metrics` });
-    }
-    const admin = await serveAdmin({ settings: config, node, store, ledger: ledgerClient, logger: shared.logger });
-    undo.push(() => admin.close());
-    return { url: server.url, finished: node.finished, close: () => undo.unwind() };
+    const opened = await openNode(config, shared, undo, options.signal);
+    const url = await serveNode(config, opened, shared.logger, undo);
+    return { url, finished: opened.node.finished, close: () => undo.unwind() };
   } catch (error) {
     await undo.unwind();
     throw error;
   }
+}
+
+interface OpenedNode {
+  readonly node: StorageNode;
+  readonly store: CopyableStore;
+  readonly ledger: LedgerClient;
+  readonly metrics: RenderedMetrics;
+  readonly tls: TlsIdentity | undefined;
+}
+
+/** The node over what it keeps on disk, in step with the ledger; nothing is served yet. */
+async function openNode(
+  config: NodeConfig,
+  shared: SharedModules,
+  undo: UndoStack,
+  signal: AbortSignal | undefined,
+): Promise<OpenedNode> {
+  const { nodeId } = config;
+  if (nodeId === undefined) throw cliErrors.NODE_NOT_REGISTERED({ path: config.path });
+  const tls = await tlsIdentityOf(config);
+  await mkdir(config.dataDirectory, { recursive: true });
+  const metrics = createMetrics({ process: true });
+  const logger = shared.logger.child({ node: config.name });
+  // All that its database holds can be had again; a damaged one is begun anew.
+  const repair = { salvage: SALVAGED_TABLES, logger };
+  const store = await openLmdbStore({ directory: join(config.dataDirectory, 'db'), repair });
+  undo.push(() => store.close());
+  const ledger = new LedgerClient(config.ledger, { clock: systemClock, scheduler: systemScheduler });
+  const denyList = await openDenyList(config, { metrics, logger });
+  if (denyList !== undefined) undo.push(() => denyList.close());
+  const transport = createUndiciTransport();
+  undo.push(() => transport.close());
+  const node = await StorageNode.open(
+    {
+      directory: config.dataDirectory,
+      nodeId,
+      blsSecretKey: config.blsSecretKey,
+      ledger: config.ledger,
+      signal,
+      parameters: { ...config.parameters, ...(tls === undefined ? {} : { networkPublicKey: tls.publicKey }) },
+      limits: config.limits,
+      peerScheme: config.plainHttpPeers ? 'http' : 'https',
+    },
+    {
+      ...shared,
+      logger,
+      metrics,
+      denyList,
+      store,
+      transport,
+      fileSystem: nodeFileSystem,
+      ledgerClient: ledger,
+      ...(config.operator === undefined ? {} : { operator: { signer: config.operator, ledger } }),
+      clock: systemClock,
+      scheduler: systemScheduler,
+      rng: systemRng,
+    },
+  );
+  undo.push(() => node.close());
+  return { node, store, ledger, metrics, tls };
+}
+
+/** Serves the node's API, and to its operator its metrics and commands. @returns where the API is */
+async function serveNode(
+  config: NodeConfig,
+  { node, store, ledger, metrics, tls }: OpenedNode,
+  logger: Logger,
+  undo: UndoStack,
+): Promise<string> {
+  const server = await serveHttp(node.handler, { ...config.listen, http2: 'handler', tls, logger });
+  undo.push(() => server.close(CLOSE_GRACE_MS));
+  const ended = new AbortController();
+  undo.push(async () => ended.abort());
+  void followCertificate(config, server, { scheduler: systemScheduler, logger, signal: ended.signal });
+  if (config.metrics !== undefined) {
+    const listener = await serveHttp(createMonitoringHandler({ node, metrics, logger }), { ...config.metrics, logger });
+    undo.push(() => listener.close(CLOSE_GRACE_MS));
+    logger.info('metrics', { node: config.name, url: `${listener.url}/metrics` });
+  }
+  const admin = await serveAdmin({ settings: config, node, store, ledger, logger });
+  undo.push(() => admin.close());
+  return server.url;
 }
 
 function openDenyList(

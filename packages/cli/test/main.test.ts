@@ -7,7 +7,9 @@ import { createProgram } from '../src/main.ts';
 const { signal } = new AbortController();
 
 /** What only holds other commands. */
-const GROUPS = new Set(['node', 'attributes', 'storage', 'pool', 'exchange'].map((name) => `floe ${name}`));
+const GROUPS = new Set(
+  ['node', 'attributes', 'storage', 'pool', 'exchange', 'commission', 'governance'].map((name) => `floe ${name}`),
+);
 
 function everyCommand(command: Command): Command[] {
   return [command, ...command.commands.flatMap(everyCommand)];
