@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { LedgerClient } from '@floe/contracts';
-import { DenyListFile, SALVAGED_TABLES, StorageNode } from '@floe/node';
+import { DenyListFile, NODE_LIMITS, REFUSED_FIRST_TABLES, SALVAGED_TABLES, StorageNode } from '@floe/node';
 import type { Logger, Metrics } from '@floe/platform';
 import {
   type CopyableStore,
@@ -84,7 +84,9 @@ async function openNode(
   const logger = shared.logger.child({ node: config.name });
   // All that its database holds can be had again; a damaged one is begun anew.
   const repair = { salvage: SALVAGED_TABLES, logger };
-  const store = await openLmdbStore({ directory: join(config.dataDirectory, 'db'), repair });
+  const { databaseBytes: maxBytes } = { ...NODE_LIMITS, ...config.limits };
+  const bound = { maxBytes, refusedFirst: REFUSED_FIRST_TABLES };
+  const store = await openLmdbStore({ directory: join(config.dataDirectory, 'db'), bound, repair });
   undo.push(() => store.close());
   const ledger = new LedgerClient(config.ledger, { clock: systemClock, scheduler: systemScheduler });
   const denyList = await openDenyList(config, { metrics, logger });

@@ -4,7 +4,8 @@
  * Invariants:
  * - Blob rows change first, atomically with the cursor; effects follow; only then does the resume point move. Effects are idempotent, so a
  *   crash anywhere only repeats some.
- * - Nothing is skipped: what cannot be handled stops the follower, and with it the node.
+ * - Nothing is skipped: what cannot be handled stops the follower, and with it the node. What only a full or failing disk keeps from being
+ *   handled waits until the disk takes it.
  * - The ledger must be the one followed before, and must reach at least as far as this node has come.
  */
 import type { CheckpointRecord, ContractEvent } from '@floe/contracts';
@@ -19,7 +20,7 @@ import { elementCount } from './health.ts';
 import type { NodeLedger } from './ledger-port.ts';
 import type { NodeLimits } from './limits.ts';
 import type { NodeMetrics } from './node-metrics.ts';
-import { patiently } from './patience.ts';
+import { despiteDisk, isDiskTrouble, patiently } from './patience.ts';
 import type { PendingUploads } from './pending-uploads.ts';
 import type { Healing } from './recovery/healing.ts';
 import type { Registrations } from './registrations.ts';
@@ -79,23 +80,32 @@ export async function followEvents(
 ): Promise<void> {
   const { registry, ledger } = modules;
   const { signal, limits } = options;
+  const durably = (work: () => Promise<void>): Promise<void> => despiteDisk(work, { ...modules, signal });
   try {
     const from = registry.completed.nextCheckpoint;
     for await (const checkpoint of ledger.followCheckpoints({ from, signal })) {
-      await registry.apply(checkpoint);
-      for (const { event } of checkpoint.events) await takeEffect(event, checkpoint.timestampMs, signal, modules);
+      await durably(() => registry.apply(checkpoint));
+      for (const { event } of checkpoint.events) {
+        await durably(() => takeEffect(event, checkpoint.timestampMs, signal, modules));
+      }
       registry.finish();
       modules.changes.followed(checkpoint);
       modules.position.moveTo(registry.finished.nextCheckpoint);
       report(checkpoint, modules);
       const behind = registry.finished.nextCheckpoint - registry.completed.nextCheckpoint;
-      if (behind >= BigInt(limits.lazyCursorCheckpoints)) await registry.complete();
+      if (behind >= BigInt(limits.lazyCursorCheckpoints)) await durably(() => registry.complete());
     }
     if (!signal.aborted) throw errors.STORE_CLOSED({ store: "the ledger's stream of checkpoints" });
   } catch (error) {
     if (!signal.aborted) throw error;
   }
-  await registry.complete();
+  try {
+    await registry.complete();
+  } catch (error) {
+    // Then a few checkpoints are followed once more.
+    if (!isDiskTrouble(error)) throw error;
+    modules.logger.warn('how far the ledger was followed could not be noted', { reason: reasonOf(error) });
+  }
 }
 
 async function takeEffect(

@@ -8,7 +8,7 @@ export { type DirectoryIdentity, NODE_FORMAT_VERSION } from './node-directory.ts
 export { type DenyList, DenyListFile } from './deny-list.ts';
 export { SegmentLog, type SegmentLogModules, type SegmentLogOptions } from './segment-log/segment-log.ts';
 export { type StoredSegment, storedSegments } from './segment-log/stored-segments.ts';
-export { SALVAGED_TABLES } from './tables.ts';
+export { REFUSED_FIRST_TABLES, SALVAGED_TABLES } from './tables.ts';
 export type { SliverKey, SliverStore, SliverStoreStatus } from './sliver-store.ts';
 export {
   StorageNode,

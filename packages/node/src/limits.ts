@@ -8,6 +8,8 @@ const GIB = 1024 * MIB;
 export interface NodeLimits {
   /** Free bytes of the volume that stores leave; they pay for deletes, event rows and reads going on. */
   readonly reserveBytes: number;
+  /** Largest database; past it, and a sixteenth before it for what grows with uploads, writes are refused and removals go on. */
+  readonly databaseBytes: number;
   /** A segment is closed and a new one begun when a batch would grow it past this. */
   readonly segmentBytes: number;
   /** Bytes written with one gathered write and one sync. Bounds the memory of a batch. */
@@ -169,6 +171,8 @@ export interface NodeLimits {
 
 export const defaultLimits: NodeLimits = {
   reserveBytes: 256 * MIB,
+  // At 1,000 shards metadata have 64 KB: of 16 million blobs.
+  databaseBytes: 1024 * GIB,
   segmentBytes: 256 * MIB,
   // One sync costs about 0.2 ms on an SSD and 64 MiB about 60 ms: larger batches save nothing.
   commitBatchBytes: 64 * MIB,

@@ -30,6 +30,12 @@ export const tables = {
  */
 export const SALVAGED_TABLES: readonly string[] = [tables.metadata];
 
+/**
+ * Tables that grow with what clients send. When the database is nearly as large as it may be, their rows are refused first: what the ledger says
+ * can be noted for longer, and with it what may be removed.
+ */
+export const REFUSED_FIRST_TABLES: readonly string[] = [tables.metadata, tables.slivers];
+
 /** Appends fixed-size fields to a row. */
 export class RowWriter {
   readonly #bytes: number[] = [];

@@ -74,7 +74,12 @@ export class Uploads {
   async putMetadata(blobId: BlobId, sent: BlobMetadata, pending: boolean): Promise<UploadOutcome> {
     const { registry, committees, metadata, pending: buffer } = this.#modules;
     if (registry.isInvalid(blobId)) throw nodeErrors.INVALID_BLOB({ blobId });
-    if (metadata.has(blobId) || buffer.has(blobId)) return 'existing';
+    if (metadata.has(blobId)) return 'existing';
+    if (buffer.has(blobId)) {
+      // Of a blob that is registered meanwhile, it is acknowledged only when it is stored.
+      await this.#flushIfRegistered(blobId);
+      return 'existing';
+    }
     const verified = verifyMetadata(committees.geometry, blobId, sent);
     if (this.#isRegistered(blobId)) {
       await this.#storeMetadata(verified);

@@ -1,7 +1,7 @@
 import { type ContractEvent, eventLayouts } from '@floe/contracts';
 import { type Epoch, type NodeId, parseObjectId, type ShardIndex } from '@floe/protocol';
 import { describe, expect, it } from 'vitest';
-import { certified, EPOCH, makeBlob, outcomeOf, registered, startNode } from './node-harness.ts';
+import { certified, EPOCH, makeBlob, metadataBytes, outcomeOf, registered, startNode } from './node-harness.ts';
 
 const NODE = parseObjectId('0xb2') as NodeId;
 const POOL = parseObjectId('0x9001');
@@ -82,5 +82,45 @@ describe('a node that follows its ledger', () => {
     ]);
     await node.close();
     await node.finished;
+  });
+
+  it('serves on while its disk is full, and takes what the ledger said meanwhile when there is room', async () => {
+    const [held, next] = await Promise.all([makeBlob(500, 11), makeBlob(500, 12)]);
+    const { ledger, node, store, time, call, upload } = await startNode();
+    let failure: unknown;
+    node.finished.catch((error: unknown) => (failure = error));
+    await ledger.emit(registered(held));
+    await upload(held);
+    store.setFull(true);
+    const handled = ledger.emit(registered(next));
+    await time.advance(60_000);
+    const metadata = { name: 'getMetadata', blobId: held.id } as const;
+    expect((await call(metadata)).status).toBe(200);
+    expect((await call({ name: 'getMetadata', blobId: next.id })).status).toBe(404);
+    store.setFull(false);
+    await time.advance(15_000);
+    await handled;
+    await upload(next);
+    expect((await call(metadata)).status).toBe(200);
+    store.setFull(true);
+    await node.close();
+    await node.finished;
+    expect(failure).toBeUndefined();
+  });
+
+  it('does not call metadata stored that still wait in memory when their blob is registered', async () => {
+    const blob = await makeBlob(500, 13);
+    const { ledger, store, fileSystem, call } = await startNode();
+    const put = (pending: boolean) => {
+      return outcomeOf(call({ name: 'putMetadata', blobId: blob.id, pending }, metadataBytes(blob)));
+    };
+    expect(await put(true)).toEqual([expect.any(Number), 'metadata buffered pending registration']);
+    fileSystem.setCapacity(0);
+    await ledger.emit(registered(blob));
+    expect(await put(false)).toEqual([429, 'RESOURCE_EXHAUSTED', 'INSUFFICIENT_STORAGE']);
+    expect(store.count('metadata')).toBe(0);
+    fileSystem.setCapacity(Number.POSITIVE_INFINITY);
+    expect(await put(false)).toEqual([200, 'metadata already stored']);
+    expect(store.count('metadata')).toBe(1);
   });
 });

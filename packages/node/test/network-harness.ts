@@ -1,6 +1,6 @@
 /** A network of storage nodes in memory, on virtual time: real nodes and handlers, a ledger that is what the test says, peers that fail as told. */
 import type { ContractEvent } from '@floe/contracts';
-import { type HttpHandler, type Metrics, silentLogger } from '@floe/platform';
+import { type FileSystem, type HttpHandler, type KeyValueStore, type Metrics, silentLogger } from '@floe/platform';
 import {
   createMemoryFileSystem,
   createMemoryStore,
@@ -88,6 +88,13 @@ function keyOf(name: string, labels: Readonly<Record<string, string>>): string {
   return [name, ...Object.values(labels)].join(' ');
 }
 
+/** What a node sees of its disks. `died` rejects when it will never hear of them again. */
+export interface Disks {
+  readonly fileSystem: FileSystem;
+  readonly store: KeyValueStore;
+  readonly died?: Promise<never>;
+}
+
 export interface NetworkNode {
   readonly index: number;
   readonly origin: string;
@@ -97,6 +104,9 @@ export interface NetworkNode {
   fileSystem: MemoryFileSystem;
   /** Undefined while it is down. */
   node: StorageNode | undefined;
+  /** Stands between the node and its disks, from its next start on. */
+  between: ((disks: { fileSystem: MemoryFileSystem; store: MemoryStore }) => Disks) | undefined;
+  died: Promise<never> | undefined;
   /** Stands in front of the node's handler. */
   front: ((handler: HttpHandler) => HttpHandler) | undefined;
 }
@@ -106,6 +116,8 @@ export interface NetworkOptions {
   readonly shards: readonly (readonly number[])[];
   readonly limits?: Partial<NodeLimits>;
   readonly operator?: Operator;
+  /** Nodes that the test starts itself. */
+  readonly down?: readonly number[];
 }
 
 export class Network {
@@ -120,7 +132,7 @@ export class Network {
   static async start(options: NetworkOptions): Promise<Network> {
     const network = new Network(options);
     network.ledger.current = network.committeesOf(EPOCH, options.shards);
-    for (const { index } of network.nodes) await network.boot(index);
+    for (const { index } of network.nodes) if (options.down?.includes(index) !== true) await network.boot(index);
     return network;
   }
 
@@ -133,6 +145,8 @@ export class Network {
       metrics: new CountingMetrics(),
       store: createMemoryStore(),
       fileSystem: createMemoryFileSystem(),
+      between: undefined,
+      died: undefined,
       node: undefined,
       front: undefined,
     }));
@@ -166,7 +180,11 @@ export class Network {
   async boot(index: number): Promise<StorageNode> {
     const each = this.nodes[index] as NetworkNode;
     each.metrics = new CountingMetrics();
-    const node = await this.time.run(
+    const { fileSystem, store } = each;
+    const disks: Disks = each.between?.({ fileSystem, store }) ?? { fileSystem, store };
+    each.died = disks.died;
+    const node = await this.alive(
+      index,
       StorageNode.open(
         {
           peerScheme: 'http',
@@ -177,8 +195,8 @@ export class Network {
           limits: { reserveBytes: 0, ...this.#options.limits },
         },
         {
-          store: each.store,
-          fileSystem: each.fileSystem,
+          store: disks.store,
+          fileSystem: disks.fileSystem,
           ledgerClient: this.ledger,
           operator: this.#options.operator,
           transport: createMemoryTransport(this.#routes, { scheduler: this.time }),
@@ -192,6 +210,11 @@ export class Network {
         },
       ),
     );
+    if (each.store !== store) {
+      // It was opened, and died before anybody heard of it.
+      node.close().catch(() => undefined);
+      await each.died;
+    }
     each.node = node;
     this.#routes.set(each.origin, (request_) => {
       const name = new URL(request_.url).pathname.replaceAll(/\/[A-Za-z0-9_-]{43}|\/\d+/g, '');
@@ -207,17 +230,26 @@ export class Network {
     this.#routes.delete(each.origin);
     const { node } = each;
     each.node = undefined;
-    if (node !== undefined) await this.time.run(node.close());
+    if (node !== undefined) await this.alive(index, node.close());
   }
 
-  /** Its power fails: what was not synced is torn or lost, and nothing that was under way ends. */
-  crash(index: number): void {
+  /** Lets as much time pass as `work` of this node needs, or until it has died. */
+  async alive<T>(index: number, work: Promise<T>): Promise<T> {
+    const { died } = this.nodes[index] as NetworkNode;
+    return await this.time.run(died === undefined ? work : Promise.race([work, died]));
+  }
+
+  /**
+   * Its power fails: what was not synced is torn or lost, and nothing that was under way ends. Or only its process is killed: then what it wrote
+   * is there.
+   */
+  crash(index: number, cause: 'power' | 'kill' = 'power'): void {
     const each = this.nodes[index] as NetworkNode;
     const { node } = each;
     this.#routes.delete(each.origin);
     each.node = undefined;
     each.store = each.store.crash();
-    each.fileSystem.crash();
+    if (cause === 'power') each.fileSystem.crash();
     // Only so that it stops asking others.
     node?.close().catch(() => undefined);
   }
@@ -271,7 +303,7 @@ export class Network {
 
   async call(index: number, route: NodeRoute, body?: Uint8Array): Promise<Response> {
     const { method, target } = nodeRequest(route);
-    return await this.time.run(Promise.resolve(this.node(index).handler(request(method, target, body))));
+    return await this.alive(index, Promise.resolve(this.node(index).handler(request(method, target, body))));
   }
 
   /** Registers the blob, sends it to all nodes but those left out, and certifies it. */

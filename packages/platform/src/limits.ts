@@ -5,6 +5,8 @@ export const LIMITS = {
   keyBytes: 256,
   /** Most tables of one LMDB environment, unless its opener says otherwise. */
   tables: 16,
+  /** Largest LMDB store, in bytes of pages in use, unless its opener says otherwise, 1 TiB; past it puts are refused. */
+  databaseBytes: 1024 * 1024 * 1024 * 1024,
   /**
    * Largest database that is checked whole before each opening, 256 MiB: in about half a second, at 20 ms for 1,000 pages. A larger one is checked
    * before it is opened only when it was not closed, and else while it is used.

@@ -162,6 +162,11 @@ const SETTINGS = {
     'Memory for slivers that came before their blob was registered.',
   ),
   'limits.metadataCacheBytes': withFallback(size(0, TIB), '16MiB', 'Memory for verified metadata.'),
+  'limits.databaseBytes': withFallback(
+    size(64 * MIB, 1024 * TIB),
+    '1TiB',
+    'Largest database: metadata, index and registry. Stores stop a sixteenth before it.',
+  ),
   'limits.segmentBytes': withFallback(size(MIB, 64 * GIB), '256MiB', 'Size at which a file of slivers is closed.'),
   'limits.scrubPeriodMs': withFallback(
     duration(SECOND, 365 * DAY),

@@ -7,6 +7,7 @@
  * - `overlappingSync` is off: a commit returns after its fdatasync, and readers see it only then. Writes of one turn of
  *   the event loop, and those that come while a commit is under way, share a commit.
  * - Reads are synchronous on the memory map; keep large values elsewhere, a cold page blocks the event loop.
+ * - Past its largest size a store refuses puts with `STORE_FULL`; reads and removals go on, and make room (`lmdb-room.ts`).
  */
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -26,6 +27,7 @@ import { LIMITS } from '../limits.ts';
 import { nodeFileSystem } from './file-system.ts';
 import { checkLmdbFile } from './lmdb-check.ts';
 import { type LmdbRepairOptions, markClosed, prepareLmdbStore, salvageLmdbStore } from './lmdb-repair.ts';
+import { LmdbRoom, rowBytes } from './lmdb-room.ts';
 import { openedValue, sealedValue, tableSeed } from './lmdb-rows.ts';
 
 export interface LmdbStoreOptions {
@@ -34,11 +36,32 @@ export interface LmdbStoreOptions {
   readonly maxTables?: number;
   /** Address space for the memory map to begin with; it grows as needed, which waits for readers. */
   readonly mapSizeBytes?: number;
+  /** How large the store may become; default `LIMITS.databaseBytes`. */
+  readonly bound?: LmdbBound;
   /** For a store whose owner can make it anew: what is damaged is set aside instead of being opened. */
   readonly repair?: LmdbRepairOptions;
 }
 
+export interface LmdbBound {
+  /** Bytes of pages in use past which puts are refused. */
+  readonly maxBytes: number;
+  /** Tables whose rows are refused first, so that a part of the bound is left for all others; default none. */
+  readonly refusedFirst?: readonly string[];
+}
+
+/** The part of the bound that tables which are refused first leave to the others. */
+const RESERVED_SHARE = 1 / 16;
+
 type Table = Database<Uint8Array, Uint8Array>;
+
+/** What the binding says of a tree, as far as it is used here. */
+interface TreeStats {
+  readonly pageSize: number;
+  readonly entryCount: number;
+  readonly treeBranchPageCount: number;
+  readonly treeLeafPageCount: number;
+  readonly overflowPages: number;
+}
 
 /** A write that failed with less than this free failed because the disk is full. */
 const FULL_BELOW_BYTES = 16 * 2 ** 20;
@@ -82,6 +105,8 @@ class LmdbStore implements CopyableStore {
   readonly #tables = new Map<string, { readonly table: Table; readonly seed: number }>();
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #isMarked: boolean;
+  readonly #bound: LmdbBound;
+  readonly #room: LmdbRoom;
   /** Something on the disk was not what was written: the next opening has to look at all of it. */
   #isSuspect = false;
   #closing: Promise<void> | undefined;
@@ -90,6 +115,8 @@ class LmdbStore implements CopyableStore {
     this.#directory = options.directory;
     this.#isMarked = options.repair !== undefined;
     this.#maxTables = options.maxTables ?? LIMITS.tables;
+    this.#bound = options.bound ?? { maxBytes: LIMITS.databaseBytes };
+    this.#room = new LmdbRoom(this.#bound.maxBytes, () => this.#usedBytes());
     this.#root = open({
       path: options.directory,
       noSubdir: false,
@@ -141,7 +168,7 @@ class LmdbStore implements CopyableStore {
 
   count(table: string): number {
     this.#checkOpen();
-    return this.#reading(() => (this.#table(table).table.getStats() as { entryCount: number }).entryCount);
+    return this.#reading(() => (this.#table(table).table.getStats() as TreeStats).entryCount);
   }
 
   async write(operations: readonly KeyValueOperation[]): Promise<void> {
@@ -154,6 +181,7 @@ class LmdbStore implements CopyableStore {
       const stored = operation.kind === 'put' ? sealedValue(seed, operation.key, operation.value) : undefined;
       return { table, key: operation.key, stored };
     });
+    const takenBytes = this.#takeRoom(operations);
     const committed = this.#root.batch(() => {
       for (const { table, key, stored } of prepared) {
         if (stored === undefined) void table.remove(key);
@@ -167,6 +195,7 @@ class LmdbStore implements CopyableStore {
       throw await this.#writeFailure(error);
     } finally {
       this.#underWay.delete(committed);
+      this.#room.settled(takenBytes);
     }
   }
 
@@ -208,6 +237,35 @@ class LmdbStore implements CopyableStore {
 
   #checkOpen(): void {
     if (this.#closing !== undefined) throw storeErrors.STORE_CLOSED({ store: this.#directory });
+  }
+
+  /** @throws STORE_FULL */
+  #takeRoom(operations: readonly KeyValueOperation[]): number {
+    const { maxBytes, refusedFirst = [] } = this.#bound;
+    let [bytes, reserveBytes] = [0, 0];
+    for (const operation of operations) {
+      if (operation.kind !== 'put') continue;
+      bytes += rowBytes(operation.key.length, operation.value.length);
+      if (refusedFirst.includes(operation.table)) reserveBytes = maxBytes * RESERVED_SHARE;
+    }
+    if (this.#room.take(bytes, reserveBytes)) return bytes;
+    const reason = `${this.#usedBytes()} of the ${maxBytes} bytes that it may have are in use`;
+    throw storeErrors.STORE_FULL({ store: this.#directory, reason });
+  }
+
+  /** Of pages that hold something; those that are free are taken before the file grows. */
+  #usedBytes(): number {
+    // What was committed since the last read of this turn of the event loop counts, too,
+    this.#root.resetReadTxn();
+    // and so do tables that were not used yet since the opening: the root's keys are their names, ended by a zero.
+    for (const name of this.#root.getKeys()) this.#table(new TextDecoder().decode(name).replace(/\0$/, ''));
+    const trees = Array.from(this.#tables.values(), ({ table }) => table.getStats() as TreeStats);
+    const root = this.#root.getStats() as TreeStats & { readonly free: TreeStats };
+    const pages = [...trees, root, root.free].reduce(
+      (sum, tree) => sum + tree.treeBranchPageCount + tree.treeLeafPageCount + tree.overflowPages,
+      0,
+    );
+    return pages * root.pageSize;
   }
 
   #table(name: string): { readonly table: Table; readonly seed: number } {

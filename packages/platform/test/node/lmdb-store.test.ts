@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -112,6 +112,66 @@ describe('a store on LMDB', () => {
     }
     expect(equalBytes(store.get('t', new Uint8Array([3])) as Uint8Array, value)).toBe(true);
     expect(store.count('t')).toBe(12);
+  });
+
+  it('does not grow past its bound, reads and removes there, and takes puts again once there is room', async () => {
+    const maxBytes = 1024 * 1024;
+    store = await openLmdbStore({ directory, mapSizeBytes: 128 * 1024, bound: { maxBytes } });
+    const put = (index: number, sizeBytes: number, rows: number) =>
+      (store as KeyValueStore).write(
+        Array.from({ length: rows }, (_, at) => {
+          const key = Uint8Array.of(index >>> 8, index & 0xff, at);
+          return { kind: 'put', table: `t${sizeBytes}`, key, value: new Uint8Array(sizeBytes).fill(index) } as const;
+        }),
+      );
+    const keys = (table: string) => Array.from((store as KeyValueStore).entries(table), ([key]) => key);
+    let highest = 0;
+    for (const [sizeBytes, rows, least] of [
+      [30_000, 1, 20],
+      [100, 20, 150],
+      [30_000, 1, 20],
+      [30_000, 1, 20],
+    ] as const) {
+      let stored = 0;
+      const failure = await (async () => {
+        for (; stored < 5000; stored += 1) await put(stored, sizeBytes, rows);
+      })().catch((error: unknown) => error);
+      expect(failure).toMatchObject({ code: 'STORE_FULL', kind: 'exhausted', data: { store: directory } });
+      expect(stored).toBeGreaterThan(least);
+      const table = `t${sizeBytes}`;
+      expect(store.count(table)).toBe(stored * rows);
+      for (const [key, value] of store.entries(table)) expect(value[99]).toBe(key[1]);
+      await store.write(keys(table).map((key) => ({ kind: 'remove', table, key })));
+      expect(store.count(table)).toBe(0);
+      highest = Math.max(highest, statSync(join(directory, 'data.mdb')).size);
+      await store.close();
+      store = await openLmdbStore({ directory, bound: { maxBytes } });
+    }
+    // The pages that a removal writes anew, and gaps too short for a long value, come on top.
+    expect(highest).toBeLessThan(2 * maxBytes);
+  });
+
+  it('leaves a part of its bound to the tables that are not refused first, also after it was opened again', async () => {
+    const bound = { maxBytes: 1024 * 1024, refusedFirst: ['large'] };
+    store = await openLmdbStore({ directory, bound });
+    const put = (table: string, index: number) => {
+      const value = new Uint8Array(10_000).fill(index);
+      return (store as KeyValueStore).write([{ kind: 'put', table, key: Uint8Array.of(index), value }]);
+    };
+    const fill = async (table: string): Promise<number> => {
+      for (let index = 0; index < 250; index += 1) {
+        const failure: unknown = await put(table, index).catch((error: unknown) => error);
+        if (failure === undefined) continue;
+        expect(failure).toMatchObject({ code: 'STORE_FULL' });
+        return index;
+      }
+      throw new Error('it was never full');
+    };
+    expect(await fill('large')).toBeGreaterThan(50);
+    await store.close();
+    store = await openLmdbStore({ directory, bound });
+    await expect(put('large', 251)).rejects.toMatchObject({ code: 'STORE_FULL' });
+    expect(await fill('small')).toBeGreaterThan(2);
   });
 });
 
