@@ -29,6 +29,8 @@ const networkSchema = z.object({
     stakingObjectId: objectId,
     packageId: objectId,
     walType: z.string(),
+    /** Where votes for upgrades are kept. */
+    upgradeManagerObjectId: objectId.optional(),
   }),
   faucet: z.object({ url: z.url() }).optional(),
   gateway: z.object({ aggregatorUrl: z.url(), publisherUrl: z.url() }).optional(),

@@ -27,8 +27,15 @@ export interface NodeSettings {
   /** Host and port where others reach it. */
   readonly address: string | undefined;
   readonly listen: { readonly host: string; readonly port: number };
-  readonly ledger: { readonly url: string; readonly systemObjectId: ObjectId; readonly stakingObjectId: ObjectId };
+  readonly ledger: {
+    readonly url: string;
+    readonly systemObjectId: ObjectId;
+    readonly stakingObjectId: ObjectId;
+    readonly subsidiesObjectId: ObjectId | undefined;
+  };
   readonly blsKeyFile: string;
+  /** The key that the node changes to. */
+  readonly nextProtocolKeyFile: string | undefined;
   /** The wallet of the account that holds the node's cap; without it the node does nothing on the ledger. */
   readonly operatorKeyFile: string | undefined;
   /** All files with keys that the node may need. */
@@ -61,6 +68,7 @@ export interface NodeSettings {
 export interface NodeConfig extends NodeSettings {
   /** 32 bytes, big-endian. */
   readonly blsSecretKey: Uint8Array;
+  readonly nextBlsSecretKey: Uint8Array | undefined;
   readonly operator: Ed25519Keypair | undefined;
   /** 32 bytes; undefined when it serves without TLS. */
   readonly networkSecretKey: Uint8Array | undefined;
@@ -89,10 +97,11 @@ export async function readNodeSettings(path: string, overrides: ConfigOverrides 
 /** The same with the keys. @throws CONFIG_INVALID, DIRECTORY_FOREIGN, FILE_UNREADABLE, WALLET_INVALID */
 export async function readNodeConfig(path: string, overrides: ConfigOverrides = {}): Promise<NodeConfig> {
   const settings = await readNodeSettings(path, overrides);
-  const { blsKeyFile, operatorKeyFile, networkKeyFile, plainHttp } = settings;
+  const { blsKeyFile, nextProtocolKeyFile, operatorKeyFile, networkKeyFile, plainHttp } = settings;
   return {
     ...settings,
     blsSecretKey: await readBlsKey(blsKeyFile),
+    nextBlsSecretKey: nextProtocolKeyFile === undefined ? undefined : await readBlsKey(nextProtocolKeyFile),
     operator: operatorKeyFile === undefined ? undefined : await readOperator(operatorKeyFile),
     networkSecretKey: plainHttp ? undefined : await readNetworkSecretKey(networkKeyFile),
   };
@@ -100,7 +109,7 @@ export async function readNodeConfig(path: string, overrides: ConfigOverrides = 
 
 function settingsOf(path: string, values: SettingValues): NodeSettings {
   const base = dirname(path);
-  const { operatorKeyFile, denyListFile, plainHttp = false, plainHttpPeers = false } = values;
+  const { nextProtocolKeyFile, operatorKeyFile, denyListFile, plainHttp = false, plainHttpPeers = false } = values;
   const certificateFile = values['tls.certificateFile'];
   if (plainHttp && certificateFile !== undefined) {
     throw cliErrors.CONFIG_INVALID({ path, problems: ['plainHttp and tls.certificateFile exclude each other'] });
@@ -117,10 +126,12 @@ function settingsOf(path: string, values: SettingValues): NodeSettings {
       url: values['ledger.url'],
       systemObjectId: values['ledger.systemObjectId'],
       stakingObjectId: values['ledger.stakingObjectId'],
+      subsidiesObjectId: values['ledger.subsidiesObjectId'],
     },
     blsKeyFile: resolve(base, values.blsKeyFile),
+    nextProtocolKeyFile: nextProtocolKeyFile === undefined ? undefined : resolve(base, nextProtocolKeyFile),
     operatorKeyFile: operatorKeyFile === undefined ? undefined : resolve(base, operatorKeyFile),
-    keyFiles: [values.blsKeyFile, values.networkKeyFile, operatorKeyFile]
+    keyFiles: [values.blsKeyFile, nextProtocolKeyFile, values.networkKeyFile, operatorKeyFile]
       .filter((file) => file !== undefined)
       .map((file) => resolve(base, file)),
     dataDirectory: resolve(base, values.dataDirectory),
@@ -201,8 +212,9 @@ async function writeConfigFile(path: string, text: string, options: { readonly r
 /** Key files hold base64 of a scheme byte (4 for BLS12-381) and the 32 bytes of the key, as Walrus writes them. */
 const BLS_SCHEME = 0x04;
 
-export async function writeBlsKey(path: string, secretKey: Uint8Array): Promise<void> {
-  await writeSecretFile(path, `${toBase64(Uint8Array.of(BLS_SCHEME, ...secretKey))}\n`);
+/** Without `replace`, a file that is there is kept. Returns whether it was written. */
+export function writeBlsKey(path: string, secretKey: Uint8Array, options = { replace: true }): Promise<boolean> {
+  return writeSecretFile(path, `${toBase64(Uint8Array.of(BLS_SCHEME, ...secretKey))}\n`, options);
 }
 
 export async function readBlsKey(path: string): Promise<Uint8Array> {

@@ -98,6 +98,7 @@ async function openNode(
       directory: config.dataDirectory,
       nodeId,
       blsSecretKey: config.blsSecretKey,
+      nextBlsSecretKey: config.nextBlsSecretKey,
       ledger: config.ledger,
       signal,
       parameters: { ...config.parameters, ...(tls === undefined ? {} : { networkPublicKey: tls.publicKey }) },

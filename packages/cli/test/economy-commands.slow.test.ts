@@ -226,6 +226,26 @@ describe('epoch, committee and prices', () => {
     await floe.fails(['commission', 'receiver', '--address', 'nobody', ...operator(0)], EXIT.invalid, 'USAGE');
   });
 
+  it('vote for upgrades with the shards that they have', async () => {
+    const vote = ['governance', 'vote-upgrade', '--rules', '4'];
+    const first = await floe.json<{ packageDigest: string }>([...vote, ...operator(1)]);
+    expect(first).toMatchObject({ node: 'node-01', votingWeight: 3, isQuorum: false });
+    const second = await floe.json([...vote.slice(0, 2), first.packageDigest, ...operator(2)]);
+    expect(second).toMatchObject({
+      node: 'node-02',
+      packageDigest: first.packageDigest,
+      votingWeight: 6,
+      isQuorum: false,
+    });
+    for (const index of [3, 4]) await floe.ok([...vote, ...operator(index)]);
+    expect(await floe.ok([...vote, ...operator(5)])).toContain('votes of 15 of 21 shards, a quorum');
+    await floe.fails([...vote, ...operator(1)], EXIT.conflict, 'MOVE_ABORT');
+    await floe.fails([...vote, '--node', 'node-01'], UNAUTHORIZED, 'NOT_ALLOWED_FOR_NODE');
+    await floe.fails([...vote, '--manager', UNKNOWN_OBJECT, ...operator(1)], EXIT.notFound, 'OBJECT_NOT_FOUND');
+    await floe.fails([...vote, first.packageDigest, ...operator(1)], EXIT.invalid, 'USAGE');
+    await floe.fails([...vote.slice(0, 2), 'abc', ...operator(1)], EXIT.invalid, 'USAGE');
+  });
+
   it('are voted on by operators only, and only with amounts', async () => {
     await floe.fails(['vote-price', '--storage', '1FROST'], UNAUTHORIZED, 'NO_NODE_CAP');
     await floe.fails(['vote-price', ...operator(0)], EXIT.invalid, 'USAGE');

@@ -3,11 +3,13 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { runMakeKey } from '../src/commands/node-key.ts';
 import { checkPorts, choosePorts } from '../src/dev/ports.ts';
 import { nodeName, readState, regionOf, writeState } from '../src/dev/state.ts';
 import { generateBlsSecretKey, generateNetworkKey, networkPublicKeyOf } from '../src/keys.ts';
 import { ensureNodeKeys } from '../src/node-keys.ts';
 import { readBlsKey, readNodeConfig, writeBlsKey, writeNodeConfig } from '../src/node-config.ts';
+import type { Output } from '../src/output.ts';
 
 let directory: string;
 beforeEach(async () => {
@@ -100,6 +102,26 @@ describe("a node's configuration", () => {
     const read = await readNodeConfig(join(directory, 'node.json'));
     expect(read.blsSecretKey).toEqual(key);
     expect(read.dataDirectory).toBe(join(directory, 'data'));
+  });
+
+  it('names the key to change to, which is made once and then kept', async () => {
+    const path = join(directory, 'next-bls.key');
+    await writeBlsKey(join(directory, 'bls.key'), generateBlsSecretKey());
+    await writeNodeConfig(join(directory, 'node.json'), { ...config, nextProtocolKeyFile: 'next-bls.key' });
+    await expect(readNodeConfig(join(directory, 'node.json'))).rejects.toThrow(/next-bls\.key/);
+    const results: unknown[] = [];
+    const output = { line: () => undefined, result: (value: unknown) => results.push(value) } as unknown as Output;
+    await runMakeKey(path, output);
+    const key = await readBlsKey(path);
+    await runMakeKey(path, output);
+    const read = await readNodeConfig(join(directory, 'node.json'));
+    expect(read.nextBlsSecretKey).toEqual(key);
+    expect(read.blsSecretKey).not.toEqual(key);
+    expect(read.keyFiles).toContain(path);
+    expect(results).toMatchObject([
+      { file: path, isNew: true },
+      { file: path, isNew: false },
+    ]);
   });
 
   it('refuses unknown fields and damaged keys by name', async () => {

@@ -10,6 +10,7 @@ import { LedgerCalls, type CallModules } from './ledger/calls.ts';
 import { followCheckpoints } from './ledger/checkpoints.ts';
 import type { EventPackages } from './ledger/contract-events.ts';
 import { TransactionExecutor, type TransactionSource } from './ledger/execution.ts';
+import { readUpgradeProposal, type UpgradeProposalInfo } from './ledger/governance-state.ts';
 import { listBlobObjects, readBlobObject, readObjects } from './ledger/objects.ts';
 import {
   type ExchangeInfo,
@@ -34,6 +35,7 @@ import {
   readPrices,
   readTreasuryId,
 } from './ledger/staking-state.ts';
+import { readSubsidies, type SubsidiesInfo } from './ledger/subsidies-state.ts';
 import { readCommittees, readWalType, type SystemState, SystemStateReader, systemInfo } from './ledger/system-state.ts';
 import { TimedCache } from './ledger/timed-cache.ts';
 import type {
@@ -186,6 +188,19 @@ export class LedgerClient {
   /** The exchange of WAL for SUI of that id; undefined when there is none. @throws WRONG_OBJECT_TYPE, LEDGER_* */
   async exchange(objectId: ObjectId, options: CallOptions = {}): Promise<ExchangeInfo | undefined> {
     return readExchange(this.#calls, objectId, options.signal);
+  }
+
+  /** The pool of subsidies of that id; undefined when there is none. @throws WRONG_OBJECT_TYPE, LEDGER_* */
+  async subsidies(objectId: ObjectId, options: CallOptions = {}): Promise<SubsidiesInfo | undefined> {
+    return readSubsidies(this.#calls, objectId, options.signal);
+  }
+
+  /** The committee's votes for an upgrade; undefined when there are none. @throws OBJECT_NOT_FOUND, WRONG_OBJECT_TYPE, LEDGER_* */
+  async upgradeProposal(
+    proposal: { readonly managerId: ObjectId; readonly digest: Uint8Array },
+    options: CallOptions = {},
+  ): Promise<UpgradeProposalInfo | undefined> {
+    return readUpgradeProposal(this.#calls, proposal, options.signal);
   }
 
   /** What an address can spend. */

@@ -3,7 +3,7 @@ import { type BlobId, blobIdBytes, type ObjectId } from '@floe/protocol';
 import { bcs } from '@mysten/sui/bcs';
 import { deriveDynamicFieldID, normalizeStructTag, parseStructTag } from '@mysten/sui/utils';
 import { utf8 } from '@floe/platform';
-import { empty, id, u64 } from './move-values.ts';
+import { bytes, empty, id, u64 } from './move-values.ts';
 
 const SUI = `0x${'2'.padStart(64, '0')}`;
 
@@ -97,6 +97,20 @@ export function extendedFieldId(extendedField: ObjectId, packageId: ObjectId): O
     `${packageId}::extended_field::Key`,
     empty.serialize({ dummyField: false }).toBytes(),
   );
+}
+
+/** Field of a pool of subsidies that holds its state; `packageId`: the package that first defined it. */
+export function subsidiesInnerFieldId(subsidies: ObjectId, packageId: ObjectId): ObjectId {
+  return dynamicFieldId(
+    subsidies,
+    `${packageId}::walrus_subsidies::SubsidiesInnerKey`,
+    empty.serialize({ dummyField: false }).toBytes(),
+  );
+}
+
+/** Field of the table of an upgrade manager's proposals that holds the votes for a digest. */
+export function upgradeProposalFieldId(tableId: ObjectId, packageId: ObjectId, digest: Uint8Array): ObjectId {
+  return dynamicFieldId(tableId, `${packageId}::upgrade::PackageDigest`, bytes.serialize(digest).toBytes());
 }
 
 /** Field of an object table keyed by id (such as the pools); its value is the child's id. */

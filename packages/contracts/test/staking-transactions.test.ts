@@ -21,7 +21,9 @@ import {
   votingEnd,
   withdrawStake,
 } from '../src/staking-transactions.ts';
+import { processSubsidies } from '../src/subsidies-transactions.ts';
 import { walTypeOf } from '../src/type-names.ts';
+import { voteForUpgrade } from '../src/upgrade-transactions.ts';
 
 const target = {
   packageId: parseObjectId('0xa1'),
@@ -35,6 +37,11 @@ const cap = parseObjectId('0xca');
 const treasury = parseObjectId('0x77');
 const nodeId = parseObjectId('0xd1');
 const owner = parseObjectId('0xcafe');
+const subsidies = { objectId: parseObjectId('0x5b'), packageId: parseObjectId('0xa3') };
+const owning = new Map<string, PackageName>([
+  [target.packageId, 'walrus'],
+  [subsidies.packageId, 'walrus_subsidies'],
+]);
 
 function callsOf(build: (transaction: Transaction) => void) {
   const transaction = new Transaction();
@@ -60,6 +67,8 @@ describe('builders of staking transactions', () => {
       setAuthority(transaction, target, { authority: 'govern', nodeId, as, to: { objectId: cap } });
       const [blsPublicKey, proofOfPossession] = [new Uint8Array(48), new Uint8Array(96)];
       setNextPublicKey(transaction, target, { nodeCapId: cap, blsPublicKey, proofOfPossession });
+      voteForUpgrade(transaction, target, { upgradeManagerId: other, nodeId, as, digest: new Uint8Array(32) });
+      processSubsidies(transaction, target, subsidies);
       stakeWithNode(transaction, target, { nodeId, amount: 5n as Frost, owner });
       requestWithdrawal(transaction, target, { stake });
       withdrawStake(transaction, target, { stake, owner });
@@ -76,10 +85,9 @@ describe('builders of staking transactions', () => {
         owner,
       });
     });
-    expect(calls).toHaveLength(26);
+    expect(calls).toHaveLength(29);
     for (const call of calls) {
-      const owning: PackageName = call.package === target.packageId ? 'walrus' : 'sui';
-      const signature = functionSignature(owning, call.module, call.function);
+      const signature = functionSignature(owning.get(call.package) ?? 'sui', call.module, call.function);
       expect(signature, `${call.module}::${call.function}`).toBeDefined();
       expect(call.arguments, call.function).toHaveLength(signature ? callParameters(signature).length : -1);
       expect(call.typeArguments, call.function).toHaveLength(signature?.typeParameters.length ?? -1);

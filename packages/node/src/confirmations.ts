@@ -4,13 +4,13 @@
  * Invariants:
  * - A confirmation is signed only while the blob is registered, and its metadata and both slivers of every pair that the
  *   current committee assigns to this node are durable here. Checking and signing happen without a pause between them.
+ * - What is signed has the key that the current committee has of this node.
  * - Nothing is signed for another epoch than the current one, nor before this node has seen what the ledger knew when it was opened: until then a
  *   deleted or invalid blob may look as it did before.
  */
 import { isFloeError } from '@floe/platform';
 import {
   type BlobId,
-  type Bls,
   type ConfirmationRoute,
   encodeConfirmation,
   encodeInvalidBlobId,
@@ -23,6 +23,7 @@ import type { CommitteeTracker } from './committee-tracker.ts';
 import type { NodeLimits } from './limits.ts';
 import type { NodeMetrics } from './node-metrics.ts';
 import type { PendingUploads } from './pending-uploads.ts';
+import type { ProtocolKeys } from './protocol-keys.ts';
 import type { Reads } from './reads.ts';
 import type { Holdings } from './recovery/holdings.ts';
 import type { Registrations } from './registrations.ts';
@@ -38,26 +39,23 @@ export interface ConfirmationModules {
   readonly reads: Reads;
   readonly registrations: Registrations;
   readonly codec: Codec;
-  readonly bls: Bls;
+  readonly keys: ProtocolKeys;
   readonly metrics: NodeMetrics;
 }
 
 export class Confirmations {
-  readonly #secretKey: Uint8Array;
   readonly #limits: Pick<NodeLimits, 'longPollMs'>;
   readonly #latestCheckpoint: bigint;
   readonly #modules: ConfirmationModules;
 
   constructor(
     options: {
-      readonly blsSecretKey: Uint8Array;
       readonly limits: Pick<NodeLimits, 'longPollMs'>;
       /** Where the ledger ended when the node was opened. */
       readonly latestCheckpoint: bigint;
     },
     modules: ConfirmationModules,
   ) {
-    this.#secretKey = options.blsSecretKey;
     this.#limits = options.limits;
     this.#latestCheckpoint = options.latestCheckpoint;
     this.#modules = modules;
@@ -127,6 +125,7 @@ export class Confirmations {
   }
 
   #sign(serializedMessage: Uint8Array): SignedMessage {
-    return { serializedMessage, signature: this.#modules.bls.sign(this.#secretKey, serializedMessage) };
+    const { keys, committees } = this.#modules;
+    return { serializedMessage, signature: keys.in(committees.committees.current).sign(serializedMessage) };
   }
 }

@@ -83,6 +83,12 @@ export const errors = errorCatalogue({
     ({ what, needed, came, failures }) =>
       `${what}: ${needed} are needed, ${came} came, ${failures} requests to peers failed`,
   ),
+  /** The ledger has another key of the node than those it is configured with: nothing that it signed would count. */
+  KEY_UNKNOWN: spec<{ epoch: number; expected: string; has: string }>(
+    'conflict',
+    ({ epoch, expected, has }) =>
+      `the committee of epoch ${epoch} has the key ${expected} of this node, whose own is ${has}; configure the node with the key that the ledger has, or with a next key to change to`,
+  ),
   /** The node has no account on the ledger. */
   NO_OPERATOR: spec<{ what: string }>(
     'unavailable',

@@ -2,17 +2,19 @@
 import { type Clock, toBase64 } from '@floe/platform';
 import type { NodeHealth, ShardHealth, ShardIndex, ShardStatus } from '@floe/protocol';
 import type { CommitteeTracker } from './committee-tracker.ts';
+import type { ProtocolKeys } from './protocol-keys.ts';
 import type { BlobRegistry } from './registry/blob-registry.ts';
 
 export interface HealthModules {
   readonly clock: Clock;
   readonly committees: CommitteeTracker;
   readonly registry: BlobRegistry;
+  readonly keys: ProtocolKeys;
 }
 
 export function nodeHealth(
-  options: { readonly startedMs: number; readonly publicKey: Uint8Array; readonly detailed: boolean },
-  { clock, committees, registry }: HealthModules,
+  options: { readonly startedMs: number; readonly detailed: boolean },
+  { clock, committees, registry, keys }: HealthModules,
 ): NodeHealth {
   const upMs = clock.monotonicMs() - options.startedMs;
   const own = committees.ownShards;
@@ -26,7 +28,7 @@ export function nodeHealth(
   return {
     uptime: { secs: Math.floor(upMs / 1000), nanos: Math.floor((upMs % 1000) * 1e6) },
     epoch: committees.epoch,
-    publicKey: toBase64(options.publicKey),
+    publicKey: toBase64(keys.publicKeyIn(committees.committees.current)),
     nodeStatus: nodeStatus(committees),
     eventProgress: {
       persisted: elements,

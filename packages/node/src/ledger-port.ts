@@ -6,6 +6,7 @@ import type {
   ExecutedTransaction,
   layouts,
   PriceState,
+  SubsidiesInfo,
   SystemInfo,
   TransactionSigner,
   TransactionSource,
@@ -35,6 +36,7 @@ export interface OperatorLedger {
   stakingPools(nodeIds: readonly NodeId[], options?: Call): Promise<ReadonlyMap<NodeId, layouts.StakingPool>>;
   nodeCaps(owner: SuiAddress, options?: Call): AsyncIterable<layouts.StorageNodeCap>;
   treasuryObjectId(options?: Call): Promise<ObjectId>;
+  subsidies(objectId: ObjectId, options?: Call): Promise<SubsidiesInfo | undefined>;
   balances(owner: SuiAddress, options?: Call): Promise<Balances>;
   execute(source: TransactionSource, signer: TransactionSigner, options?: Call): Promise<ExecutedTransaction>;
 }

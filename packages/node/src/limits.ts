@@ -277,6 +277,8 @@ export const defaultLimits: NodeLimits = {
 /** Longest pause by chance before a call that anyone may make, and its largest share of an epoch. */
 export const JITTER_LONGEST_MS = 180_000;
 export const JITTER_EPOCH_SHARE = 0.1;
+/** How long before the end of an epoch its subsidies are processed; never more than `JITTER_EPOCH_SHARE` of it. */
+export const SUBSIDIES_LEAD_MS = 300_000;
 /** The state of the epoch is read at least this often; events of the ledger make it sooner. */
 export const SCHEDULE_RECHECK_MS = 60_000;
 /** Pauses between tries of voting end and epoch change; never longer than `JITTER_EPOCH_SHARE` of an epoch. */

@@ -9,6 +9,7 @@ import type { NodeLimits } from './limits.ts';
 import type { MetadataStore } from './metadata-store.ts';
 import type { NodeMetrics } from './node-metrics.ts';
 import { Peers } from './peers/peers.ts';
+import type { ProtocolKeys } from './protocol-keys.ts';
 import { BlobRecovery } from './recovery/blob-recovery.ts';
 import { Healing } from './recovery/healing.ts';
 import { Holdings } from './recovery/holdings.ts';
@@ -25,7 +26,6 @@ import type { Uploads } from './uploads.ts';
 
 export interface SelfHealingOptions {
   readonly nodeId: NodeId;
-  readonly blsSecretKey: Uint8Array;
   readonly peerScheme: 'http' | 'https';
   readonly limits: NodeLimits;
   /** The ledger's latest checkpoint when the node was opened. */
@@ -44,6 +44,7 @@ export interface SelfHealingModules {
   readonly slivers: SliverStore;
   readonly uploads: Uploads;
   readonly codec: Codec;
+  readonly keys: ProtocolKeys;
   readonly bls: Bls;
   readonly clock: Clock;
   readonly scheduler: Scheduler;

@@ -50,6 +50,7 @@ import { createNodeGauges } from './node-gauges.ts';
 import { createNodeMetrics, type NodeMetrics } from './node-metrics.ts';
 import { PendingUploads } from './pending-uploads.ts';
 import { Probe } from './probe.ts';
+import { ProtocolKeys } from './protocol-keys.ts';
 import { Reads } from './reads.ts';
 import type { HealingStatus } from './recovery/healing.ts';
 import { nodeRedundancy } from './redundancy.ts';
@@ -69,8 +70,14 @@ export interface StorageNodeConfig {
   readonly nodeId: NodeId;
   /** 32 bytes, big-endian. */
   readonly blsSecretKey: Uint8Array;
+  /** The key to change to, 32 bytes: with an operator the node announces it, and signs with it once its committee has it. */
+  readonly nextBlsSecretKey?: Uint8Array;
   /** The network: its system object names it. */
-  readonly ledger: { readonly systemObjectId: ObjectId };
+  readonly ledger: {
+    readonly systemObjectId: ObjectId;
+    /** A pool of subsidies that the node, if it has an operator, has processed when it is time; default: none. */
+    readonly subsidiesObjectId?: ObjectId;
+  };
   readonly limits?: Partial<NodeLimits>;
   /** What the node, if it has an operator, votes for and takes; what is left out stays as it is on the ledger. */
   readonly parameters?: NodeParameters;
@@ -143,21 +150,21 @@ export class StorageNode {
 
   /**
    * Opens the node; waits while its ledger cannot be reached.
-   * @throws DIRECTORY_MISMATCH, DIRECTORY_DAMAGED, FOREIGN_FILE, LEDGER_MISMATCH, LEDGER_BEHIND
+   * @throws DIRECTORY_MISMATCH, DIRECTORY_DAMAGED, FOREIGN_FILE, LEDGER_MISMATCH, LEDGER_BEHIND, KEY_UNKNOWN
    */
   static async open(config: StorageNodeConfig, modules: StorageNodeModules): Promise<StorageNode> {
     const limits = { ...defaultLimits, ...config.limits };
     const metrics = createNodeMetrics(modules.metrics);
-    const { fileSystem, ledgerClient: ledger, codec, bls, clock, scheduler, rng, logger } = modules;
+    const { fileSystem, ledgerClient: ledger, codec, clock, scheduler, rng, logger } = modules;
     const watch = new DatabaseWatch({ limits }, modules);
     const { store } = watch;
-    const { directory, nodeId, blsSecretKey } = config;
+    const { directory, nodeId } = config;
     const stop = new AbortController();
     const { signal } = stop;
     config.signal?.throwIfAborted();
     const giveUp = (): void => stop.abort(config.signal?.reason);
     config.signal?.addEventListener('abort', giveUp, { once: true });
-    const publicKey = bls.publicKey(blsSecretKey);
+    const keys = new ProtocolKeys(config, modules);
     const startedMs = clock.monotonicMs();
 
     const identity = await openNodeDirectory(
@@ -167,6 +174,8 @@ export class StorageNode {
     const registry = new BlobRegistry({ store });
     const { latestCheckpoint } = await checkLedger({ signal }, { ledger, store, registry, scheduler, logger });
     const committees = await CommitteeTracker.open({ nodeId, signal }, { ledger, store, scheduler, logger });
+    // Who cannot sign for its committee is of no use, unless it is on its way to a key that it has.
+    if (keys.next === undefined) keys.in(committees.committees.current);
     const slivers = await SegmentLog.open(
       { directory: `${directory}/slivers`, nodeId: objectIdBytes(nodeId), storeTag: identity.storeTag, limits },
       { fileSystem, store, logger, metrics: modules.metrics },
@@ -175,21 +184,21 @@ export class StorageNode {
     const metadata = new MetadataStore({ directory, limits }, { store, fileSystem });
     const pending = new PendingUploads({ limits }, { clock });
     const registrations = new Registrations({ maxWaiting: limits.longPolls }, { scheduler });
-    const held = { store, registry, committees, metadata, slivers, pending, registrations, metrics, logger };
+    const held = { store, registry, committees, keys, metadata, slivers, pending, registrations, metrics, logger };
     const uploads = new Uploads({ ...held, codec });
     const book = new ChallengeBook({ nodeId }, { store });
     const selfHealing = createSelfHealing(
-      { nodeId, blsSecretKey, peerScheme: config.peerScheme ?? 'https', limits, caughtUpAt: latestCheckpoint, signal },
+      { nodeId, peerScheme: config.peerScheme ?? 'https', limits, caughtUpAt: latestCheckpoint, signal },
       { ...modules, ...held, ledger, operator: modules.operator, uploads },
     );
     slivers.whenDamaged((blobId) => selfHealing.healing.request(blobId, 'damaged'));
     const health = (detailed: boolean): NodeHealth =>
-      nodeHealth({ startedMs, publicKey, detailed }, { clock, committees, registry });
+      nodeHealth({ startedMs, detailed }, { clock, committees, registry, keys });
     const scrubber = new Scrubber({ limits }, { ...modules, ...held, ...selfHealing, metrics: modules.metrics });
     const redundancy = () => nodeRedundancy({ ...selfHealing, committees, scrubber, book, clock });
     const probe = new Probe(limits, { ...modules, slivers, committees });
     const service = createService(
-      { config, limits, latestCheckpoint },
+      { limits, latestCheckpoint },
       { ...modules, ...held, ...selfHealing, uploads, book, health, probe, redundancy },
     );
     const work = startWork(
@@ -292,6 +301,7 @@ interface HeldModules extends Omit<StorageNodeModules, 'metrics'>, SelfHealing {
   readonly book: ChallengeBook;
   readonly registry: BlobRegistry;
   readonly committees: CommitteeTracker;
+  readonly keys: ProtocolKeys;
   readonly metadata: MetadataStore;
   readonly slivers: SliverStore;
   readonly pending: PendingUploads;
@@ -302,7 +312,7 @@ interface HeldModules extends Omit<StorageNodeModules, 'metrics'>, SelfHealing {
 
 /** The parts that answer requests. */
 function createService(
-  options: { readonly config: StorageNodeConfig; readonly limits: NodeLimits; readonly latestCheckpoint: bigint },
+  options: { readonly limits: NodeLimits; readonly latestCheckpoint: bigint },
   modules: HeldModules & {
     readonly health: Parts['health'];
     readonly probe: Probe;
@@ -310,9 +320,8 @@ function createService(
   },
 ): NodeService {
   const { limits, latestCheckpoint } = options;
-  const { blsSecretKey } = options.config;
   const reads = new Reads({ ...modules, denyList: modules.denyList ?? NOTHING_DENIED });
-  const confirmations = new Confirmations({ blsSecretKey, limits, latestCheckpoint }, { ...modules, reads });
+  const confirmations = new Confirmations({ limits, latestCheckpoint }, { ...modules, reads });
   const symbols = new Symbols({ limits }, { ...modules, reads });
   const pages = new ShardPages(limits, { ...modules, reads });
   return new NodeService({ limits }, { ...modules, reads, confirmations, symbols, pages });
@@ -353,7 +362,12 @@ function startWork(
   movement.reconcile();
   const shardsInPlace: ShardsInPlace = (epoch, waiting) => movement.shardsInPlace(epoch, waiting);
   const operating = workAsOperator(
-    { nodeId: config.nodeId, parameters: config.parameters ?? {}, signal },
+    {
+      nodeId: config.nodeId,
+      parameters: config.parameters ?? {},
+      subsidiesObjectId: config.ledger.subsidiesObjectId,
+      signal,
+    },
     { ...modules, operator: modules.operator, changes, shardsInPlace },
   );
   const challenger = new Challenger(

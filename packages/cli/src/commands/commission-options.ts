@@ -2,10 +2,12 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { isFloeError } from '@floe/platform';
 import { type ObjectId, parseObjectId } from '@floe/protocol';
+import { fromHex } from '@floe/platform';
 import { basisPoints } from '../amounts.ts';
 import { outputOf, withNetwork } from './blob-options.ts';
 import type { AuthorityOptions, NodeOptions } from './commission.ts';
 import { EXAMPLE_OBJECT, examples } from './examples.ts';
+import type { VoteUpgradeOptions } from './upgrades.ts';
 
 const OPERATOR = '--wallet .floe/nodes/node-00/operator.json';
 
@@ -23,6 +25,17 @@ function id(text: string): ObjectId {
     if (!isFloeError(error, 'INVALID_OBJECT_ID')) throw error;
     throw new InvalidArgumentError(`expected an address or object id such as ${EXAMPLE_OBJECT}, got "${text}".`);
   }
+}
+
+function digest(text: string): Uint8Array {
+  const bytes = fromHex(text.replace(/^0x/, ''));
+  if (bytes?.length !== 32) throw new InvalidArgumentError(`expected 64 hexadecimal digits, got "${text}".`);
+  return bytes;
+}
+
+function version(text: string): bigint {
+  if (!/^[1-9]\d{0,18}$/.test(text)) throw new InvalidArgumentError(`expected a version such as 5, got "${text}".`);
+  return BigInt(text);
 }
 
 function withHeir(command: Command): Command {
@@ -69,5 +82,15 @@ export function addCommissionCommands(program: Command, signal: AbortSignal): vo
     .action(async (options: AuthorityOptions) => {
       const { runHandOver } = await import('./commission.ts');
       await runHandOver('govern', options, outputOf(options), signal);
+    });
+  withNode(governance.command('vote-upgrade'))
+    .argument('[digest]', 'digest of the package to upgrade to, 64 hexadecimal digits', digest)
+    .description("vote in a storage node's name for an upgrade of the contracts; the vote counts in this epoch only")
+    .option('--rules <version>', 'instead of a digest: the rules of that version, built into the ledger', version)
+    .option('--manager <object-id>', "the upgrade manager (default: the one in the network's description)", id)
+    .addHelpText('after', examples(`floe governance vote-upgrade --rules 4 ${OPERATOR}`))
+    .action(async (voted: Uint8Array | undefined, options: VoteUpgradeOptions) => {
+      const { runVoteUpgrade } = await import('./upgrades.ts');
+      await runVoteUpgrade(voted, options, outputOf(options), signal);
     });
 }

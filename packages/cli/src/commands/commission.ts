@@ -117,7 +117,7 @@ export async function runHandOver(
 }
 
 /** The node that is named, or else the wallet's only one. */
-async function someNode(session: Session, options: NodeOptions, signal: AbortSignal): Promise<NamedNode> {
+export async function someNode(session: Session, options: NodeOptions, signal: AbortSignal): Promise<NamedNode> {
   if (options.node !== undefined) return findNode(session, options.node, signal);
   const wallet = await openWallet(session, options, { fund: false });
   const { nodeId } = await findCap(session, wallet.address, undefined, signal);
@@ -125,7 +125,7 @@ async function someNode(session: Session, options: NodeOptions, signal: AbortSig
 }
 
 /** As whom the wallet may use that authority: as itself, or as the holder of the node's cap. @throws NOT_ALLOWED_FOR_NODE */
-async function actingAs(
+export async function actingAs(
   { session, wallet, system }: Payer,
   { nodeId, name, pool }: NamedNode,
   authority: Authority,

@@ -6,6 +6,7 @@ import { examples } from './examples.ts';
 import type { NodeOptions } from './node-care.ts';
 import type { NodeDrainOptions } from './node-drain.ts';
 import type { NodeInitOptions } from './node-init.ts';
+import type { MakeKeyOptions } from './node-key.ts';
 import type { NodeRegisterOptions } from './node-register.ts';
 import type { NodeRunOptions } from './node-run.ts';
 
@@ -59,6 +60,13 @@ export function addNodeCommands(program: Command, signal: AbortSignal): void {
     .action(async (directory: string, options: NodeInitOptions) => {
       const { runNodeInit } = await import('./node-init.ts');
       await runNodeInit(directory, options, outputOf(options));
+    });
+  withJson(node.command('make-key <file>'))
+    .description('make a key for a storage node to change to (nextProtocolKeyFile); a file that is there is kept')
+    .addHelpText('after', examples('floe node make-key /var/lib/floe/next-bls.key'))
+    .action(async (file: string, options: MakeKeyOptions) => {
+      const { runMakeKey } = await import('./node-key.ts');
+      await runMakeKey(file, outputOf(options));
     });
   withNetwork(withConfig(node.command('register')))
     .description('register a storage node on the ledger, with a proof that its key is held; stake then gives it shards')

@@ -7,13 +7,13 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { connectFloe } from '@floe/client/node';
-import { LedgerClient } from '@floe/contracts';
+import { layouts, LedgerClient } from '@floe/contracts';
 import { createGateway } from '@floe/gateway';
 import { createFaucetHandler, createGenesis, Ledger } from '@floe/ledger';
 import { createCheckpointSigner, createSignatureVerifier, pauseForSending, serveLedger } from '@floe/ledger/node';
 import { isFloeError, mapConcurrent, toHex, type HttpHandler, type Logger } from '@floe/platform';
 import { openLmdbStore, serveHttp, systemClock, systemRng, systemScheduler } from '@floe/platform/node';
-import { parseObjectId, type Bls, type SuiAddress } from '@floe/protocol';
+import { parseObjectId, type Bls, type ObjectId, type SuiAddress } from '@floe/protocol';
 import { createMclBls } from '@floe/protocol/bls-mcl';
 import { createWorkerCodec } from '@floe/redstuff/node';
 import { decodeSuiPrivateKey } from '@mysten/sui/cryptography';
@@ -101,7 +101,8 @@ export async function startDevNetwork(
     const faucetKey = await ensureKeypair(devPaths(directory).key('faucet'));
     const prepared = await prepareNodes(directory, state, bls);
     const ledger = await openLedger(options, state, prepared, { bls, faucetKey, logger, undo });
-    const description = await describe(directory, state, prepared, ledger);
+    const faucet = parseObjectId(faucetKey.toSuiAddress());
+    const description = await describe(directory, state, prepared, { ledger, faucet });
     await fillOperators(description, prepared);
     if (options.withoutNodes !== true) onProgress(`starting ${state.ports.nodes.length} storage nodes`);
     const nodes = await startNodes(options, state, description, { bls, logger, undo, signal });
@@ -226,7 +227,7 @@ async function describe(
   directory: string,
   state: DevState,
   prepared: readonly PreparedNode[],
-  ledger: Ledger,
+  { ledger, faucet }: { readonly ledger: Ledger; readonly faucet: SuiAddress },
 ): Promise<NetworkDescription> {
   const url = `http://${DEV_HOST}:${state.ports.ledger}`;
   const { systemObjectId, stakingObjectId } = ledger.chain;
@@ -237,7 +238,14 @@ async function describe(
   const { packageId, walType } = await client.systemState();
   const gateway = `http://${DEV_HOST}:${state.ports.gateway}`;
   return {
-    ledger: { url, systemObjectId, stakingObjectId, packageId, walType },
+    ledger: {
+      url,
+      systemObjectId,
+      stakingObjectId,
+      packageId,
+      walType,
+      upgradeManagerObjectId: upgradeManagerOf(ledger, faucet),
+    },
     faucet: { url: `http://${DEV_HOST}:${state.ports.faucet}` },
     gateway: { aggregatorUrl: gateway, publisherUrl: gateway },
     nShards: state.nShards,
@@ -257,6 +265,15 @@ async function describe(
       }),
     ),
   };
+}
+
+/** Named by the cap for emergencies, which the account of the faucet has from the beginning of the chain on. */
+function upgradeManagerOf(ledger: Ledger, faucet: SuiAddress): ObjectId | undefined {
+  const type = `${ledger.chain.addresses.walrus}::upgrade::EmergencyUpgradeCap`;
+  const [cap] = ledger.listOwned({ owner: faucet, type, limit: 1 }).items;
+  return cap === undefined
+    ? undefined
+    : parseObjectId(layouts.EmergencyUpgradeCap.parse(cap.contents).upgradeManagerId);
 }
 
 function nodeSchemeOf({ tls }: DevState): 'http' | 'https' {

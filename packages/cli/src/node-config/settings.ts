@@ -101,7 +101,17 @@ const SETTINGS = {
   'ledger.url': required(httpUrl, 'https://ledger.example.org', 'Its gRPC service.'),
   'ledger.systemObjectId': required(objectId, OBJECT, 'Its system object.'),
   'ledger.stakingObjectId': required(objectId, OBJECT, 'Its staking object.'),
+  'ledger.subsidiesObjectId': optional(
+    objectId,
+    OBJECT,
+    'Its pool of subsidies, where it has one: the node then has them processed before and after each change of epoch.',
+  ),
   blsKeyFile: withFallback(path, 'bls.key', 'The key (BLS12-381) with which the node signs what it holds.'),
+  nextProtocolKeyFile: optional(
+    path,
+    'next-bls.key',
+    'The key to change to, made by `floe node make-key`: the node announces it on the ledger, and signs with it from the epoch on whose committee has it. After that it can be configured as `blsKeyFile`. Both stay until then.',
+  ),
   operatorKeyFile: optional(
     path,
     'operator.json',

@@ -1,33 +1,14 @@
-/**
- * Turns epochs: calls voting end and epoch change when they are due. Anyone may call them, so every node does, each
- * after a pause by chance; whoever is first spares the others the call.
- *
- * Invariants:
- * - What to call follows from the ledger's state alone, read anew before each call; nothing is remembered across a restart.
- * - A call that fails, because another node was first or for any other reason, leads back to the ledger's state.
- */
+/** Turns epochs: calls voting end and epoch change when they are due. */
 import { type EpochSchedule, initiateEpochChange, isMoveAbort, transactionOf, votingEnd } from '@floe/contracts';
-import type { Clock, Logger, Rng, Scheduler } from '@floe/platform';
 import type { Operator } from '../ledger-port.ts';
-import {
-  CALL_BACKOFF_FIRST_MS,
-  CALL_BACKOFF_LONGEST_MS,
-  JITTER_EPOCH_SHARE,
-  JITTER_LONGEST_MS,
-  SCHEDULE_RECHECK_MS,
-} from '../limits.ts';
+import { JITTER_EPOCH_SHARE, JITTER_LONGEST_MS } from '../limits.ts';
 import type { NodeMetrics } from '../node-metrics.ts';
-import type { EpochChanges } from './epoch-changes.ts';
-import { backoffMs, jitterMs, reasonOf, sleepUntilChange, untilAnswered } from './waiting.ts';
+import { type DueCall, type DueCallModules, makeWhenDue } from './due-calls.ts';
+import { reasonOf } from './waiting.ts';
 
-export interface DriverModules {
+export interface DriverModules extends DueCallModules {
   readonly operator: Operator;
-  readonly changes: EpochChanges;
-  readonly clock: Clock;
-  readonly scheduler: Scheduler;
-  readonly rng: Rng;
   readonly metrics: NodeMetrics;
-  readonly logger: Logger;
 }
 
 type EpochCall = 'voting_end' | 'initiate_epoch_change_v2';
@@ -38,6 +19,8 @@ export interface EpochStep {
   readonly dueMs: number;
 }
 
+type DueStep = EpochStep & DueCall;
+
 /** The call that the state waits for; undefined while members may take their time to attest. */
 export function nextStep(schedule: EpochSchedule): EpochStep | undefined {
   const { phase, votingEndMs, changeMs } = schedule;
@@ -46,64 +29,23 @@ export function nextStep(schedule: EpochSchedule): EpochStep | undefined {
   return undefined;
 }
 
-interface Plan {
-  readonly step: EpochStep;
-  readonly epoch: number;
-  readonly failures: number;
-  readonly atMs: number;
-}
-
 /** Drives until `signal` aborts, then rejects with its reason. */
 export async function driveEpochs({ signal }: { signal: AbortSignal }, modules: DriverModules): Promise<never> {
-  const { operator, changes, clock, metrics } = modules;
-  const patience = { ...modules, signal };
-  let plan: Plan | undefined;
-  for (;;) {
-    const { change } = changes;
-    const schedule = await untilAnswered(() => operator.ledger.epochSchedule({ fresh: true, signal }), patience);
+  const { operator, metrics } = modules;
+  const look = async (): Promise<DueStep | undefined> => {
+    const schedule = await operator.ledger.epochSchedule({ fresh: true, signal });
     metrics.epochState.set(['sync', 'done', 'selected'].indexOf(schedule.phase));
     const step = nextStep(schedule);
-    if (step === undefined) {
-      plan = undefined;
-      await sleepUntilChange(SCHEDULE_RECHECK_MS, change, patience);
-      continue;
-    }
-    if (plan === undefined || !isSame(plan, step, schedule)) plan = planOf(step, schedule, modules);
-    const waitMs = plan.atMs - clock.nowMs();
-    if (waitMs > 0) {
-      await sleepUntilChange(Math.min(waitMs, SCHEDULE_RECHECK_MS), change, patience);
-      continue;
-    }
-    const isDone = await makeCall(step, schedule, signal, modules);
-    // A failed call is planned again, later; the state that is read next says whether it is still wanted.
-    const failures = plan.failures + 1;
-    plan = isDone ? undefined : { ...plan, failures, atMs: clock.nowMs() + pauseMs(failures, schedule) };
-  }
-}
-
-/** The same call may become due sooner: when members attest, voting ends long before the deadline of their committee. */
-function isSame(plan: Plan, step: EpochStep, { epoch }: EpochSchedule): boolean {
-  return plan.step.call === step.call && plan.step.dueMs === step.dueMs && plan.epoch === epoch;
-}
-
-function planOf(step: EpochStep, schedule: EpochSchedule, { clock, rng }: DriverModules): Plan {
-  const spanMs = Math.min(JITTER_LONGEST_MS, schedule.epochDurationMs * JITTER_EPOCH_SHARE);
-  const atMs = Math.max(step.dueMs, clock.nowMs()) + jitterMs(spanMs, rng);
-  return { step, epoch: schedule.epoch, failures: 0, atMs };
-}
-
-function pauseMs(failures: number, { epochDurationMs }: EpochSchedule): number {
-  const longestMs = Math.min(CALL_BACKOFF_LONGEST_MS, Math.max(1, epochDurationMs * JITTER_EPOCH_SHARE));
-  return backoffMs(failures, { firstMs: Math.min(CALL_BACKOFF_FIRST_MS, longestMs), longestMs });
+    if (step === undefined) return undefined;
+    const { epoch, epochDurationMs } = schedule;
+    const spreadMs = Math.min(JITTER_LONGEST_MS, epochDurationMs * JITTER_EPOCH_SHARE);
+    return { ...step, epoch, epochDurationMs, spreadMs };
+  };
+  return makeWhenDue({ look, make: (due) => makeCall(due, signal, modules) }, { signal }, modules);
 }
 
 /** Whether the call took effect. */
-async function makeCall(
-  { call }: EpochStep,
-  { epoch }: EpochSchedule,
-  signal: AbortSignal,
-  modules: DriverModules,
-): Promise<boolean> {
+async function makeCall({ call, epoch }: DueStep, signal: AbortSignal, modules: DriverModules): Promise<boolean> {
   const { operator, metrics, logger } = modules;
   const { ledger, signer } = operator;
   try {

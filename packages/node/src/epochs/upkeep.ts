@@ -1,6 +1,6 @@
 /**
- * What the operator's account does between epochs, every now and then: brings the node's votes to what is configured,
- * puts the prices that the committee votes for in force, and watches what is left for gas.
+ * What the operator's account does between epochs, every now and then: brings the node's votes and key to what is
+ * configured, puts the prices that the committee votes for in force, and watches what is left for gas.
  */
 import {
   type layouts,
@@ -16,6 +16,8 @@ import { type NodeId, parseObjectId } from '@floe/protocol';
 import type { Operator } from '../ledger-port.ts';
 import { LOW_GAS_MIST, UPKEEP_EPOCH_SHARE, UPKEEP_LONGEST_MS, UPKEEP_SHORTEST_MS } from '../limits.ts';
 import type { NodeMetrics } from '../node-metrics.ts';
+import type { ProtocolKeys } from '../protocol-keys.ts';
+import { KeyRotation } from './key-rotation.ts';
 import { findNodeCap } from './sync-attestation.ts';
 import { jitterMs, reasonOf } from './waiting.ts';
 
@@ -29,6 +31,7 @@ export interface NodeParameters extends NodeVotes {
 
 export interface UpkeepModules {
   readonly operator: Operator;
+  readonly keys: ProtocolKeys;
   readonly scheduler: Scheduler;
   readonly rng: Rng;
   readonly metrics: NodeMetrics;
@@ -43,14 +46,19 @@ export interface UpkeepOptions {
 
 /** Goes on until `signal` aborts, then rejects with its reason. */
 export async function keepUp(options: UpkeepOptions, modules: UpkeepModules): Promise<never> {
-  const { signal } = options;
+  const { nodeId, signal } = options;
   const { operator, scheduler, rng, logger } = modules;
+  const rotation = new KeyRotation(options, modules);
   for (;;) {
     let everyMs = UPKEEP_LONGEST_MS;
     try {
       const { epochDurationMs } = await operator.ledger.epochSchedule({ signal });
       everyMs = Math.min(everyMs, Math.max(UPKEEP_SHORTEST_MS, epochDurationMs * UPKEEP_EPOCH_SHARE));
-      await pushParameters(options, modules);
+      const pool = (await operator.ledger.stakingPools([nodeId], { signal })).get(nodeId);
+      if (pool !== undefined) {
+        await pushParameters(options, pool, modules);
+        await rotation.advance(pool, signal);
+      }
       await putPricesInForce(options, modules);
       await watchBalance(options, modules);
     } catch (error) {
@@ -83,12 +91,13 @@ function parameterChanges(wanted: NodeParameters, pool: layouts.StakingPool): No
   };
 }
 
-async function pushParameters({ nodeId, parameters, signal }: UpkeepOptions, modules: UpkeepModules): Promise<void> {
-  if (Object.values(parameters).every((value) => value === undefined)) return;
+async function pushParameters(
+  { nodeId, parameters, signal }: UpkeepOptions,
+  pool: layouts.StakingPool,
+  modules: UpkeepModules,
+): Promise<void> {
   const { operator, metrics, logger } = modules;
   const { ledger, signer } = operator;
-  const pool = (await ledger.stakingPools([nodeId], { signal })).get(nodeId);
-  if (pool === undefined) return;
   const changes = parameterChanges(parameters, pool);
   if (Object.keys(changes).length === 0) return;
   const cap = await findNodeCap(operator, nodeId, signal);

@@ -27,6 +27,7 @@ import type { NodeLimits } from '../limits.ts';
 import type { NodeMetrics } from '../node-metrics.ts';
 import { gather } from '../peers/gather.ts';
 import type { Peers } from '../peers/peers.ts';
+import type { ProtocolKeys } from '../protocol-keys.ts';
 import type { InconsistencyReporter } from './blob-recovery.ts';
 import type { InconsistentSliver } from './sliver-rebuild.ts';
 
@@ -35,6 +36,7 @@ export interface InconsistencyModules {
   readonly committees: CommitteeTracker;
   readonly peers: Peers;
   readonly codec: Codec;
+  readonly keys: ProtocolKeys;
   readonly bls: Bls;
   readonly scheduler: Scheduler;
   readonly metrics: NodeMetrics;
@@ -42,13 +44,10 @@ export interface InconsistencyModules {
 }
 
 export class Inconsistencies implements InconsistencyReporter {
-  readonly #options: { readonly nodeId: NodeId; readonly blsSecretKey: Uint8Array; readonly limits: NodeLimits };
+  readonly #options: { readonly nodeId: NodeId; readonly limits: NodeLimits };
   readonly #modules: InconsistencyModules;
 
-  constructor(
-    options: { readonly nodeId: NodeId; readonly blsSecretKey: Uint8Array; readonly limits: NodeLimits },
-    modules: InconsistencyModules,
-  ) {
+  constructor(options: { readonly nodeId: NodeId; readonly limits: NodeLimits }, modules: InconsistencyModules) {
     this.#options = options;
     this.#modules = modules;
   }
@@ -73,12 +72,12 @@ export class Inconsistencies implements InconsistencyReporter {
     proof: InconsistencyProof,
     signal: AbortSignal,
   ): Promise<Certificate> {
-    const { bls, peers, scheduler } = this.#modules;
-    const { nodeId, blsSecretKey, limits } = this.#options;
+    const { keys, bls, peers, scheduler } = this.#modules;
+    const { nodeId, limits } = this.#options;
     const message = encodeInvalidBlobId({ epoch: committee.epoch, blobId });
     const signatures: MemberSignature[] = [];
     const self = memberOfNode(committee, nodeId);
-    if (self !== undefined) signatures.push({ member: self.index, signature: bls.sign(blsSecretKey, message) });
+    if (self !== undefined) signatures.push({ member: self.index, signature: keys.in(committee).sign(message) });
     const { nShards, maxFaulty } = committee.geometry;
     const needed = nShards - maxFaulty - (self?.shards.length ?? 0);
     const candidates = peers.inOrder(committee.members).map((member) => ({ member, items: member.shards }));

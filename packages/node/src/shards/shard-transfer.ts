@@ -19,7 +19,6 @@ import {
   type BlobId,
   blobIdBytes,
   blobIdFromBytes,
-  type Bls,
   type CommitteeMember,
   encodeSliverData,
   encodeSyncShardRequest,
@@ -33,6 +32,7 @@ import type { CommitteeTracker } from '../committee-tracker.ts';
 import type { NodeLimits } from '../limits.ts';
 import type { NodeMetrics } from '../node-metrics.ts';
 import type { Peers } from '../peers/peers.ts';
+import type { ProtocolKeys } from '../protocol-keys.ts';
 import type { MetadataFetch } from '../recovery/metadata-fetch.ts';
 import type { Pace } from '../recovery/pace.ts';
 import { shardOfSliver } from '../recovery/sliver-rebuild.ts';
@@ -54,7 +54,7 @@ export interface ShardTransferModules {
   readonly metadataFetch: MetadataFetch;
   readonly peers: Peers;
   readonly codec: Codec;
-  readonly bls: Bls;
+  readonly keys: ProtocolKeys;
   readonly pace: Pace;
   readonly clock: Clock;
   readonly scheduler: Scheduler;
@@ -63,17 +63,12 @@ export interface ShardTransferModules {
 }
 
 export class ShardTransfer {
-  readonly #options: { readonly nodeId: NodeId; readonly blsSecretKey: Uint8Array; readonly limits: NodeLimits };
+  readonly #options: { readonly nodeId: NodeId; readonly limits: NodeLimits };
   readonly #modules: ShardTransferModules;
-  readonly #publicKey: Uint8Array;
 
-  constructor(
-    options: { readonly nodeId: NodeId; readonly blsSecretKey: Uint8Array; readonly limits: NodeLimits },
-    modules: ShardTransferModules,
-  ) {
+  constructor(options: { readonly nodeId: NodeId; readonly limits: NodeLimits }, modules: ShardTransferModules) {
     this.#options = options;
     this.#modules = modules;
-    this.#publicKey = modules.bls.publicKey(options.blsSecretKey);
   }
 
   /**
@@ -141,19 +136,21 @@ export class ShardTransfer {
     page: { shard: ShardIndex; axis: Axis; count: number; after: BlobId | undefined },
     signal: AbortSignal,
   ): Promise<{ blobId: BlobId; sliver: Sliver }[]> {
-    const { committees, bls, peers } = this.#modules;
-    const { blsSecretKey, limits } = this.#options;
+    const { committees, keys, peers } = this.#modules;
+    const { limits } = this.#options;
+    const { current } = committees.committees;
+    const key = keys.in(current);
     const serializedMessage = encodeSyncShardRequest({
-      epoch: committees.epoch,
+      epoch: current.epoch,
       shard: page.shard,
       axis: page.axis,
       startingBlobId: page.after === undefined ? FIRST_BLOB : successor(page.after),
       sliverCount: BigInt(page.count),
     });
-    const signed = { serializedMessage, signature: bls.sign(blsSecretKey, serializedMessage) };
+    const signed = { serializedMessage, signature: key.sign(serializedMessage) };
     // A node of another make bounds the count alone.
     const maxBytes = 4 * limits.shardPageBytes + page.count * ENTRY_FRAMING_BYTES;
-    return await peers.syncShard(source, { signed, publicKey: this.#publicKey, maxBytes }, signal);
+    return await peers.syncShard(source, { signed, publicKey: key.publicKey, maxBytes }, signal);
   }
 
   /** Stores what is good of a page; the rest is recovered later. */

@@ -1,7 +1,12 @@
+import { createFloeClient } from '@floe/client';
 import { transactionOf, votingEnd } from '@floe/contracts';
+import { seededRng } from '@floe/platform/memory';
+import { type BlobId, memberOfNode, type NodeId, nodeRequest, parseSignedMessageJson } from '@floe/protocol';
+import { createInlineCodec } from '@floe/redstuff';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { nextStep } from '../../src/epochs/epoch-driver.ts';
-import { EPOCH_MS, type EpochNetwork, NODES, startEpochNetwork } from './epoch-network.ts';
+import type { StorageNode } from '../../src/storage-node.ts';
+import { bls, EPOCH_MS, type EpochNetwork, NODES, secretKey, startEpochNetwork } from './epoch-network.ts';
 
 let network: EpochNetwork;
 beforeEach(async () => {
@@ -29,6 +34,44 @@ async function passUntil(epoch: number, phase: string): Promise<void> {
   expect(await schedule()).toMatchObject({ epoch, phase });
 }
 
+/** Stores a blob that all nodes hold. */
+async function storeBlob(): Promise<BlobId> {
+  const { transport, client: ledgerClient, time } = network;
+  const rng = seededRng('client');
+  const modules = { transport, codec: createInlineCodec(), bls, ledgerClient, clock: time, scheduler: time, rng };
+  const client = createFloeClient({ nodeUrlScheme: 'http' }, modules);
+  const options = { epochs: 10, deletable: false, signer: network.someone, tail: 'wait' } as const;
+  const { blobId } = await network.during(client.store(Uint8Array.of(1, 2, 3), options));
+  await network.during(client.close());
+  return blobId;
+}
+
+const firstNode = () => network.ids[0]?.nodeId as NodeId;
+
+/** The key that the committee has of the first node. */
+async function keyOfCommittee(): Promise<Uint8Array | undefined> {
+  const { current } = await network.client.committees({ fresh: true });
+  return memberOfNode(current, firstNode())?.publicKey;
+}
+
+/** The key that the first node says is its own, having signed a confirmation with it. */
+async function signer(blobId: BlobId): Promise<Uint8Array> {
+  const open = network.nodes[0]?.open as StorageNode;
+  const route = {
+    name: 'getConfirmation',
+    blobId,
+    persistence: { kind: 'permanent' },
+    waitForRegistration: false,
+  } as const;
+  const { target } = nodeRequest({ ...route, waitMs: undefined });
+  const response = await open.handler(new Request(`http://node.test${target}`));
+  const { success } = (await response.json()) as { success: { data: { signed: unknown } } };
+  const { serializedMessage, signature } = parseSignedMessageJson(success.data.signed);
+  const publicKey = new Uint8Array(Buffer.from(open.status().health.publicKey, 'base64'));
+  expect(bls.verify(publicKey, serializedMessage, signature)).toBe(true);
+  return publicKey;
+}
+
 /** Longest pause by chance at this length of epoch, and a step more. */
 const JITTER_MS = EPOCH_MS / 10 + 5_000;
 
@@ -37,15 +80,15 @@ describe('storage nodes on a ledger', () => {
     await startAll();
     // What genesis has of epoch 1.
     expect([count('EpochChangeStart'), count('ShardsReceived')]).toEqual([1, NODES]);
-    await passUntil(4, 'done');
-    expect(count('EpochParametersSelected')).toBe(4);
-    expect(count('EpochChangeStart')).toBe(4);
-    expect(count('EpochChangeDone')).toBe(4);
-    expect(madeBy('voting_end')).toBe(3);
-    expect(madeBy('initiate_epoch_change_v2')).toBe(3);
+    await passUntil(3, 'done');
+    expect(count('EpochParametersSelected')).toBe(3);
+    expect(count('EpochChangeStart')).toBe(3);
+    expect(count('EpochChangeDone')).toBe(3);
+    expect(madeBy('voting_end')).toBe(2);
+    expect(madeBy('initiate_epoch_change_v2')).toBe(2);
     await network.pass(10_000);
-    expect(count('ShardsReceived')).toBe(4 * NODES);
-    for (const { open } of network.nodes) expect(open?.status().epoch).toBe(4);
+    expect(count('ShardsReceived')).toBe(3 * NODES);
+    for (const { open } of network.nodes) expect(open?.status().epoch).toBe(3);
   }, 60_000);
 
   it('end voting at half of the epoch and not before', async () => {
@@ -115,6 +158,23 @@ describe('storage nodes on a ledger', () => {
     expect(await schedule()).toMatchObject({ epoch: 2, phase: 'selected' });
     await network.pass(EPOCH_MS / 2 + JITTER_MS);
     expect((await schedule()).epoch).toBe(3);
+  });
+
+  it('sign with a new key from the epoch on whose committee has it, without a gap, and go on with it alone', async () => {
+    const nextBlsSecretKey = new Uint8Array(32).fill(99);
+    const [old, next] = [secretKey(0), nextBlsSecretKey].map((key) => bls.publicKey(key));
+    for (const index of everyNode) await network.start(index, index === 0 ? { nextBlsSecretKey } : {});
+    const blobId = await storeBlob();
+    expect([await keyOfCommittee(), await signer(blobId)]).toEqual([old, old]);
+    await passUntil(1, 'selected');
+    expect([await keyOfCommittee(), await signer(blobId)]).toEqual([old, old]);
+    await passUntil(2, 'done');
+    expect([await keyOfCommittee(), await signer(blobId)]).toEqual([next, next]);
+    expect(madeBy('set_next_public_key')).toBe(1);
+    await network.stop(0);
+    await expect(network.start(0)).rejects.toMatchObject({ code: 'KEY_UNKNOWN' });
+    await network.start(0, { blsSecretKey: nextBlsSecretKey });
+    expect(await signer(blobId)).toEqual(next);
   });
 
   it('leave nothing waiting when they are closed', async () => {

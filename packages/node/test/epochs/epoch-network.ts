@@ -27,8 +27,8 @@ const SUI = 1_000_000_000n;
 /** Committees sign with every change: this one is ten times as fast as the one in JavaScript alone. */
 export const bls = await createMclBls();
 const codec = createInlineCodec();
-const secretKey = (index: number) => new Uint8Array(32).fill(index + 1);
-const operatorOf = (index: number) => Ed25519Keypair.fromSecretKey(new Uint8Array(32).fill(50 + index));
+export const secretKey = (index: number) => new Uint8Array(32).fill(index + 1);
+export const operatorOf = (index: number) => Ed25519Keypair.fromSecretKey(new Uint8Array(32).fill(50 + index));
 
 export interface TestNode {
   store: MemoryStore;
@@ -40,6 +40,9 @@ export interface TestNode {
 
 export interface NodeStart {
   readonly parameters?: NodeParameters;
+  /** Default: the one that genesis knows. */
+  readonly blsSecretKey?: Uint8Array;
+  readonly nextBlsSecretKey?: Uint8Array;
   /** Default true. */
   readonly hasOperator?: boolean;
 }
@@ -166,9 +169,11 @@ export async function startEpochNetwork(
           peerScheme: 'http',
           directory: '/node',
           nodeId,
-          blsSecretKey: secretKey(index),
+          blsSecretKey: options.blsSecretKey ?? secretKey(index),
+          nextBlsSecretKey: options.nextBlsSecretKey,
           ledger: { systemObjectId },
-          limits: { reserveBytes: 0 },
+          // Storage challenges, which are not what these networks are about, would be most of what happens in an epoch.
+          limits: { reserveBytes: 0, challengeIntervalMs: 100 * EPOCH_MS },
           parameters: options.parameters,
         },
         {
