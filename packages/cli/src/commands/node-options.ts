@@ -30,6 +30,7 @@ export function addNodeCommands(program: Command, signal: AbortSignal): void {
     .description('run the storage node that a configuration file describes, until interrupted')
     .option('--log-level <level>', 'debug, info, warn or error (default: as configured)')
     .option('--with-parent', 'close when standard input closes')
+    .option('--json', 'print one line of JSON when ready')
     .addHelpText(
       'after',
       examples(
@@ -39,7 +40,7 @@ export function addNodeCommands(program: Command, signal: AbortSignal): void {
     )
     .action(async (options: NodeRunOptions) => {
       const { runNode } = await import('./node-run.ts');
-      await runNode(options, signal);
+      await runNode(options, outputOf(options), signal);
     });
   addWatchCommands(node, signal);
   addCareCommands(node, signal);

@@ -5,6 +5,7 @@ import { createWorkerCodec } from '@floe/redstuff/node';
 import { NODE_READY_LINE } from '../dev/node-children.ts';
 import { findNodeConfig, readNodeConfig } from '../node-config.ts';
 import { startNode } from '../node-process.ts';
+import type { Output } from '../output.ts';
 import { parseLogLevel } from '../log-level.ts';
 import { untilAborted } from '../until-aborted.ts';
 
@@ -14,9 +15,10 @@ export interface NodeRunOptions {
   readonly set?: readonly string[];
   readonly logLevel?: string;
   readonly withParent?: boolean;
+  readonly json?: boolean;
 }
 
-export async function runNode(options: NodeRunOptions, signal: AbortSignal): Promise<void> {
+export async function runNode(options: NodeRunOptions, output: Output, signal: AbortSignal): Promise<void> {
   const config = await readNodeConfig(await findNodeConfig(options.config), { env: process.env, set: options.set });
   const level = options.logLevel === undefined ? config.logLevel : parseLogLevel(options.logLevel);
   const logger = createLogger({ level });
@@ -31,7 +33,8 @@ export async function runNode(options: NodeRunOptions, signal: AbortSignal): Pro
     const shared = { codec, bls, logger };
     const node = await startNode(config, shared, { signal: ending, ofNetwork: options.withParent });
     logger.info('serving', { node: config.name, url: node.url });
-    process.stdout.write(`${NODE_READY_LINE}\n`);
+    output.line(NODE_READY_LINE);
+    output.resultLine({ node: config.name, url: node.url });
     try {
       await Promise.race([untilAborted(ending), node.finished]);
     } finally {
