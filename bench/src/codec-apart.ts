@@ -1,5 +1,6 @@
 /** One piece of work in a process of its own, for `codec.ts`: prints what it took as JSON. */
 import { setTimeout as wait } from 'node:timers/promises';
+import { peakMemoryMib } from './peak-memory.ts';
 
 const [side = '', operation = '', size = ''] = process.argv.slice(2);
 const blob = new Uint8Array(Number(size)).map((_, i) => Math.imul(i, 2_654_435_761) >>> 13);
@@ -9,7 +10,7 @@ const startMs = performance.now();
 if (side === 'ours') await ours();
 else await official();
 const firstMs = performance.now() - startMs;
-const peakMib = process.resourceUsage().maxRSS / 1024;
+const peakMib = peakMemoryMib();
 process.stdout.write(JSON.stringify({ firstMs, peakMib }));
 
 async function ours(): Promise<void> {

@@ -5,6 +5,7 @@ import { crc32 } from 'node:zlib';
 import { geometryOf } from '@floe/protocol';
 import { createInlineCodec, createSliverMemory } from '@floe/redstuff';
 import { createWorkerCodec, openFileSource, openScratchSpace, yieldToEventLoop } from '@floe/redstuff/node';
+import { peakMemoryMib } from './peak-memory.ts';
 
 const [form = '', workersText = '', sizeText = '', directory = ''] = process.argv.slice(2);
 const [workers, sizeBytes] = [Number(workersText), Number(sizeText)];
@@ -16,7 +17,7 @@ const codec =
 
 const measured = form === 'stream' ? await stream() : await inMemory();
 await codec.close();
-process.stdout.write(JSON.stringify({ ...measured, peakMib: process.resourceUsage().maxRSS / 1024 }));
+process.stdout.write(JSON.stringify({ ...measured, peakMib: peakMemoryMib() }));
 
 async function timed(action: () => Promise<unknown>): Promise<{ ms: number; cpuMs: number }> {
   const [startMs, startCpu] = [performance.now(), process.cpuUsage()];
