@@ -59,10 +59,11 @@ describe('the state of a development network', () => {
 });
 
 describe('ports', () => {
-  it('are distinct when free ones are asked for', async () => {
+  it('are distinct when free ones are asked for, and none that systems lend to connections', async () => {
     const ports = await choosePorts(0, 20);
     const all = [ports.ledger, ports.faucet, ports.gateway, ...ports.nodes];
     expect(new Set(all).size).toBe(23);
+    expect(Math.max(...all)).toBeLessThan(32_768);
     await checkPorts(ports, 'choose others');
   });
 

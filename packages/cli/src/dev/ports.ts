@@ -1,6 +1,7 @@
 /** The ports of a development network: one block from a base, or free ones. */
 import { createServer } from 'node:net';
 import { FloeError } from '@floe/platform';
+import { systemRng } from '@floe/platform/node';
 import { systemErrorCode } from '../errors.ts';
 import type { DevState } from './state.ts';
 
@@ -33,14 +34,29 @@ export async function checkPorts(ports: DevState['ports'], otherwise: string): P
   for (const { port, error } of holders) if (error !== undefined) throw portError(port, error, otherwise);
 }
 
+/**
+ * Where free ports are looked for: below those that systems lend to outgoing connections (32768 and up on Linux, 49152
+ * elsewhere), one of which could otherwise get a port between now and when its node listens, or while its node is down.
+ */
+const FREE_PORTS = { from: 10_000, to: 32_000 };
+/** Ports that may turn out to be taken before it is given up. */
+const MOST_TAKEN = 1000;
+
 /** Holds all of them at once, so that no port comes twice. */
 async function freePorts(count: number): Promise<number[]> {
-  const holders = await Promise.all(Array.from({ length: count }, () => hold(0)));
-  await Promise.all(holders.map((holder) => holder.release()));
-  return holders.map((holder) => {
-    if (holder.error !== undefined) throw holder.error;
-    return holder.port;
-  });
+  const held = new Map<number, Holder>();
+  try {
+    for (let taken = 0; held.size < count;) {
+      const port = FREE_PORTS.from + systemRng.below(FREE_PORTS.to - FREE_PORTS.from);
+      if (held.has(port)) continue;
+      const holder = await hold(port);
+      if (holder.error === undefined) held.set(port, holder);
+      else if ((taken += 1) > MOST_TAKEN) throw holder.error;
+    }
+    return [...held.keys()];
+  } finally {
+    await Promise.all([...held.values()].map((holder) => holder.release()));
+  }
 }
 
 interface Holder {
