@@ -8,7 +8,7 @@ import { join, relative } from 'node:path';
  */
 
 const SKIPPED_FOLDERS = new Set(['node_modules', 'dist', 'generated', 'coverage', '.git', '.cache', '.floe']);
-const TEXT = /\.(ts|tsx|mjs|js|json|md|yml|yaml|html|css)$|(^|\/)(run|LICENSE|\.npmrc|\.gitignore|\.editorconfig)$/;
+const TEXT = /\.(ts|tsx|mjs|js|json|md|svg|yml|yaml|html|css)$|(^|\/)(run|LICENSE|\.npmrc|\.gitignore|\.editorconfig)$/;
 
 /**
  * Reads a checkout.
