@@ -362,6 +362,21 @@ describe('a segment log on a full or failing disk', () => {
     }
   });
 
+  it('does not bring back what was put again and removed since, although what is left of the first, failed put is intact', async () => {
+    const { log, fileSystem, store } = await filled(3);
+    for (const operation of ['sync', 'truncate'] as const) fileSystem.failNext(operation);
+    await expect(log.put(keyOf(5), payloadOf(5), epochOf(5))).rejects.toMatchObject({ code: 'IO_FAILED' });
+    await log.put(keyOf(5), payloadOf(5), epochOf(5));
+    await log.remove([keyOf(5)]);
+    await log.close();
+    for (const index of [store, store, createMemoryStore()]) {
+      const again = await openLog(fileSystem, index);
+      expect(again.has(keyOf(5))).toBe(false);
+      for (let i = 0; i < 3; i += 1) expect(await again.get(keyOf(i))).toEqual(payloadOf(i));
+      await again.close();
+    }
+  });
+
   it('lets puts wait while more is queued than it may hold, and takes each of them', async () => {
     const limits = { ...logOptions.limits, commitQueueBytes: 1000, commitBatchBytes: 500 };
     const fileSystem = createMemoryFileSystem();
@@ -449,6 +464,17 @@ describe('emptying a segment', () => {
     expect(emptied.freedBytes).toBeGreaterThan(0);
     expect(log.has(keyOf(0))).toBe(false);
     expect(log.status()).toMatchObject({ slivers: 28, damaged: 2 });
+  });
+
+  it('ends what was begun, when the file is gone and the directory could not be synced', async () => {
+    const { log, fileSystem } = await fill();
+    const id = first(log);
+    const size = log.segments().find((segment) => segment.id === id)?.fileBytes;
+    fileSystem.failNext('syncDirectory');
+    const nothing = { endEpochOf: () => undefined };
+    await expect(log.empty(id, nothing)).rejects.toMatchObject({ code: 'IO_FAILED' });
+    expect(await log.empty(id, nothing)).toEqual({ moved: 0, dropped: 0, freedBytes: size });
+    expect(log.segments().some((segment) => segment.id === id)).toBe(false);
   });
 
   it('loses nothing when there is no room to move it', async () => {

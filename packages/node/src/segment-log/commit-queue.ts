@@ -142,6 +142,7 @@ export class CommitQueue {
   /** Never rejects: every record of the batch is settled. */
   async #commit(batch: readonly PendingRecord[]): Promise<void> {
     const buckets = new Map<Epoch, OrderedRecord[]>();
+    const first = this.#nextSequence;
     for (const record of await this.#withinReserve(this.#asExpected(batch))) {
       const ordered = { ...record, sequence: this.#nextSequence };
       this.#nextSequence += 1;
@@ -152,7 +153,7 @@ export class CommitQueue {
     // One bucket at a time: a batch rarely has more than two, and all would wait for the same disk.
     for (const [bucket, records] of buckets) {
       try {
-        await this.#commitBucket(bucket, records);
+        await this.#commitBucket(bucket, records, first);
         for (const record of records) record.settle();
       } catch (error) {
         const failure = isDiskFull(error) ? this.#insufficient(0, sizeOf(records), error) : error;
@@ -185,7 +186,7 @@ export class CommitQueue {
     return expected;
   }
 
-  async #commitBucket(bucket: Epoch, records: readonly OrderedRecord[]): Promise<void> {
+  async #commitBucket(bucket: Epoch, records: readonly OrderedRecord[], batch: number): Promise<void> {
     const parts: Uint8Array[] = [];
     const headers: RecordHeader[] = [];
     for (const { kind, key, endEpoch, payload, payloadCrc, sequence } of records) {
@@ -204,7 +205,8 @@ export class CommitQueue {
     const applied = applyRecords(index, segments, placed);
     const setAside = records.flatMap(({ key, damaged }) => (damaged === undefined ? [] : [put.damaged(key, damaged)]));
     // First, as the same batch may already hold the sliver again.
-    await index.write([...setAside, ...applied.operations, put.nextSequence(this.#nextSequence)]);
+    const sequences = put.sequences({ next: this.#nextSequence, batch });
+    await index.write([...setAside, ...applied.operations, sequences]);
     applied.confirm();
   }
 

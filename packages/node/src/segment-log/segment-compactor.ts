@@ -3,7 +3,8 @@
  *
  * Invariants:
  * - A sliver that moves is in the index at every instant, at its old place until the new one is durable.
- * - A file goes before its row does: a row without file and without slivers is dropped when the store opens.
+ * - A file goes before its row does: a row without file and without slivers is dropped when the segment is emptied again or the
+ *   store opens.
  * - The note of a removal is kept as long as an older segment of its end epoch may hold what was removed, so an index rebuilt
  *   from segments does not bring it back.
  */
@@ -66,10 +67,12 @@ export class SegmentCompactor {
       emptied.dropped += dropped;
     };
     const size = segment.durableSize;
-    await this.#walkFile(segment, async (headers) => {
-      await take(headers.flatMap((header) => this.#live(header)));
-      if (!isOldest) await this.#carryRemovals(headers);
-    });
+    await unlessGone(() =>
+      this.#walkFile(segment, async (headers) => {
+        await take(headers.flatMap((header) => this.#live(header)));
+        if (!isOldest) await this.#carryRemovals(headers);
+      }),
+    );
     // Records that damage hid from the walk.
     if (segment.slivers > 0) await this.#walkIndex(segment, take);
     if (await this.#retire(segment)) emptied.freedBytes = size;
@@ -159,11 +162,20 @@ export class SegmentCompactor {
       if (segment.slivers > 0) return false;
       await writer.release(segment);
       files.forget(segment.path);
-      await fileSystem.remove(segment.path);
+      await unlessGone(() => fileSystem.remove(segment.path));
       await fileSystem.syncDirectory(this.#options.directory);
       segments.delete(segment.id);
       await index.write([remove.segment(segment.id)]);
       return true;
     });
+  }
+}
+
+/** An earlier attempt may have deleted the file and failed afterwards. */
+async function unlessGone(work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!isFloeError(error, 'FILE_NOT_FOUND')) throw error;
   }
 }

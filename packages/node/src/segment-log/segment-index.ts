@@ -2,7 +2,7 @@
  * The index of the segment log: rows of two tables that can always be rebuilt from the segments.
  *
  * Invariant: a row is written only after the bytes it speaks of are durable, and the rows of one batch, with the
- * segment rows and the next sequence number, are one atomic write. So everything in front of a segment's
+ * segment rows and the sequence numbers, are one atomic write. So everything in front of a segment's
  * `durableSize` was synced, and everything acknowledged is in front of it.
  */
 import { fromHex, isFloeError, type KeyValueOperation, type KeyValueStore } from '@floe/platform';
@@ -52,6 +52,14 @@ export interface Segment {
   sealed: boolean;
 }
 
+/** Where the counting of records stands. */
+export interface Sequences {
+  /** What the next record gets. */
+  readonly next: number;
+  /** The first of the newest batch of which something was indexed; a crash may have kept the rest of that batch from being indexed. */
+  readonly batch: number;
+}
+
 /** The newest segment of each bucket, the only one that may be appended to; rows of others need not say that they are sealed. */
 export function newestOfBuckets(segments: Iterable<readonly [id: number, { readonly bucket: Epoch }]>): Set<number> {
   const newest = new Map<Epoch, number>();
@@ -59,7 +67,7 @@ export function newestOfBuckets(segments: Iterable<readonly [id: number, { reado
   return new Set(newest.values());
 }
 
-const NEXT_SEQUENCE_KEY = new TextEncoder().encode('segment-log/next-sequence');
+const SEQUENCES_KEY = new TextEncoder().encode('segment-log/sequences');
 
 export class SegmentIndex {
   readonly #store: KeyValueStore;
@@ -124,22 +132,22 @@ export class SegmentIndex {
     return rows;
   }
 
-  nextSequence(): number | undefined {
-    const row = this.#store.get(tables.state, NEXT_SEQUENCE_KEY);
+  sequences(): Sequences | undefined {
+    const row = this.#store.get(tables.state, SEQUENCES_KEY);
     if (row === undefined) return undefined;
     const reader = new RowReader(row, damaged(tables.state));
-    const sequence = reader.size();
+    const sequences = { next: reader.size(), batch: reader.size() };
     reader.end();
-    return sequence;
+    return sequences;
   }
 
   write(operations: readonly KeyValueOperation[]): Promise<void> {
     return this.#store.write(operations);
   }
 
-  /** Forgets everything, in bounded writes; the sequence first, so that a crash in between is seen as a missing index. */
+  /** Forgets everything, in bounded writes; the sequences first, so that a crash in between is seen as a missing index. */
   async clear(): Promise<void> {
-    await this.#store.write([{ kind: 'remove', table: tables.state, key: NEXT_SEQUENCE_KEY }]);
+    await this.#store.write([{ kind: 'remove', table: tables.state, key: SEQUENCES_KEY }]);
     for (const table of [tables.slivers, tables.segments]) {
       for (;;) {
         const keys = keysOfTable(this.#store, table, 4096);
@@ -175,11 +183,11 @@ export const put = {
       .u8(row.sealed ? 1 : 0)
       .done(),
   }),
-  nextSequence: (sequence: number): KeyValueOperation => ({
+  sequences: ({ next, batch }: Sequences): KeyValueOperation => ({
     kind: 'put',
     table: tables.state,
-    key: NEXT_SEQUENCE_KEY,
-    value: new RowWriter().u64(sequence).done(),
+    key: SEQUENCES_KEY,
+    value: new RowWriter().u64(next).u64(batch).done(),
   }),
   damaged: (key: SliverKey, entry: IndexEntry): KeyValueOperation => ({
     kind: 'put',

@@ -2,10 +2,11 @@
  * Brings segments and index into agreement when the store opens.
  *
  * Invariants:
- * - Behind a segment's durable size stands at most what a crash interrupted: intact records there are synced and
- *   indexed (they were complete, only not acknowledged), the torn rest is cut off.
- * - When the index lacks something the segments have (rows missing, unreadable, or older than the files), it is rebuilt from all
- *   segments. The rebuild writes the next sequence number last, so an interrupted one starts over.
+ * - Behind a segment's durable size stands at most one batch. If a crash interrupted it, its intact records are synced and
+ *   indexed (they were complete, only not acknowledged) and the torn rest is cut off. If it failed, could not be cut
+ *   off, and others came after it, only all segments together tell what holds: what it stored may have been removed since.
+ * - When the index lacks something the segments have (such a batch; rows missing, unreadable, or older than the files), it is
+ *   rebuilt from all segments. The rebuild writes the sequence numbers last, so an interrupted one starts over.
  * - A file of another store, node or format is refused before anything is changed.
  */
 import {
@@ -28,7 +29,15 @@ import {
   sliverKeyText,
 } from './record.ts';
 import { parseSegmentName } from './segment-files.ts';
-import { newestOfBuckets, put, remove, type Segment, type SegmentIndex, type SegmentRow } from './segment-index.ts';
+import {
+  newestOfBuckets,
+  put,
+  remove,
+  type Segment,
+  type SegmentIndex,
+  type SegmentRow,
+  type Sequences,
+} from './segment-index.ts';
 import { readExactly, type ScannedRecord, scanSegment } from './segment-scan.ts';
 
 export interface RecoveredSegments {
@@ -67,7 +76,7 @@ export async function recoverSegments(options: RecoveryOptions, modules: Recover
   if (known === undefined) return rebuildIndex(options, modules, files, 'rows are missing or unreadable');
   const segments = new Map<number, Segment>();
   const tails: PlacedRecord[] = [];
-  let nextSequence = known.nextSequence;
+  let nextSequence = known.sequences.next;
   for (const file of files) {
     const row = known.rows.get(file.id);
     const durableSize = Math.min(row?.durableSize ?? SEGMENT_HEADER_SIZE, file.size);
@@ -75,8 +84,8 @@ export async function recoverSegments(options: RecoveryOptions, modules: Recover
     const counts = { slivers: row?.slivers ?? 0, liveBytes: row?.liveBytes ?? 0 };
     const segment: Segment = { id: file.id, bucket: file.bucket, path: file.path, durableSize, sealed, ...counts };
     const records = await recoverTail(segment, file, { ...options, ...modules });
-    if (row === undefined && records.some(({ header }) => header.sequence < known.nextSequence)) {
-      return rebuildIndex(options, modules, files, `segment ${file.path} has records but no row`);
+    if (records.some(({ header }) => header.sequence < known.sequences.batch)) {
+      return rebuildIndex(options, modules, files, `segment ${file.path} has older records than its row`);
     }
     segments.set(file.id, segment);
     for (const record of records) {
@@ -101,14 +110,14 @@ export async function recoverSegments(options: RecoveryOptions, modules: Recover
 /** The index's rows, when they are readable and agree with each other. */
 function readIndex(
   index: SegmentIndex,
-): { rows: ReturnType<SegmentIndex['segments']>; nextSequence: number } | undefined {
+): { rows: ReturnType<SegmentIndex['segments']>; sequences: Sequences } | undefined {
   try {
     const rows = index.segments();
-    const nextSequence = index.nextSequence();
+    const sequences = index.sequences();
     let slivers = 0;
     for (const row of rows.values()) slivers += row.slivers;
-    if (nextSequence === undefined || slivers !== index.sliverCount()) return undefined;
-    return { rows, nextSequence };
+    if (sequences === undefined || slivers !== index.sliverCount()) return undefined;
+    return { rows, sequences };
   } catch (error) {
     if (isFloeError(error, 'STORE_CORRUPT') || isFloeError(error, 'ROW_DAMAGED')) return undefined;
     throw error;
@@ -180,7 +189,7 @@ async function indexTails(
   const applied = applyRecords(index, segments, records);
   applied.confirm();
   const rows = [...segments.values()].map((segment) => put.segment(segment.id, segment));
-  await index.write([...applied.operations, ...rows, put.nextSequence(nextSequence)]);
+  await index.write([...applied.operations, ...rows, put.sequences({ next: nextSequence, batch: nextSequence })]);
 }
 
 /** Removes the entries of files that are gone or shorter than they were, and counts the rest anew. */
@@ -254,7 +263,7 @@ async function rebuildIndex(
     if (scan.damagedBytes > 0) logger.error('segment is damaged', { path: file.path, bytes: scan.damagedBytes });
   }
   const rows = [...segments.values()].map((segment) => put.segment(segment.id, segment));
-  await index.write([...rows, put.nextSequence(nextSequence)]);
+  await index.write([...rows, put.sequences({ next: nextSequence, batch: nextSequence })]);
   return { segments, nextSequence, ...(files.length > 0 && { shardsFound }) };
 }
 
