@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { guardBlobIds, unguardBlobIds } from './blob-id-arguments.ts';
 import { addDevCommands } from './commands/dev-options.ts';
 import { addBlobCommands } from './commands/blob-options.ts';
 import { addCommissionCommands } from './commands/commission-options.ts';
@@ -24,7 +25,7 @@ export async function main(args: readonly string[]): Promise<number> {
   const ending = watchForEnd();
   const output = createOutput(json);
   try {
-    await createProgram(ending.signal, { json }).parseAsync([...args], { from: 'user' });
+    await createProgram(ending.signal, { json }).parseAsync(guardBlobIds(args), { from: 'user' });
     await flush(process.stdout);
     ending.throwIfBroken();
     return 0;
@@ -71,6 +72,7 @@ export function createProgram(signal: AbortSignal, options: { readonly json?: bo
   addOfflineCommands(program, signal);
   addNetworkCommands(program, signal);
   addLedgerCommands(program, signal);
+  unguardBlobIds(program);
   program.addHelpText(
     'after',
     `

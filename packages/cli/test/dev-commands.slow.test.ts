@@ -148,7 +148,7 @@ describe('a start is refused', () => {
 
   it('while another one runs on the directory, which it names by its process', async () => {
     const message = await floe.fails(['dev', '--dir', running], EXIT.conflict, 'DIRECTORY_IN_USE');
-    expect(message).toBe(`${running} is in use by another \`floe dev\` (process ${network.pid})`);
+    expect(message).toBe(`${running} is in use by another process of floe (${network.pid})`);
     expect(await floe.ok(['status', 'mqsrt3yTNwd5ZnDXNCSNL65SWE1iLvt2Z-KVaMMyNv0', '--network', running])).toContain(
       'not stored',
     );
