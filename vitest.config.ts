@@ -27,10 +27,12 @@ const runBuiltCode = {
 /** Set by `tools/test.mjs` for a slow suite; its files run one at a time and have no time limit but the suite's. */
 const isSlowSuite = process.env['FLOE_TEST_SUITE'] !== undefined;
 
+/** Two processes run all files, and load what they import once: half of the time went into that. */
 const fast = {
   include: ['packages/*/test/**/*.test.ts', 'testkit/test/**/*.test.ts', 'tools/test/**/*.test.ts'],
   exclude: ['**/node_modules/**', '**/dist/**', '**/*.slow.test.ts'],
   maxWorkers: 2,
+  isolate: false,
   testTimeout: 30_000,
   hookTimeout: 30_000,
 };
