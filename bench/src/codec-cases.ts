@@ -53,7 +53,7 @@ export function codecCases(quick: boolean): Case[] {
 }
 
 /** What can be measured by itself, in the order of a whole run. */
-export const PARTS = ['kernels', 'encode', 'decode', 'first', 'stream'] as const;
+export const PARTS = ['kernels', 'encode', 'decode', 'pair', 'first', 'stream'] as const;
 export type Part = (typeof PARTS)[number];
 
 /** The part that a case belongs to. */

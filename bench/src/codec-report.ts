@@ -55,7 +55,7 @@ export function lineOf(result: Result): string {
 
 /** Everything, for the file of results. */
 export function renderAll(results: CodecResults): string {
-  const texts = [results.first, results.streams, results.kernels].flatMap((apart) =>
+  const texts = [results.pairs, results.first, results.streams, results.kernels].flatMap((apart) =>
     apart === undefined ? [] : [`${apart.text}\n\nMeasured on ${apart.machine}.`],
   );
   return [renderRows(results.rows), ...texts, missed(results.rows)].join('\n\n');

@@ -25,6 +25,7 @@ export interface Apart {
 export interface CodecResults {
   readonly rows: readonly Result[];
   readonly kernels?: Apart;
+  readonly pairs?: Apart;
   readonly first?: Apart;
   readonly streams?: Apart;
 }

@@ -35,6 +35,7 @@ import {
 } from './codec-report.ts';
 import { type CodecResults, earlierResults, type Result, saveResults, withRows } from './codec-results.ts';
 import { type Codecs, prepareWork } from './codec-works.ts';
+import { measurePairs } from './pair.ts';
 import { barChart } from './plot.ts';
 import { machine, writePlot, writeReadme } from './report.ts';
 import { measureStreams } from './stream.ts';
@@ -66,6 +67,7 @@ export async function benchCodec({ write, quick, parts = PARTS, only }: CodecBen
     (example) => wants(partOf(example)) && (only?.some((text) => caseText(example).includes(text)) ?? true),
   );
   await run.measureCases(cases);
+  if (wants('pair')) await run.measureApart('pairs', () => measurePairs(quick));
   if (wants('first')) await run.measureApart('first', () => measureFirst(quick));
   if (wants('stream')) await run.measureApart('streams', () => measureStreams(quick));
   process.stdout.write(`\n${renderAll(run.results)}\n`);
@@ -106,7 +108,10 @@ class Run {
   }
 
   /** What fails is reported; what was measured before it is kept. */
-  async measureApart(key: 'kernels' | 'first' | 'streams', measureText: () => Promise<string>): Promise<void> {
+  async measureApart(
+    key: 'kernels' | 'pairs' | 'first' | 'streams',
+    measureText: () => Promise<string>,
+  ): Promise<void> {
     try {
       const text = await measureText();
       process.stdout.write(`${text}\n\n`);
