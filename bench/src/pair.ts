@@ -16,6 +16,8 @@ const MIB = 1024 ** 2;
 const CASES: readonly Case[] = [
   { operation: 'encode', nShards: 100, sizeBytes: MIB },
   { operation: 'encode', nShards: 100, sizeBytes: 32 * MIB },
+  { operation: 'encode', nShards: 1000, sizeBytes: 1024 },
+  { operation: 'encode', nShards: 1000, sizeBytes: MIB },
   { operation: 'encode', nShards: 1000, sizeBytes: 32 * MIB },
   { operation: 'encode', nShards: 1000, sizeBytes: 256 * MIB },
 ];

@@ -11,6 +11,7 @@ export {
   startDev,
   temporaryDirectory,
 } from './dev-process.ts';
+export { processMemory, type ProcessMemory } from './process-memory.ts';
 export { createPowerLoss, type PowerLoss } from './power-loss.ts';
 export { type SlowSuite, slowSuite } from './slow-suite.ts';
 export { ActionLog } from './chaos/action-log.ts';

@@ -15,6 +15,7 @@ import {
   Load,
   type LyingNode,
   type NetworkNode,
+  processMemory,
   type ProcessNetwork,
   type SlowSuite,
   slowSuite,
@@ -126,7 +127,7 @@ async function expectAllWell(what: string): Promise<void> {
     name,
     peakBytes: (await node.memory())?.peakBytes ?? 0,
   }));
-  memory.push({ name: 'clients', peakBytes: process.resourceUsage().maxRSS * 1024 });
+  memory.push({ name: 'clients', peakBytes: (await processMemory(process.pid))?.peakBytes ?? 0 });
   log.note(`lies told: ${JSON.stringify(Object.fromEntries(told))}`);
   const peaks = memory.map(({ name, peakBytes }) => `${name} ${(peakBytes / 2 ** 20).toFixed(0)}`).join(', ');
   log.note(`peak memory in MiB: ${peaks}`);

@@ -7,7 +7,7 @@ import { createReadStream, existsSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { slowSuite, startDev, temporaryDirectory, type DevProcess } from '@floe/testkit';
+import { processMemory, slowSuite, startDev, temporaryDirectory, type DevProcess } from '@floe/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createCli, EXIT, type Cli } from './support/cli.ts';
 
@@ -98,8 +98,7 @@ async function peaksOf(pid: number): Promise<{ own: number; children: number[] }
 }
 
 async function peakOf(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
+  return (await processMemory(pid))?.peakBytes ?? Number.NaN;
 }
 
 describe('a blob of 192 MiB at 1,000 shards', () => {

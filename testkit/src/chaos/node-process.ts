@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { open, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { FLOE } from '../dev-process.ts';
+import { type ProcessMemory, processMemory } from '../process-memory.ts';
 
 /** What `floe node run` prints once it serves. */
 const READY_LINE = 'ready';
@@ -106,12 +107,8 @@ export class NodeProcess {
   }
 
   /** Resident memory, now and at most since it was started, in bytes; undefined when it does not run. */
-  async memory(): Promise<{ readonly residentBytes: number; readonly peakBytes: number } | undefined> {
-    const pid = this.pid;
-    const text = pid === undefined ? '' : await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
-    const bytesOf = (field: string): number =>
-      1024 * Number(new RegExp(`^${field}:\\s*(\\d+) kB`, 'm').exec(text)?.[1]);
-    return text === '' ? undefined : { residentBytes: bytesOf('VmRSS'), peakBytes: bytesOf('VmHWM') };
+  async memory(): Promise<ProcessMemory | undefined> {
+    return this.pid === undefined ? undefined : await processMemory(this.pid);
   }
 
   /** Asks it to close, and kills it when it does not in time. */
