@@ -10,7 +10,6 @@ export interface ProcessMemory {
 /** @returns undefined when there is no such process */
 export async function processMemory(pid: number): Promise<ProcessMemory | undefined> {
   const text = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
-  const bytesOf = (field: string): number =>
-    1024 * Number(new RegExp(`^${field}:\\s*(\\d+) kB`, 'm').exec(text)?.[1]);
+  const bytesOf = (field: string): number => 1024 * Number(new RegExp(`^${field}:\\s*(\\d+) kB`, 'm').exec(text)?.[1]);
   return text === '' ? undefined : { residentBytes: bytesOf('VmRSS'), peakBytes: bytesOf('VmHWM') };
 }
