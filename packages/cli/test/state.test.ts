@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runMakeKey } from '../src/commands/node-key.ts';
-import { checkPorts, choosePorts } from '../src/dev/ports.ts';
+import { choosePorts, holdPorts } from '../src/dev/ports.ts';
 import { nodeName, readState, regionOf, writeState } from '../src/dev/state.ts';
 import { generateBlsSecretKey, generateNetworkKey, networkPublicKeyOf } from '../src/keys.ts';
 import { ensureNodeKeys } from '../src/node-keys.ts';
@@ -64,7 +64,19 @@ describe('ports', () => {
     const all = [ports.ledger, ports.faucet, ports.gateway, ...ports.nodes];
     expect(new Set(all).size).toBe(23);
     expect(Math.max(...all)).toBeLessThan(32_768);
-    await checkPorts(ports, 'choose others');
+  });
+
+  it('are held until they are released, one by one or all', async () => {
+    const ports = await choosePorts(0, 2);
+    const held = await holdPorts(ports, 'choose others');
+    await expect(holdPorts(ports, 'choose others')).rejects.toMatchObject({ code: 'PORT_IN_USE' });
+    const [first = 0] = ports.nodes;
+    await held.release(first);
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(first, '127.0.0.1', resolve));
+    await new Promise((resolve) => server.close(resolve));
+    await held.releaseAll();
+    await (await holdPorts(ports, 'choose others')).releaseAll();
   });
 
   it('are named when another program has one', async () => {
@@ -72,7 +84,7 @@ describe('ports', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const taken = (server.address() as { port: number }).port;
     const ports = { ...(await choosePorts(0, 1)), nodes: [taken] };
-    await expect(checkPorts(ports, 'choose others')).rejects.toMatchObject({
+    await expect(holdPorts(ports, 'choose others')).rejects.toMatchObject({
       code: 'PORT_IN_USE',
       message: `127.0.0.1:${taken} is in use by another program; stop it, or choose others`,
     });

@@ -34,7 +34,7 @@ import { serveControl } from './control.ts';
 import { genesisConfig, prepareNodes, writeNodeConfigs, type PreparedNode } from './genesis.ts';
 import { endLeftOver, lockDirectory } from './lock.ts';
 import { NodeChildren } from './node-children.ts';
-import { checkPorts, choosePorts, DEV_HOST } from './ports.ts';
+import { choosePorts, DEV_HOST, type HeldPorts, holdPorts } from './ports.ts';
 import {
   DEFAULT_EPOCH_DURATION_MS,
   devPaths,
@@ -91,24 +91,22 @@ export async function startDevNetwork(
   try {
     undo.push(await lockDirectory(directory));
     const kept = await readState(directory);
-    if (kept !== undefined) {
-      checkShape(options, kept);
-      await clearTheWay(directory, kept);
-    }
-    const state = kept ?? (await newState(options));
+    if (kept !== undefined) checkShape(options, kept);
+    const { state, ports } = kept === undefined ? await newState(options) : await resumed(directory, kept);
+    undo.push(() => ports.releaseAll());
     onProgress('starting the ledger');
     const bls = await createMclBls();
     const faucetKey = await ensureKeypair(devPaths(directory).key('faucet'));
     const prepared = await prepareNodes(directory, state, bls);
-    const ledger = await openLedger(options, state, prepared, { bls, faucetKey, logger, undo });
+    const ledger = await openLedger(options, state, prepared, { bls, faucetKey, logger, undo, ports });
     const faucet = parseObjectId(faucetKey.toSuiAddress());
     const description = await describe(directory, state, prepared, { ledger, faucet });
     await fillOperators(description, prepared);
     if (options.withoutNodes !== true) onProgress(`starting ${state.ports.nodes.length} storage nodes`);
-    const nodes = await startNodes(options, state, description, { bls, logger, undo, signal });
+    const nodes = await startNodes(options, state, description, { bls, logger, undo, ports, signal });
     onProgress('starting the gateway');
     await writeSecretFile(devPaths(directory).network, `${JSON.stringify(description, null, 2)}\n`);
-    await startGateway(directory, state, description, { logger, undo });
+    await startGateway(directory, state, description, { logger, undo, ports });
     await fundWallet(directory, description);
     const control = await serveControl(directory, (action, node) => nodes.act(action, node));
     undo.push(() => control.close());
@@ -120,15 +118,15 @@ export async function startDevNetwork(
 }
 
 /** The shape of a new network. @throws PORT_IN_USE, USAGE */
-async function newState(options: DevNetworkOptions): Promise<DevState> {
+async function newState(options: DevNetworkOptions): Promise<StateWithPorts> {
   const ports = await choosePorts(options.basePort ?? DEFAULT_BASE_PORT, options.nodes ?? DEFAULT_NODES);
   const nShards = options.shards ?? DEFAULT_SHARDS;
   if (nShards < ports.nodes.length) {
     throw cliErrors.USAGE({ detail: `${ports.nodes.length} nodes need at least as many shards, got ${nShards}` });
   }
   // Before the ports are written down: those of a directory are never changed.
-  await checkPorts(ports, 'choose other ports with --port');
-  return writeState(options.directory, {
+  const held = await holdPorts(ports, 'choose other ports with --port');
+  const state = await writeState(options.directory, {
     createdMs: systemClock.nowMs(),
     seed: toHex(systemRng.bytes(32)),
     nShards,
@@ -136,7 +134,11 @@ async function newState(options: DevNetworkOptions): Promise<DevState> {
     epochDurationMs: options.epochDurationMs ?? DEFAULT_EPOCH_DURATION_MS,
     tls: options.tls ?? false,
     ports,
+  }).catch(async (error: unknown) => {
+    await held.releaseAll();
+    throw error;
   });
+  return { state, ports: held };
 }
 
 /** The network that is there must be the one that was asked for. @throws DIRECTORY_FOREIGN */
@@ -160,11 +162,11 @@ function checkShape(options: DevNetworkOptions, kept: DevState): void {
   }
 }
 
-/** What a network that was killed left behind may hold ports and locks: it is ended before they are looked at. */
-async function clearTheWay(directory: string, { ports }: DevState): Promise<void> {
+/** What a network that was killed left behind may hold ports and locks: it is ended before they are taken. @throws PORT_IN_USE */
+async function resumed(directory: string, state: DevState): Promise<StateWithPorts> {
   const paths = devPaths(directory);
-  await Promise.all(ports.nodes.map((_, index) => endLeftOver(paths.node(nodeName(index)).home)));
-  await checkPorts(ports, 'choose another --dir');
+  await Promise.all(state.ports.nodes.map((_, index) => endLeftOver(paths.node(nodeName(index)).home)));
+  return { state, ports: await holdPorts(state.ports, 'choose another --dir') };
 }
 
 async function makeDirectory(directory: string): Promise<void> {
@@ -175,10 +177,16 @@ async function makeDirectory(directory: string): Promise<void> {
   }
 }
 
+interface StateWithPorts {
+  readonly state: DevState;
+  readonly ports: HeldPorts;
+}
+
 interface PartModules {
   readonly bls: Bls;
   readonly logger: Logger;
   readonly undo: UndoStack;
+  readonly ports: HeldPorts;
 }
 
 /** Opens the ledger, made by genesis when it is new, and serves it and the faucet. */
@@ -188,7 +196,7 @@ async function openLedger(
   nodes: readonly PreparedNode[],
   modules: PartModules & { faucetKey: Ed25519Keypair },
 ): Promise<Ledger> {
-  const { bls, faucetKey, logger, undo } = modules;
+  const { bls, faucetKey, logger, undo, ports } = modules;
   const paths = devPaths(directory);
   const ledgerKey = await ensureKeypair(paths.key('ledger'));
   const ledgerModules = {
@@ -211,13 +219,19 @@ async function openLedger(
   undo.push(() => ledger.close());
   // With all nodes in this process, another thread would find no processor of its own.
   const listen = { host: DEV_HOST, port: state.ports.ledger, ownThread: isolate };
+  await ports.release(listen.port);
   const service = await serveLedger(ledger, listen, { logger });
   undo.push(() => service.close(CLOSE_GRACE_MS));
   await serve(createFaucetHandler({}, { ledger, signer: faucetKey, logger }), state.ports.faucet, modules);
   return ledger;
 }
 
-async function serve(handler: HttpHandler, port: number, { logger, undo }: Omit<PartModules, 'bls'>): Promise<void> {
+async function serve(
+  handler: HttpHandler,
+  port: number,
+  { logger, undo, ports }: Omit<PartModules, 'bls'>,
+): Promise<void> {
+  await ports.release(port);
   const server = await serveHttp(handler, { host: DEV_HOST, port, logger });
   undo.push(() => server.close(CLOSE_GRACE_MS));
 }
@@ -289,10 +303,13 @@ async function startNodes(
   options: DevNetworkOptions,
   state: DevState,
   description: NetworkDescription,
-  { bls, logger, undo, signal }: PartModules & { signal: AbortSignal },
+  { bls, logger, undo, ports, signal }: PartModules & { signal: AbortSignal },
 ): Promise<Nodes> {
   const paths = devPaths(options.directory);
   await writeNodeConfigs(options.directory, state, description, options);
+  if (options.withoutNodes === true || options.isolate) {
+    await Promise.all(state.ports.nodes.map((port) => ports.release(port)));
+  }
   if (options.withoutNodes === true) return { act: (action) => Promise.reject(cliErrors.NOT_ISOLATED({ action })) };
   if (options.isolate) {
     const homes = new Map(description.nodes.map(({ name }) => [name, paths.node(name)]));
@@ -306,6 +323,7 @@ async function startNodes(
   const shared: SharedModules = { codec, bls, logger };
   const configs = await Promise.all(description.nodes.map(({ name }) => readNodeConfig(paths.node(name).config)));
   await mapConcurrent(configs, NODES_STARTING_AT_ONCE, async (config) => {
+    await ports.release(config.listen.port);
     const node = await startNode(config, shared, { signal });
     undo.push(() => node.close());
     node.finished.catch((error: unknown) => {

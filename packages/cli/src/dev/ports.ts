@@ -21,17 +21,34 @@ export async function choosePorts(basePort: number, nodeCount: number): Promise<
   };
 }
 
+/** Ports that nobody else can take until they are let go. */
+export interface HeldPorts {
+  /** Right before somebody listens there. */
+  release(port: number): Promise<void>;
+  releaseAll(): Promise<void>;
+}
+
 /**
- * Checks that every port can be taken, so that a network does not stop half way up.
+ * Takes every port, so that a network does not stop half way up: what listens on one later releases it then.
  *
  * @param otherwise - what can be done besides stopping the other program
  * @throws PORT_IN_USE
  */
-export async function checkPorts(ports: DevState['ports'], otherwise: string): Promise<void> {
+export async function holdPorts(ports: DevState['ports'], otherwise: string): Promise<HeldPorts> {
   const all = [ports.ledger, ports.faucet, ports.gateway, ...ports.nodes];
   const holders = await Promise.all(all.map((port) => hold(port)));
-  await Promise.all(holders.map((holder) => holder.release()));
-  for (const { port, error } of holders) if (error !== undefined) throw portError(port, error, otherwise);
+  const releaseAll = async (): Promise<void> => {
+    await Promise.all(holders.map((holder) => holder.release()));
+  };
+  const refused = holders.find(({ error }) => error !== undefined);
+  if (refused?.error !== undefined) {
+    await releaseAll();
+    throw portError(refused.port, refused.error, otherwise);
+  }
+  return {
+    release: async (port) => holders.find((holder) => holder.port === port)?.release(),
+    releaseAll,
+  };
 }
 
 /**
@@ -67,14 +84,15 @@ interface Holder {
 
 function hold(port: number): Promise<Holder> {
   return new Promise((resolve) => {
-    const server = createServer();
+    // Whoever calls before the right one listens finds nobody.
+    const server = createServer((socket) => socket.destroy());
+    let released: Promise<void> | undefined;
     server.once('error', (error) => {
       resolve({ port, error, release: () => Promise.resolve() });
     });
     server.listen(port, DEV_HOST, () => {
-      const address = server.address();
-      const taken = typeof address === 'object' && address !== null ? address.port : port;
-      resolve({ port: taken, error: undefined, release: () => new Promise((done) => server.close(() => done())) });
+      const release = () => (released ??= new Promise((done) => server.close(() => done())));
+      resolve({ port, error: undefined, release });
     });
   });
 }
