@@ -57,7 +57,8 @@ import {
 import { type PooledStoreOptions, type PooledStoreResult, storeInPool } from './pooled-store.ts';
 import { type QuoteOptions, quoteStores, type StoreQuote } from './quote.ts';
 import { StorageClaims } from './resources.ts';
-import { storeBlob, type StoreModules, type StoreOptions, type StoreResult } from './store.ts';
+import { storeBlob, type StoreModules } from './store.ts';
+import type { StoreOptions, StoreResult } from './store-options.ts';
 import { TailKeeper } from './upload-tails.ts';
 
 export interface CallOptions {

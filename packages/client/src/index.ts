@@ -29,6 +29,7 @@ export type {
   StageTimings,
   StoreOptions,
   StoreProgress,
+  StoreRegistration,
   StoreResult,
   StoreStage,
-} from './store.ts';
+} from './store-options.ts';

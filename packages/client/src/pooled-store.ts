@@ -34,7 +34,8 @@ import { clientErrors } from './errors.ts';
 import type { Signer } from './ledger-port.ts';
 import { checkCost } from './resources.ts';
 import type { SliverSource } from './sliver-source.ts';
-import type { StoreModules, StoreProgress, StoreStage } from './store.ts';
+import type { StoreModules } from './store.ts';
+import type { StoreProgress, StoreStage } from './store-options.ts';
 
 export interface PooledStoreOptions {
   readonly poolId: ObjectId;

@@ -21,7 +21,7 @@ import {
 } from '@floe/redstuff';
 import type { BlobReader } from './blob-reader.ts';
 import { clientErrors } from './errors.ts';
-import type { StoreOptions, StoreResult } from './store.ts';
+import type { StoreOptions, StoreResult } from './store-options.ts';
 
 /** What marks a quilt on its blob object. */
 export const QUILT_ATTRIBUTE = Object.freeze({ key: '_walrusBlobType', value: 'quilt' });

@@ -4,7 +4,7 @@ import type { BlobId, ObjectId, SuiAddress } from '@floe/protocol';
 import { clientErrors } from './errors.ts';
 import type { LedgerPort } from './ledger-port.ts';
 import type { ClientLimits } from './limits.ts';
-import type { OwnedResources } from './registration.ts';
+import { NO_RESOURCES, type OwnedResources } from './registration.ts';
 
 /** Space that stores under way mean to use: two that plan at once do not take the same. */
 export class StorageClaims {
@@ -24,25 +24,38 @@ export class StorageClaims {
   }
 }
 
-/** The blob objects of that blob, and the space, that a store for `owner` may use; bounded by how many are looked at. */
+export interface ResourceOrder {
+  readonly payer: SuiAddress;
+  /** Who gets the blob object; default: the payer. */
+  readonly owner?: SuiAddress;
+  /** Default: yes. */
+  readonly reuse?: boolean;
+  /** Made by an earlier try of the same store; used without `reuse` too. */
+  readonly registered?: ObjectId;
+}
+
+/**
+ * The blob objects of that blob, and the space, that a store for `owner` may use; bounded by how many are looked at. What
+ * an earlier try of the store registered, if it is there, is all that it needs.
+ */
 export async function ownedResources(
   blobId: BlobId,
-  order: { readonly payer: SuiAddress; readonly owner?: SuiAddress; readonly reuse?: boolean },
+  order: ResourceOrder,
   modules: { readonly ledger: LedgerPort; readonly limits: ClientLimits },
   signal: AbortSignal | undefined,
 ): Promise<OwnedResources> {
-  const { payer, owner, reuse } = order;
-  if (reuse === false) return { blobs: [], storages: [] };
+  const { payer, owner, reuse, registered } = order;
   const { ledger, limits } = modules;
   const isForOther = owner !== undefined && owner !== payer;
+  // A certified one was stored for the signer itself; only what an interrupted store left behind goes to others.
+  const isUsable = (object: BlobObject) =>
+    object.blobId === blobId && (!isForOther || object.certifiedEpoch === undefined);
+  const object = registered === undefined ? undefined : await ledger.blobObject(registered, { signal });
+  if (object !== undefined && isUsable(object)) return { blobs: [object], storages: [] };
+  if (reuse === false) return NO_RESOURCES;
   const limit = limits.maxOwnedBlobsScanned;
   const [blobs, storages] = await Promise.all([
-    // A certified one was stored for the signer itself; only what an interrupted store left behind goes to others.
-    matching<BlobObject>(
-      ledger.ownedBlobs(payer, { signal }),
-      (object) => object.blobId === blobId && (!isForOther || object.certifiedEpoch === undefined),
-      limit,
-    ),
+    matching<BlobObject>(ledger.ownedBlobs(payer, { signal }), isUsable, limit),
     matching<StorageResource>(ledger.ownedStorages(payer, { signal }), () => true, limit),
   ]);
   return { blobs, storages };

@@ -24,7 +24,6 @@ import {
   type Committee,
   encodedLength,
   type Epoch,
-  type EventId,
   type Frost,
   geometryOf,
   isCertified,
@@ -34,7 +33,6 @@ import {
   metadataRoot,
   type ObjectId,
   type Persistence,
-  type SuiAddress,
 } from '@floe/protocol';
 import type { Codec, ScratchSpace } from '@floe/redstuff';
 import { Transaction } from '@mysten/sui/transactions';
@@ -42,9 +40,9 @@ import { writeAttributes } from './blob-objects.ts';
 import { type BlobInput, encodeInput, openInput, type SpooledBlob } from './blob-input.ts';
 import { agreeOnStatus } from './blob-status.ts';
 import { rankedNodes } from './blob-view.ts';
-import { collectCertificate, EpochMoved, type UploadProgress, type UploadTail } from './certificate-collection.ts';
+import { collectCertificate, EpochMoved, type UploadTail } from './certificate-collection.ts';
 import { clientErrors } from './errors.ts';
-import type { LedgerPort, Signer } from './ledger-port.ts';
+import type { LedgerPort } from './ledger-port.ts';
 import { MAX_REPLANS, type ClientLimits } from './limits.ts';
 import type { NodePool } from './node-pool.ts';
 import { QUILT_ATTRIBUTE } from './quilts.ts';
@@ -54,91 +52,22 @@ import {
   planRegistration,
   registerBlob,
   type RegistrationPlan,
-  type ResourceOperation,
   signerAddress,
   type StorePlan,
 } from './registration.ts';
 import { hasMoved } from './replan.ts';
-import { checkCost, ownedResources, type StorageClaims } from './resources.ts';
+import { checkCost, ownedResources, type ResourceOrder, type StorageClaims } from './resources.ts';
 import type { SliverSource } from './sliver-source.ts';
+import type {
+  AlreadyCertified,
+  NewlyCreated,
+  StoredBlob,
+  StoreOptions,
+  StoreProgress,
+  StoreResult,
+  StoreStage,
+} from './store-options.ts';
 import type { TailKeeper } from './upload-tails.ts';
-
-/** `reading`: a stream is taken in. */
-export type StoreStage = 'reading' | 'encoding' | 'checking' | 'registering' | 'uploading' | 'certifying' | 'finishing';
-
-export interface StoreProgress {
-  readonly stage: StoreStage;
-  /** Known once encoded. */
-  readonly blobId?: BlobId;
-  /** Share of the stage that is done, 0 to 1, where that is known. */
-  readonly fraction?: number;
-  /** Bytes of a stream that came so far. */
-  readonly readBytes?: number;
-  /** While uploading. */
-  readonly upload?: UploadProgress;
-}
-
-export interface StoreOptions {
-  /** How many epochs from the current one on; at least 1. */
-  readonly epochs: number;
-  /** Default: permanent. */
-  readonly deletable?: boolean;
-  readonly signer: Signer;
-  /** Who gets the blob object once it is certified; default: the signer. */
-  readonly owner?: SuiAddress;
-  /**
-   * Set on the blob object when it is certified, or when it was before. A blob that only others' objects keep gets an
-   * object of the signer's for them.
-   */
-  readonly attributes?: Readonly<Record<string, string>>;
-  /** Register anew even if the blob is stored or registered already. */
-  readonly force?: boolean;
-  /**
-   * Whether blob objects and space that the signer owns already may be used; default: yes. Without, every store makes an
-   * object of its own in space that it buys, unless a certified permanent blob is there: for signers that pay for many,
-   * or own too many objects to look through.
-   */
-  readonly reuse?: boolean;
-  /** The most that may be paid, in FROST without gas, whatever the price has become; default: no limit. */
-  readonly maxCost?: bigint;
-  /**
-   * What becomes of uploads that the certificate did not wait for: `background` goes on for a bounded time after the
-   * result, `wait` for the same time before it, `cancel` ends them. Default: background.
-   */
-  readonly tail?: 'background' | 'wait' | 'cancel';
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (progress: StoreProgress) => void;
-}
-
-/** Milliseconds that each stage took; a stage that was skipped is missing. */
-export type StageTimings = Readonly<Partial<Record<StoreStage, number>>>;
-
-interface StoredBlob {
-  readonly blobId: BlobId;
-  readonly sizeBytes: number;
-  readonly encodedLength: number;
-  /** First epoch in which it is no longer stored. */
-  readonly endEpoch: Epoch;
-  readonly timings: StageTimings;
-}
-
-export interface NewlyCreated extends StoredBlob {
-  readonly kind: 'newlyCreated';
-  readonly objectId: ObjectId;
-  /** As it is on the ledger after certifying. */
-  readonly blobObject: BlobObject;
-  readonly operation: ResourceOperation;
-  /** FROST, without gas. */
-  readonly cost: Frost;
-}
-
-export interface AlreadyCertified extends StoredBlob {
-  readonly kind: 'alreadyCertified';
-  /** What shows it: the event that certified a permanent blob, or the signer's own blob object. */
-  readonly proof: { readonly event: EventId } | { readonly objectId: ObjectId };
-}
-
-export type StoreResult = NewlyCreated | AlreadyCertified;
 
 export interface StoreModules {
   readonly ledger: LedgerPort;
@@ -263,7 +192,9 @@ class Store {
     signal: AbortSignal,
   ): Promise<{ status: BlobStatus | undefined; plan: RegistrationPlan }> {
     const { blobId } = slivers.verified;
-    if (this.#options.force === true) return { status: undefined, plan: this.#plan(slivers, system, NO_RESOURCES) };
+    const { force, registration } = this.#options;
+    if (force === true && registration === undefined)
+      return { status: undefined, plan: this.#plan(slivers, system, NO_RESOURCES) };
     const [status, owned] = await Promise.all([
       this.#status(blobId, committee, signal),
       ownedResources(blobId, this.#resourceOrder(), this.#modules, signal),
@@ -301,9 +232,9 @@ class Store {
     }
   }
 
-  #resourceOrder(): Parameters<typeof ownedResources>[1] {
-    const { owner, reuse, signer } = this.#options;
-    return { payer: signerAddress(signer), owner, reuse };
+  #resourceOrder(): ResourceOrder {
+    const { owner, reuse, registration, signer } = this.#options;
+    return { payer: signerAddress(signer), owner, reuse, registered: registration?.objectId };
   }
 
   #plan(slivers: SliverSource, system: SystemInfo, owned: OwnedResources): RegistrationPlan {
@@ -320,10 +251,11 @@ class Store {
 
   /**
    * Attributes lie on an object of the signer's: with any, that another's object keeps the blob is not enough. A quilt's
-   * mark is none of them, as its bytes show what it is.
+   * mark is none of them, as its bytes show what it is. What an earlier try paid for is certified, whoever else has it.
    */
   #isStored(status: BlobStatus, system: SystemInfo): status is Extract<BlobStatus, { kind: 'permanent' }> {
     return (
+      this.#options.registration === undefined &&
       this.#options.deletable !== true &&
       Object.keys(this.#options.attributes ?? {}).every((key) => key === QUILT_ATTRIBUTE.key) &&
       status.kind === 'permanent' &&
@@ -367,9 +299,17 @@ class Store {
       ...this.#stored(slivers, blobObject.endEpoch),
       objectId,
       blobObject,
-      operation: registered.operation,
-      cost: this.#extensionCost ?? registered.cost,
+      ...this.#paid(registered, objectId),
     };
+  }
+
+  /** By this try, and by an earlier one whose object it is. */
+  #paid({ operation, cost }: StorePlan, objectId: ObjectId): Pick<NewlyCreated, 'operation' | 'cost'> {
+    const { registration } = this.#options;
+    const paidNow = this.#extensionCost ?? cost;
+    if (registration?.objectId !== objectId) return { operation, cost: paidNow };
+    const told = operation.kind === 'reuseRegistration' ? registration.operation : operation;
+    return { operation: told, cost: (registration.cost + paidNow) as Frost };
   }
 
   /** Prices and epoch may have changed since they were read, space may be gone: then the plan is made anew. */
@@ -380,7 +320,9 @@ class Store {
     for (let replans = 0; ; replans += 1) {
       const plan = this.#planNew(slivers, system, resources);
       try {
-        return { objectId: await this.#registerBy(slivers, plan, system, signal), plan };
+        const objectId = await this.#registerBy(slivers, plan, system, signal);
+        this.#options.onRegistered?.({ objectId, operation: plan.operation, cost: plan.cost });
+        return { objectId, plan };
       } catch (error) {
         const spaceGone = plan.storage !== undefined && isFloeError(error) && SPACE_GONE.has(error.code);
         if ((!isMoveAbort(error) && !spaceGone) || replans >= MAX_REPLANS) throw error;

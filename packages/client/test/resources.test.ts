@@ -3,7 +3,7 @@ import type { StorageResource } from '@floe/contracts';
 import { seededRng } from '@floe/platform/memory';
 import { encodedLength, type Epoch, parseObjectId, storageUnits } from '@floe/protocol';
 import { describe, expect, test } from 'vitest';
-import type { NewlyCreated, StoreOptions } from '../src/index.ts';
+import type { NewlyCreated, StoreOptions, StoreRegistration } from '../src/index.ts';
 import { abort } from './support/fake-ledger.ts';
 import { createTestNetwork, type TestNetwork } from './support/network.ts';
 
@@ -138,5 +138,56 @@ describe('a store with a highest cost', () => {
       operation: { kind: 'reuseAndExtend', epochsExtended: 2 },
       cost: units * 200n,
     });
+  });
+});
+
+describe('a store that is tried again', () => {
+  const options = { epochs: 3, reuse: false } as const;
+
+  /** Registers, and finds the purse empty when it comes to certify. */
+  async function runOut(net: TestNetwork, more: Partial<StoreOptions> = {}): Promise<StoreRegistration> {
+    let registration: StoreRegistration | undefined;
+    net.ledger.beforeExecute = (functions) => {
+      if (functions.includes('system::certify_blob')) throw new Error('no gas');
+    };
+    const onRegistered = (made: StoreRegistration) => void (registration = made);
+    const work = net.client.store(bytes(500), { ...options, signer: net.signer, onRegistered, ...more });
+    await expect(net.run(work)).rejects.toThrow('no gas');
+    net.ledger.beforeExecute = () => undefined;
+    if (registration === undefined) throw new Error('nothing was registered');
+    return registration;
+  }
+
+  test.each([{ deletable: true }, { force: true, owner: parseObjectId('0xfeed') }])(
+    'goes on from what it registered, without using anything else that is owned: %j',
+    async (more) => {
+      const net = await createTestNetwork();
+      const quote = await net.client.quote(500, 3);
+      const before = net.ledger.wal;
+      const registration = await runOut(net, more);
+      const result = await storeNew(net, bytes(500), { ...options, ...more, registration });
+      expect(result).toMatchObject({ objectId: registration.objectId, cost: quote.total });
+      expect(result.operation.kind).toBe('registerFromScratch');
+      expect(before - net.ledger.wal).toBe(quote.total);
+      expect([...net.ledger.objects.values()]).toMatchObject([{ certifiedEpoch: 7 }]);
+    },
+  );
+
+  test('certifies what it registered though another has the blob stored by then', async () => {
+    const net = await createTestNetwork();
+    const registration = await runOut(net);
+    await storeNew(net, bytes(500), options);
+    const { objectId } = await storeNew(net, bytes(500), { ...options, registration });
+    expect(objectId).toBe(registration.objectId);
+    expect([...net.ledger.objects.values()].map(({ certifiedEpoch }) => certifiedEpoch)).toEqual([7, 7]);
+  });
+
+  test('registers anew when what it registered is gone', async () => {
+    const net = await createTestNetwork();
+    const registration = await runOut(net);
+    net.ledger.objects.clear();
+    const { objectId, cost } = await storeNew(net, bytes(500), { ...options, registration });
+    expect(objectId).not.toBe(registration.objectId);
+    expect(cost).toBe(registration.cost);
   });
 });

@@ -1,9 +1,12 @@
 /** Who pays for stores, and what happens when the money is gone. */
-import type { Signer } from '@floe/client';
+import type { Signer, StoreOptions, StoreRegistration } from '@floe/client';
 import { isFloeError, type Logger } from '@floe/platform';
 
 /** Fills the wallet of the gateway up; rejects when it cannot. */
 export type Refill = () => Promise<void>;
+
+/** What ties the tries of one store together. */
+export type StoreTry = Pick<StoreOptions, 'registration' | 'onRegistered'>;
 
 export class Payer {
   readonly signer: Signer;
@@ -18,17 +21,22 @@ export class Payer {
   }
 
   /**
-   * Runs a store; when funds are short and there is a way to get more, once again after that.
+   * Runs a store; when funds are short and there is a way to get more, once again after that: then from what the first
+   * try registered, which is paid for.
    *
    * @throws INSUFFICIENT_WAL, INSUFFICIENT_SUI, and whatever `store` throws
    */
-  async pay<T>(store: () => Promise<T>): Promise<T> {
+  async pay<T>(store: (link: StoreTry) => Promise<T>): Promise<T> {
+    let registration: StoreRegistration | undefined;
+    const onRegistered = (made: StoreRegistration): void => {
+      registration = made;
+    };
     try {
-      return await store();
+      return await store({ onRegistered });
     } catch (error) {
       const short = isFloeError(error, 'INSUFFICIENT_WAL') || isFloeError(error, 'INSUFFICIENT_SUI');
       if (!short || !(await this.#refilled(error))) throw error;
-      return await store();
+      return await store({ registration });
     }
   }
 

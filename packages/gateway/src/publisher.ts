@@ -58,7 +58,7 @@ async function storeBlob(request: Request, modules: PublisherModules): Promise<R
     try {
       return await stores.run({ signal, sizeBytes: Math.min(blob.sizeBytes, STREAMED_BYTES) }, () =>
         answerStore(
-          () => payer.pay(() => client.store(blob, options)),
+          () => payer.pay((link) => client.store(blob, { ...options, ...link })),
           (result: StoreResult) => storeResultJson(result),
           (marked) => marked,
         ),
@@ -82,7 +82,7 @@ async function storeQuilt(request: Request, modules: PublisherModules): Promise<
   return stores.run(place, async () => {
     const patches = await readQuiltUpload(request, maxQuiltBodyBytes);
     return answerStore(
-      () => payer.pay(() => client.storeQuilt(patches, options)),
+      () => payer.pay((link) => client.storeQuilt(patches, { ...options, ...link })),
       ({ store, patches: stored }) => ({
         blobStoreResult: storeResultJson(store),
         storedQuiltBlobs: storedPatchesJson(stored),

@@ -1,7 +1,7 @@
-import { clientErrors, type FloeClient, SpooledBlob, type StoreOptions } from '@floe/client';
+import { clientErrors, type FloeClient, type NewlyCreated, SpooledBlob, type StoreOptions } from '@floe/client';
 import { ledgerErrors } from '@floe/contracts';
 import { deferred, joinBytes, utf8 } from '@floe/platform';
-import { type Epoch, parseObjectId, protocolErrors } from '@floe/protocol';
+import { type Epoch, type Frost, parseObjectId, protocolErrors } from '@floe/protocol';
 import { quiltPatchId, type QuiltPatchInput, redstuffErrors } from '@floe/redstuff';
 import { describe, expect, it } from 'vitest';
 import { createGateway, type GatewayModules, type GatewayOptions } from '../src/index.ts';
@@ -262,6 +262,34 @@ describe('the wallet of the gateway', () => {
   ])('that stays empty because the refill %s is reported as such', async (_how, refill) => {
     const response = await put(failing(short), '/v1/blobs', {}, {}, { refill });
     expect([response.status, await reasonOf(response)]).toEqual([503, 'INSUFFICIENT_WAL']);
+  });
+
+  it.each(['blobs', 'quilts'])('that ran out after a registration of %s pays for no second one', async (what) => {
+    const registration = {
+      objectId: OBJECT_ID,
+      operation: { kind: 'registerFromScratch', encodedLength: 9, epochsAhead: 1 },
+      cost: 5n as Frost,
+    } as const;
+    const handed: unknown[] = [];
+    const attempt = async (options: StoreOptions): Promise<NewlyCreated> => {
+      handed.push([options.reuse, options.registration]);
+      if (handed.length === 2) return newlyCreated();
+      options.onRegistered?.(registration);
+      throw short;
+    };
+    const client = fakeClient({
+      store: (_blob, options) => attempt(options),
+      storeQuilt: async (_patches, options) => ({ store: await attempt(options), patches: [] }),
+    });
+    const form = new FormData();
+    form.append('a', 'first');
+    const body = what === 'quilts' ? form : 'hello';
+    const response = await put(client, `/v1/${what}`, { body }, {}, { refill: () => Promise.resolve() });
+    expect(response.status).toBe(200);
+    expect(handed).toEqual([
+      [false, undefined],
+      [false, registration],
+    ]);
   });
 
   it('is not refilled for other failures', async () => {
