@@ -28,6 +28,7 @@ import {
   encodeConfirmation,
   type Epoch,
   isMinCorrect,
+  isValidity,
   type Persistence,
   type SignedMessage,
   sortSignatures,
@@ -84,11 +85,14 @@ export interface UploadTail {
   cancel(): void;
 }
 
-/** Thrown when a node confirms for a later epoch than the committee's: the store goes on in that epoch. */
+/**
+ * Thrown when nodes confirm for a later epoch than the committee's, more of them than may lie, or so many that the others are not
+ * enough: the store goes on in that epoch.
+ */
 export class EpochMoved extends Error {
   readonly epoch: Epoch;
   constructor(epoch: Epoch) {
-    super(`a storage node is in epoch ${epoch}`);
+    super(`storage nodes are in epoch ${epoch}`);
     this.epoch = epoch;
   }
 }
@@ -107,6 +111,8 @@ class Collection {
   readonly #expected: Uint8Array;
   readonly #confirmed = new Map<CommitteeMember, SignedMessage>();
   readonly #failed = new Map<CommitteeMember, string>();
+  /** Those of the failed that say they are in a later epoch, which one alone may lie about. */
+  readonly #ahead = new Map<CommitteeMember, Epoch>();
   /** Those of the failed that may confirm yet. */
   readonly #unreached = new Set<CommitteeMember>();
   readonly #open = new Set<CommitteeMember>();
@@ -201,7 +207,7 @@ class Collection {
       });
       this.#confirmed.set(member, confirmation);
     } catch (error) {
-      if (error instanceof EpochMoved) this.#finish({ error });
+      if (error instanceof EpochAhead) this.#ahead.set(member, error.epoch);
       this.#failed.set(member, refusalOf(error));
       if (isFloeError(error) && error.kind === 'unavailable') this.#unreached.add(member);
     }
@@ -220,7 +226,7 @@ class Collection {
     if (equalBytes(signed.serializedMessage, this.#expected)) return;
     const { epoch } = decodeSignedMessageHeader(signed.serializedMessage);
     const expected = this.#options.committee.epoch;
-    if (epoch > expected && this.#sameButEpoch(signed.serializedMessage)) throw new EpochMoved(epoch);
+    if (epoch > expected && this.#sameButEpoch(signed.serializedMessage)) throw new EpochAhead(epoch);
     if (epoch < expected && this.#sameButEpoch(signed.serializedMessage)) throw new EpochBehind();
     this.#options.clientOf(member).reportMisbehaviour('it signed another message than the confirmation');
     throw clientErrors.NODE_MISBEHAVED({ node: member.name, reason: 'it signed another message' });
@@ -239,8 +245,10 @@ class Collection {
       const certificate = this.#assemble();
       if (certificate !== undefined) return this.#finish({ certificate });
     }
+    if (isValidity(committee.geometry, weightOf(this.#ahead.keys()))) return this.#finish({ error: this.#moved() });
     const possible = weightOf(this.#confirmed.keys()) + weightOf(this.#open);
     if (isMinCorrect(committee.geometry, possible)) return;
+    if (this.#ahead.size > 0) return this.#finish({ error: this.#moved() });
     if (this.#mayReturn(possible)) this.#askUnreached();
     else this.#finish({ error: this.#notEnough() });
   }
@@ -278,6 +286,10 @@ class Collection {
     return { signers: good.map(({ member }) => member), message, signature: aggregate };
   }
 
+  #moved(): EpochMoved {
+    return new EpochMoved(Math.max(...this.#ahead.values()) as Epoch);
+  }
+
   #notEnough(): Error {
     const { committee, source } = this.#options;
     const { geometry } = committee;
@@ -304,8 +316,17 @@ class Collection {
 
 class EpochBehind extends Error {}
 
+class EpochAhead extends Error {
+  readonly epoch: Epoch;
+  constructor(epoch: Epoch) {
+    super(`a storage node is in epoch ${epoch}`);
+    this.epoch = epoch;
+  }
+}
+
 function refusalOf(error: unknown): string {
   if (error instanceof EpochBehind) return 'it is in an earlier epoch';
+  if (error instanceof EpochAhead) return 'it says it is in a later epoch';
   if (error instanceof NoLongerNeeded) return 'cancelled';
   return isFloeError(error) ? refusalReason(error) : String(error);
 }

@@ -107,7 +107,7 @@ class PooledStore {
       // What the slivers are in is given back once nobody sends them any more.
       if (slivers === undefined) await this.#input.close();
       else if (tail === undefined) await slivers.release();
-      else void this.#keep(tail, slivers);
+      else this.#keep(tail, slivers);
     }
   }
 
@@ -152,9 +152,8 @@ class PooledStore {
     return { sizeBytes, encodedLength: encodedLength(geometry, sizeBytes) };
   }
 
-  async #keep(tail: UploadTail, slivers: SliverSource): Promise<void> {
-    await this.#modules.tails.keep(tail, 0);
-    await slivers.release();
+  #keep(tail: UploadTail, slivers: SliverSource): void {
+    void this.#modules.tails.keep({ ...tail, finished: tail.finished.then(() => slivers.release()) }, 0);
   }
 
   async #register(

@@ -2,7 +2,8 @@
  * Uploads that go on after their store has returned: the certificate needed a quorum, the other nodes should get their
  * slivers too, so that the blob does not begin its life with fewer copies than it could have.
  *
- * Invariants: each ends within its time; at most `maxTails` go on at once, since each keeps an encoded blob.
+ * Invariants: each ends within its time, and none fails: what goes wrong after a store's result is nobody's any more; at most
+ * `maxTails` go on at once, since each keeps an encoded blob.
  */
 import { abortScope, type Scheduler } from '@floe/platform';
 import type { UploadTail } from './certificate-collection.ts';
@@ -42,7 +43,7 @@ export class TailKeeper {
       () => tail.cancel(),
       () => undefined,
     );
-    await tail.finished;
+    await tail.finished.catch(() => undefined);
     timer.end();
   }
 }

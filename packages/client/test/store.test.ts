@@ -371,6 +371,21 @@ describe('an epoch change during a store', () => {
     expect(net.ledger.executed.filter((functions) => functions.includes('system::register_blob'))).toHaveLength(1);
   });
 
+  test('up to f shards that say they are ahead, and are quicker than all others, change nothing', async () => {
+    const net = await createTestNetwork();
+    const liars = net.someNodes(net.committee.geometry.maxFaulty);
+    expect(liars.length).toBeGreaterThan(0);
+    for (const node of net.nodes) node.faults.delayMs = liars.includes(node) ? 0 : 50;
+    for (const { faults } of liars) faults.epochAhead = 1;
+    expect((await storeNew(net, bytes(500))).blobObject.certifiedEpoch).toBe(7);
+  });
+
+  test('as many as could not be wrong together make it look for the new epoch until it gives up', async () => {
+    const net = await createTestNetwork();
+    for (const { faults } of net.nodes) faults.epochAhead = 1;
+    await expect(store(net, bytes(500))).rejects.toMatchObject({ code: 'EPOCH_CHANGED', data: { retries: 5 } });
+  });
+
   test('a ledger that moved on between certificate and certifying is given a new certificate', async () => {
     const net = await createTestNetwork();
     const { committeesNow } = net.ledger;

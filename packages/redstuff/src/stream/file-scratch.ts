@@ -74,7 +74,10 @@ class FileScratchSpace implements ScratchSpace {
     const path = `${this.#directory}/floe-scratch_${processes.own}_${made}`;
     const scratch = new FileScratch(path, sizeBytes, await fileSystem.open(path, 'create'), async () => {
       this.#open.delete(scratch);
-      await fileSystem.remove(path);
+      await fileSystem.remove(path).catch((error: unknown) => {
+        // Somebody cleared the directory.
+        if (!isFloeError(error, 'FILE_NOT_FOUND')) throw error;
+      });
     });
     this.#open.add(scratch);
     return scratch;
