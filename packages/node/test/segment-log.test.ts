@@ -362,6 +362,22 @@ describe('a segment log on a full or failing disk', () => {
     }
   });
 
+  it('undoes a removal that its index did not take, also after it was opened again', async () => {
+    const { log, fileSystem, store } = await filled(3);
+    const write = store.write.bind(store);
+    store.write = () => Promise.reject(new Error('full'));
+    await expect(log.remove([keyOf(1)])).rejects.toThrow('full');
+    store.write = write;
+    // The next batch of the same segment makes what stands before it durable.
+    await log.put(keyOf(4), payloadOf(4), epochOf(1));
+    await log.close();
+    for (const index of [store, createMemoryStore()]) {
+      const again = await openLog(fileSystem, index);
+      for (const i of [0, 1, 2, 4]) expect(await again.get(keyOf(i))).toEqual(payloadOf(i));
+      await again.close();
+    }
+  });
+
   it('does not bring back what was put again and removed since, although what is left of the first, failed put is intact', async () => {
     const { log, fileSystem, store } = await filled(3);
     for (const operation of ['sync', 'truncate'] as const) fileSystem.failNext(operation);
@@ -464,6 +480,32 @@ describe('emptying a segment', () => {
     expect(emptied.freedBytes).toBeGreaterThan(0);
     expect(log.has(keyOf(0))).toBe(false);
     expect(log.status()).toMatchObject({ slivers: 28, damaged: 2 });
+  });
+
+  it('keeps what is wanted again, and writes anew what is put, while it forgets the rest', async () => {
+    const store = createMemoryStore();
+    const { log } = await fill(store);
+    const id = first(log);
+    const wanted = new Set<string>();
+    const [kept, put] = [keyOf(0), keyOf(2)];
+    let forgetting: Promise<unknown> | undefined;
+    const write = store.write.bind(store);
+    store.write = async (operations) => {
+      // The moment in which what is forgotten is written down.
+      const forgets = operations.some(({ kind, table }) => kind === 'remove' && table === 'slivers');
+      if (forgets)
+        forgetting ??= Promise.resolve(log.put(put, payloadOf(2), 10 as Epoch)).then((how) =>
+          expect(how).toBe('stored'),
+        );
+      await write(operations);
+    };
+    const emptying = log.empty(id, { endEpochOf: (key) => (wanted.has(key.blobId) ? (12 as Epoch) : undefined) });
+    wanted.add(kept.blobId);
+    await emptying;
+    await forgetting;
+    expect(forgetting).toBeDefined();
+    expect(await log.get(kept)).toEqual(payloadOf(0));
+    expect(await log.get(put)).toEqual(payloadOf(2));
   });
 
   it('ends what was begun, when the file is gone and the directory could not be synced', async () => {

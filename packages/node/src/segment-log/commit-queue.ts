@@ -206,7 +206,12 @@ export class CommitQueue {
     const setAside = records.flatMap(({ key, damaged }) => (damaged === undefined ? [] : [put.damaged(key, damaged)]));
     // First, as the same batch may already hold the sliver again.
     const sequences = put.sequences({ next: this.#nextSequence, batch });
-    await index.write([...setAside, ...applied.operations, sequences]);
+    try {
+      await index.write([...setAside, ...applied.operations, sequences]);
+    } catch (error) {
+      await this.#modules.writer.takeBack(segment, firstOffset);
+      throw error;
+    }
     applied.confirm();
   }
 

@@ -5,6 +5,7 @@
  * - A sliver that moves is in the index at every instant, at its old place until the new one is durable.
  * - A file goes before its row does: a row without file and without slivers is dropped when the segment is emptied again or the
  *   store opens.
+ * - A sliver that was said to be held is not forgotten: whether it is wanted is asked again when it is.
  * - The note of a removal is kept as long as an older segment of its end epoch may hold what was removed, so an index rebuilt
  *   from segments does not bring it back.
  */
@@ -13,7 +14,7 @@ import type { Epoch } from '@floe/protocol';
 import type { EmptiedSegment, EmptyOptions, SliverKey } from '../sliver-store.ts';
 import { forgetRecords } from './apply-records.ts';
 import type { CommitQueue } from './commit-queue.ts';
-import type { RecordHeader } from './record.ts';
+import { type RecordHeader, sliverKeyText } from './record.ts';
 import type { OpenFiles } from './segment-files.ts';
 import { type IndexEntry, remove, type Segment, type SegmentIndex } from './segment-index.ts';
 import { segmentHeaders } from './segment-scan.ts';
@@ -32,6 +33,8 @@ interface CompactorModules {
   readonly writer: SegmentWriter;
   readonly queue: CommitQueue;
   readonly get: (key: SliverKey) => Promise<Uint8Array | undefined>;
+  /** Keys that do not count as held any more, while that is being written down. */
+  readonly leaving: Set<string>;
 }
 
 interface LiveRecord {
@@ -119,8 +122,8 @@ export class SegmentCompactor {
       if (endEpoch === undefined) unwanted.push(record);
       else wanted.push({ record, endEpoch });
     }
+    const dropped = unwanted.length === 0 ? 0 : await this.#forget(segment, unwanted, endEpochOf);
     await mapConcurrent(wanted, MOVED_AT_ONCE, ({ record, endEpoch }) => this.#move(record, endEpoch));
-    const dropped = unwanted.length === 0 ? 0 : await this.#forget(segment, unwanted);
     return { moved: wanted.length, dropped };
   }
 
@@ -134,13 +137,26 @@ export class SegmentCompactor {
     await this.#modules.queue.whenRoom({ kind: 'sliver', key, endEpoch, payload, expects: entry.sequence });
   }
 
-  #forget(segment: Segment, records: readonly LiveRecord[]): Promise<number> {
-    const { index, queue } = this.#modules;
+  /** What is wanted again by then stays; what is put from then on is written anew. */
+  #forget(
+    segment: Segment,
+    records: readonly LiveRecord[],
+    endEpochOf: (key: SliverKey) => Epoch | undefined,
+  ): Promise<number> {
+    const { index, queue, leaving } = this.#modules;
     return queue.alone(async () => {
-      const live = records.filter(({ key, entry }) => index.get(key)?.sequence === entry.sequence);
+      const live = records.filter(
+        ({ key, entry }) => index.get(key)?.sequence === entry.sequence && endEpochOf(key) === undefined,
+      );
+      const names = live.map(({ key }) => sliverKeyText(key));
       const applied = forgetRecords(segment, live);
-      await index.write(applied.operations);
-      applied.confirm();
+      try {
+        for (const name of names) leaving.add(name);
+        await index.write(applied.operations);
+        applied.confirm();
+      } finally {
+        for (const name of names) leaving.delete(name);
+      }
       return live.length;
     });
   }

@@ -69,7 +69,7 @@ export class SegmentLog implements SliverStore {
   readonly #damage: Counter;
   /** Puts accepted and not settled, by key. */
   readonly #underWay = new Map<string, Promise<void>>();
-  /** Keys whose removal is on its way to the disk. */
+  /** Keys whose removal, or being forgotten, is on its way to the disk. */
   readonly #leaving = new Set<string>();
   /**
    * Keys whose removal failed: its record may be on the disk all the same and take effect when the log is opened again, so they do not count as held
@@ -121,7 +121,7 @@ export class SegmentLog implements SliverStore {
     );
     this.#compactor = new SegmentCompactor(
       { directory, storeTag },
-      { ...parts, files: this.#files, queue: this.#queue, get: (key) => this.get(key) },
+      { ...parts, files: this.#files, queue: this.#queue, get: (key) => this.get(key), leaving: this.#leaving },
     );
     this.#damage = metrics.counter({
       name: 'floe_node_damaged_records_total',

@@ -58,6 +58,25 @@ export class SegmentWriter {
     return { segment, offset };
   }
 
+  /**
+   * Cuts off what was appended last, as the index could not take it: what nobody was told of must not take effect when the log is
+   * opened again.
+   */
+  async takeBack(segment: Segment, offset: number): Promise<void> {
+    segment.durableSize = offset;
+    const open = this.#open.get(segment.bucket);
+    if (open?.segment !== segment) {
+      segment.sealed = true;
+      return;
+    }
+    try {
+      await open.handle.truncate(offset);
+      await open.handle.sync();
+    } catch {
+      await this.#abandon(segment.bucket, segment, open.handle);
+    }
+  }
+
   /** Nothing is appended to the segment any more. */
   async release(segment: Segment): Promise<void> {
     segment.sealed = true;

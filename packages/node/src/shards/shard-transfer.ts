@@ -115,10 +115,12 @@ export class ShardTransfer {
           this.#modules.peers.lied(source, `a page of shard ${shard} that is out of order`);
           return false;
         }
-        await this.#store(source, shard, entries, signal);
+        const good = await this.#store(source, shard, entries, signal);
         last = end.blobId;
         await committees.states.setProgress(shard, { axis, after: last });
-        untilMs = clock.monotonicMs() + transferPatienceMs;
+        // Blob ids that nobody knows never run out.
+        if (good > 0) untilMs = clock.monotonicMs() + transferPatienceMs;
+        else if (clock.monotonicMs() >= untilMs) return false;
       } catch (error) {
         signal.throwIfAborted();
         if (!isWorthAnother(error)) return false;
@@ -153,14 +155,15 @@ export class ShardTransfer {
     return await peers.syncShard(source, { signed, publicKey: key.publicKey, maxBytes }, signal);
   }
 
-  /** Stores what is good of a page; the rest is recovered later. */
+  /** Stores what is good of a page, and says how much that was; the rest is recovered later. */
   async #store(
     source: CommitteeMember,
     shard: ShardIndex,
     entries: readonly { blobId: BlobId; sliver: Sliver }[],
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<number> {
     const { registry, committees, uploads, metadataFetch, codec, peers, pace, metrics } = this.#modules;
+    let good = 0;
     await mapConcurrent(entries, STORED_AT_ONCE, async ({ blobId, sliver }) => {
       const since = registry.certifiedSince(blobId, committees.epoch);
       if (since === undefined) return;
@@ -174,6 +177,7 @@ export class ShardTransfer {
           peers.lied(source, `a sliver that is not of blob ${blobId} and shard ${shard}`);
           return;
         }
+        good += 1;
         const bytes = encodeSliverData(sliver);
         const outcome = await uploads.storeVerified({ blobId, shard, axis: sliver.axis }, bytes).catch(failUnlessGone);
         if (outcome !== 'new') return;
@@ -181,6 +185,7 @@ export class ShardTransfer {
         metrics.recoveredBytes.add(bytes.length, { path: 'transfer' });
       }, signal);
     });
+    return good;
   }
 }
 

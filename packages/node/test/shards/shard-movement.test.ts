@@ -1,5 +1,13 @@
 import type { HttpHandler } from '@floe/platform';
-import { type Epoch, pairOfShard, type ShardIndex } from '@floe/protocol';
+import {
+  blobIdFromBytes,
+  encodeSyncShardResponse,
+  type Epoch,
+  pairOfShard,
+  type ShardIndex,
+  type Sliver,
+  type SliverIndex,
+} from '@floe/protocol';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Blob, EPOCH, geometry, makeBlob, outcomeOf, sliverBytes } from '../node-harness.ts';
 import { Network, type NetworkNode, type NetworkOptions } from '../network-harness.ts';
@@ -87,6 +95,10 @@ describe('a node that gains shards', () => {
     [
       'gives errors',
       (handler) => (request) => (isPage(request) ? new Response('no', { status: 500 }) : handler(request)),
+    ],
+    [
+      'gives blobs that nobody knows, without end',
+      (handler) => (request) => (isPage(request) ? unknownBlob() : handler(request)),
     ],
     ['never answers', (handler) => (request) => (isPage(request) ? new Promise(() => undefined) : handler(request))],
   ])('uses nothing bad of an old owner that %s, and recovers what it did not give', async (_, lie) => {
@@ -257,6 +269,18 @@ async function changedPage(request: Request, response: Response): Promise<Respon
   const bytes = new Uint8Array(await response.arrayBuffer());
   bytes[bytes.length - 40] = (bytes[bytes.length - 40] as number) ^ 1;
   return new Response(bytes, { headers: response.headers });
+}
+
+let unknownBlobs = 0;
+
+/** A page with one blob behind all those before. */
+async function unknownBlob(): Promise<Response> {
+  await network?.time.sleep(1000);
+  unknownBlobs += 1;
+  const id = new Uint8Array(32);
+  new DataView(id.buffer).setUint32(0, unknownBlobs);
+  const sliver: Sliver = { axis: 'primary', index: 0 as SliverIndex, symbolSize: 2, data: new Uint8Array(20) };
+  return answer(encodeSyncShardResponse([{ blobId: blobIdFromBytes(id), sliver }]) as Uint8Array<ArrayBuffer>);
 }
 
 function answer(bytes: Uint8Array<ArrayBuffer>): Response {
