@@ -1,6 +1,7 @@
 /**
  * A bound on the requests of one kind that are under way, by number and by the bytes they hold in memory. First come,
  * first served: a large request is not overtaken for ever by small ones. What comes past the line is told to try again.
+ * No network address has more than its share, in a place or in line; who waits for others of its own address is overtaken.
  */
 import { concurrencyErrors } from '@floe/platform';
 
@@ -12,6 +13,8 @@ export interface AdmissionOptions {
   readonly waiting: number;
   /** Bytes that those under way may declare together; a larger one takes them all. Default: not bounded. */
   readonly bytesAtOnce?: number;
+  /** Of places, bytes and the line, the part that one address may have, above 0 and up to 1. Default: all. */
+  readonly addressShare?: number;
 }
 
 /** Room taken by one request. */
@@ -20,6 +23,8 @@ export interface Place {
   readonly release: () => void;
   /** Keeps only so many of its bytes. */
   readonly shrinkTo: (sizeBytes: number) => void;
+  /** Keeps at least so many; false, and nothing has changed, when there is no room for them. */
+  readonly growTo: (sizeBytes: number) => boolean;
 }
 
 /** What a request asks a place for. */
@@ -27,28 +32,40 @@ export interface PlaceRequest {
   readonly signal: AbortSignal;
   /** More than there are in all count as all of them. */
   readonly sizeBytes?: number;
+  /** Whose share it takes; undefined: nobody's. */
+  readonly address?: string;
 }
 
 /** Keeps the place until a body made of these parts has been sent, or dropped. */
 export type Hold = (parts: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
 
-interface Waiter {
+interface Wanted {
   readonly bytes: number;
+  readonly address: string | undefined;
+}
+
+interface Waiter extends Wanted {
   readonly grant: () => void;
 }
 
 export class Admission {
   readonly #name: string;
+  readonly #atOnce: number;
   readonly #maxWaiting: number;
   readonly #maxBytes: number;
+  readonly #addressShare: number;
   readonly #line: Waiter[] = [];
+  /** By addresses that have something. */
+  readonly #taken = new Map<string, { readonly places: number; readonly bytes: number }>();
   #free: number;
   #freeBytes: number;
 
   constructor(options: AdmissionOptions) {
     this.#name = options.name;
+    this.#atOnce = options.atOnce;
     this.#maxWaiting = options.waiting;
     this.#maxBytes = options.bytesAtOnce ?? Number.POSITIVE_INFINITY;
+    this.#addressShare = options.addressShare ?? 1;
     this.#free = options.atOnce;
     this.#freeBytes = this.#maxBytes;
   }
@@ -61,15 +78,16 @@ export class Admission {
    */
   async run(
     request: PlaceRequest,
-    answer: (hold: Hold, shrinkTo: Place['shrinkTo']) => Promise<Response>,
+    answer: (hold: Hold, place: Omit<Place, 'release'>) => Promise<Response>,
   ): Promise<Response> {
-    const { release, shrinkTo } = await this.enter(request);
+    const place = await this.enter(request);
+    const { release } = place;
     let held = false;
     try {
       const response = await answer((parts) => {
         held = true;
         return holding(parts, release);
-      }, shrinkTo);
+      }, place);
       if (!held) release();
       return response;
     } catch (error) {
@@ -83,13 +101,11 @@ export class Admission {
    *
    * @throws QUEUE_FULL, or the signal's reason while it waits
    */
-  async enter({ signal, sizeBytes = 0 }: PlaceRequest): Promise<Place> {
-    const bytes = Math.min(sizeBytes, this.#maxBytes);
+  async enter({ signal, sizeBytes = 0, address }: PlaceRequest): Promise<Place> {
+    const wanted: Wanted = { bytes: Math.min(sizeBytes, this.#maxBytes), address };
     signal.throwIfAborted();
-    if (this.#line.length === 0 && this.#fits(bytes)) return this.#take(bytes);
-    if (this.#line.length >= this.#maxWaiting) {
-      throw concurrencyErrors.QUEUE_FULL({ queue: this.#name, limit: this.#maxWaiting });
-    }
+    if (this.#mayPass(wanted)) return this.#take(wanted);
+    this.#checkLine(address);
     return new Promise<Place>((resolve, reject) => {
       const leave = (): void => {
         this.#line.splice(this.#line.indexOf(waiter), 1);
@@ -99,9 +115,9 @@ export class Admission {
       };
       const grant = (): void => {
         signal.removeEventListener('abort', leave);
-        resolve(this.#take(bytes));
+        resolve(this.#take(wanted));
       };
-      const waiter: Waiter = { bytes, grant };
+      const waiter: Waiter = { ...wanted, grant };
       signal.addEventListener('abort', leave, { once: true });
       this.#line.push(waiter);
     });
@@ -109,38 +125,96 @@ export class Admission {
 
   /** A place if one is free and nobody waits for it. */
   tryEnter(sizeBytes: number): Place | undefined {
-    const bytes = Math.min(sizeBytes, this.#maxBytes);
-    return this.#line.length === 0 && this.#fits(bytes) ? this.#take(bytes) : undefined;
+    const wanted: Wanted = { bytes: Math.min(sizeBytes, this.#maxBytes), address: undefined };
+    return this.#mayPass(wanted) ? this.#take(wanted) : undefined;
   }
 
-  #fits(bytes: number): boolean {
+  /** Who waits for others of its own address keeps nobody else waiting. */
+  #mayPass(wanted: Wanted): boolean {
+    const isFree = (waiter: Waiter): boolean => waiter.address !== wanted.address && !this.#isWithinShare(waiter);
+    return this.#isWithinShare(wanted) && this.#hasRoom(wanted) && this.#line.every(isFree);
+  }
+
+  #hasRoom({ bytes }: Wanted): boolean {
     return this.#free > 0 && bytes <= this.#freeBytes;
   }
 
-  #take(bytes: number): Place {
-    this.#free -= 1;
-    this.#freeBytes -= bytes;
+  /** More than the share of an address is given to one that has nothing. */
+  #isWithinShare({ bytes, address }: Wanted): boolean {
+    const taken = address === undefined ? undefined : this.#taken.get(address);
+    if (taken === undefined) return true;
+    return taken.places < this.#shareOf(this.#atOnce) && taken.bytes + bytes <= this.#shareOf(this.#maxBytes);
+  }
+
+  #shareOf(total: number): number {
+    return Math.ceil(total * this.#addressShare);
+  }
+
+  #checkLine(address: string | undefined): void {
+    const queue = this.#name;
+    const limit = this.#maxWaiting;
+    if (this.#line.length >= limit) throw concurrencyErrors.QUEUE_FULL({ queue, limit });
+    if (address === undefined) return;
+    const own = this.#line.filter((waiter) => waiter.address === address).length;
+    const ownLimit = this.#shareOf(limit);
+    if (own >= ownLimit) throw concurrencyErrors.QUEUE_FULL({ queue: `${queue} of one address`, limit: ownLimit });
+  }
+
+  #take({ bytes, address }: Wanted): Place {
+    this.#count(address, 1, bytes);
     let heldBytes = bytes;
-    let taken = true;
+    let isTaken = true;
+    const resize = (sizeBytes: number): void => {
+      this.#count(address, 0, sizeBytes - heldBytes);
+      heldBytes = sizeBytes;
+    };
     const shrinkTo = (sizeBytes: number): void => {
-      const givenBack = Math.max(0, heldBytes - sizeBytes);
-      heldBytes -= givenBack;
-      this.#freeBytes += givenBack;
+      resize(Math.min(heldBytes, sizeBytes));
       this.#admit();
     };
-    const release = (): void => {
-      if (!taken) return;
-      taken = false;
-      this.#free += 1;
-      shrinkTo(0);
+    const growTo = (sizeBytes: number): boolean => {
+      const moreBytes = Math.min(sizeBytes, this.#maxBytes) - heldBytes;
+      if (moreBytes <= 0) return true;
+      if (moreBytes > this.#freeBytes || !this.#mayGrow(address, moreBytes)) return false;
+      resize(heldBytes + moreBytes);
+      return true;
     };
-    return { release, shrinkTo };
+    const release = (): void => {
+      if (!isTaken) return;
+      isTaken = false;
+      this.#count(address, -1, -heldBytes);
+      heldBytes = 0;
+      this.#admit();
+    };
+    return { release, shrinkTo, growTo };
+  }
+
+  #mayGrow(address: string | undefined, moreBytes: number): boolean {
+    const taken = address === undefined ? undefined : this.#taken.get(address);
+    return taken === undefined || taken.places === 1 || taken.bytes + moreBytes <= this.#shareOf(this.#maxBytes);
+  }
+
+  #count(address: string | undefined, places: number, bytes: number): void {
+    this.#free -= places;
+    this.#freeBytes -= bytes;
+    if (address === undefined) return;
+    const before = this.#taken.get(address) ?? { places: 0, bytes: 0 };
+    const after = { places: before.places + places, bytes: before.bytes + bytes };
+    if (after.places === 0) this.#taken.delete(address);
+    else this.#taken.set(address, after);
   }
 
   #admit(): void {
-    for (let first = this.#line[0]; first !== undefined && this.#fits(first.bytes); first = this.#line[0]) {
-      this.#line.shift();
-      first.grant();
+    const heldUp = new Set<string | undefined>();
+    for (let at = 0; at < this.#line.length;) {
+      const waiter = this.#line[at] as Waiter;
+      if (heldUp.has(waiter.address) || !this.#isWithinShare(waiter)) {
+        heldUp.add(waiter.address);
+        at += 1;
+      } else if (this.#hasRoom(waiter)) {
+        this.#line.splice(at, 1);
+        waiter.grant();
+      } else return;
     }
   }
 }

@@ -179,7 +179,7 @@ function servePatch(
   return reads.run(request, async (hold) => {
     const { sizeBytes } = await client.open(quiltId, { signal: request.signal });
     const place = { signal: request.signal, sizeBytes };
-    return wholes.run(place, (holdBytes, shrinkTo) => answer((parts) => hold(holdBytes(parts)), shrinkTo));
+    return wholes.run(place, (holdBytes, { shrinkTo }) => answer((parts) => hold(holdBytes(parts)), shrinkTo));
   });
 }
 

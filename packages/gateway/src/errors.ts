@@ -30,6 +30,11 @@ export const gatewayErrors = errorCatalogue({
       `${length} bytes from ${start} on must be at least one and within the blob's ${sizeBytes} bytes`,
   ),
   OBJECT_NOT_A_BLOB: spec<{ objectId: string }>('not-found', ({ objectId }) => `there is no blob object ${objectId}`),
+  NO_ROOM_FOR_BODY: spec<{ sizeBytes: number }>(
+    'exhausted',
+    ({ sizeBytes }) =>
+      `no room for more of the body after ${sizeBytes} bytes; one that declares its size has room, or waits, before it is sent`,
+  ),
   NO_SUCH_ROUTE: spec<{ method: string; path: string }>(
     'not-found',
     ({ method, path }) => `this gateway does not answer ${method} ${path}`,

@@ -112,6 +112,7 @@ function storeRoutes(options: GatewayOptions, modules: { client: FloeClient; pay
     atOnce: options.maxUploads ?? limits.DEFAULT_MAX_UPLOADS,
     waiting: options.maxWaitingStores ?? limits.DEFAULT_MAX_WAITING_STORES,
     bytesAtOnce: options.maxUploadBytes ?? limits.DEFAULT_MAX_UPLOAD_BYTES,
+    addressShare: limits.UPLOAD_ADDRESS_SHARE,
   });
   return publisherRoutes({
     ...modules,

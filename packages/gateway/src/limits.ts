@@ -29,14 +29,22 @@ export const DEFAULT_MAX_WHOLE_READ_BYTES = 512 * 1024 * 1024;
 /** Reads that wait for a place, and as many for each kind of bytes; past them comes 429. */
 export const DEFAULT_MAX_WAITING_READS = 64;
 
-/** Bodies of blobs that are taken in, or being stored, at once. */
+/** Bodies that are taken in, or being stored, at once. */
 export const DEFAULT_MAX_UPLOADS = 64;
 
 /**
- * Bytes of those, on disk; a body that does not declare its size counts as the largest. While one of more than 64 MiB is
- * encoded, its slivers take 2.5 to 3.5 times its size beside it.
+ * Bytes of those, on disk. While one of more than 64 MiB is encoded, its slivers take 2.5 to 3.5 times its size beside it.
  */
 export const DEFAULT_MAX_UPLOAD_BYTES = 64 * 1024 * 1024 * 1024;
+
+/**
+ * What a body that does not declare its size counts as until more of it has come; one for which there is no more room then
+ * is refused with 429.
+ */
+export const UNDECLARED_BODY_BYTES = 16 * 1024 * 1024;
+
+/** Of uploads, their bytes and their line, the part that one network address may have. */
+export const UPLOAD_ADDRESS_SHARE = 0.5;
 
 /** Stores under way at once. */
 export const DEFAULT_MAX_STORES = 16;
@@ -48,8 +56,7 @@ export const DEFAULT_MAX_STORES = 16;
 export const STREAMED_BYTES = 64 * 1024 * 1024;
 
 /**
- * Bytes of bodies of the stores under way: with their encoded forms (×5.5 together) at most 2.8 GiB. Multipart bodies, which
- * are held whole, count as they declare, else as the largest.
+ * Bytes of bodies of the stores under way: with their encoded forms (×5.5 together) at most 2.8 GiB.
  */
 export const DEFAULT_MAX_STORE_BYTES = 512 * 1024 * 1024;
 

@@ -1,5 +1,4 @@
 /** The body of `PUT /v1/quilts`: multipart/form-data, a field for each patch, tags in the field `_metadata`. */
-import { readBody } from '@floe/platform';
 import { gatewayErrors } from './errors.ts';
 
 export interface PatchUpload {
@@ -10,9 +9,9 @@ export interface PatchUpload {
 
 const METADATA_FIELD = '_metadata';
 
-/** @throws MALFORMED_REQUEST, BODY_TOO_LARGE */
-export async function readQuiltUpload(request: Request, maxBytes: number): Promise<PatchUpload[]> {
-  const form = await readForm(request, maxBytes);
+/** @param type of {@link formType} @throws MALFORMED_REQUEST */
+export async function parseQuiltForm(type: string, body: Uint8Array): Promise<PatchUpload[]> {
+  const form = await parseForm(type, body);
   const tags = parseMetadata(form.get(METADATA_FIELD));
   const patches: PatchUpload[] = [];
   const seen = new Set<string>();
@@ -30,10 +29,14 @@ export async function readQuiltUpload(request: Request, maxBytes: number): Promi
   return patches;
 }
 
-async function readForm(request: Request, maxBytes: number): Promise<FormData> {
+/** The `Content-Type` of a form, which has its boundary; known before the body comes. @throws MALFORMED_REQUEST */
+export function formType(request: Request): string {
   const type = request.headers.get('content-type') ?? '';
   if (!/^multipart\/form-data\s*;/i.test(type)) throw malformed(`expected multipart/form-data, got "${type}"`);
-  const body = await readBody(request, maxBytes);
+  return type;
+}
+
+async function parseForm(type: string, body: Uint8Array): Promise<FormData> {
   try {
     return await new Response(body as Uint8Array<ArrayBuffer>, { headers: { 'content-type': type } }).formData();
   } catch (error) {

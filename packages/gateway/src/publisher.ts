@@ -1,12 +1,12 @@
 /** The publisher's routes: store the body of a request, paid by the gateway's own wallet. */
-import type { FloeClient, StoreOptions, StoreResult } from '@floe/client';
-import { bodyTooLarge, isFloeError, streamBody } from '@floe/platform';
+import type { FloeClient, SpooledBlob, StoreOptions, StoreResult } from '@floe/client';
+import { bodyTooLarge, isFloeError, peerAddress, sharingAddress, streamBody } from '@floe/platform';
 import { parseObjectId } from '@floe/protocol';
 import { Hono } from 'hono';
-import type { Admission } from './admission.ts';
+import type { Admission, Place } from './admission.ts';
 import { gatewayErrors } from './errors.ts';
-import { STREAMED_BYTES } from './limits.ts';
-import { readQuiltUpload } from './multipart.ts';
+import { STREAMED_BYTES, UNDECLARED_BODY_BYTES } from './limits.ts';
+import { formType, parseQuiltForm } from './multipart.ts';
 import { flag, oneOf, parsed, parseQuery, whole } from './parameters.ts';
 import type { Payer } from './payer.ts';
 import { markedInvalidJson, storedPatchesJson, storeResultJson } from './store-result.ts';
@@ -47,49 +47,87 @@ export function publisherRoutes(modules: PublisherModules): Hono {
 }
 
 async function storeBlob(request: Request, modules: PublisherModules): Promise<Response> {
-  const { client, payer, uploads, stores, maxBlobBodyBytes: maxBytes } = modules;
+  const { client, payer, stores, maxBlobBodyBytes } = modules;
   const options = storeOptions(request, parseQuery(new URL(request.url), STORE_QUERY), modules);
   const { signal } = request;
-  refuseDeclared(request, maxBytes);
-  return uploads.run({ signal, sizeBytes: bodySize(request, maxBytes) }, async (_hold, shrinkTo) => {
-    // As slowly as its sender likes, on disk: no store waits for it. It is there for a second try, should funds run out.
-    const blob = await client.spool(streamBody(request, maxBytes), { maxBytes, signal });
-    shrinkTo(blob.sizeBytes);
-    try {
-      return await stores.run({ signal, sizeBytes: Math.min(blob.sizeBytes, STREAMED_BYTES) }, () =>
-        answerStore(
-          () => payer.pay((link) => client.store(blob, { ...options, ...link })),
-          (result: StoreResult) => storeResultJson(result),
-          (marked) => marked,
-        ),
-      );
-    } finally {
-      await blob.close();
-    }
-  });
-}
-
-/** Before it waits for a place, and before any of it is sent by who asks first (`Expect: 100-continue`). @throws BODY_TOO_LARGE */
-function refuseDeclared(request: Request, maxBytes: number): void {
-  const declared = Number(request.headers.get('content-length') ?? '0');
-  if (declared > maxBytes) throw bodyTooLarge(declared, maxBytes);
+  return takeIn(request, maxBlobBodyBytes, modules, (blob) =>
+    stores.run({ signal, sizeBytes: Math.min(blob.sizeBytes, STREAMED_BYTES) }, () =>
+      answerStore(
+        () => payer.pay((link) => client.store(blob, { ...options, ...link })),
+        (result: StoreResult) => storeResultJson(result),
+        (marked) => marked,
+      ),
+    ),
+  );
 }
 
 async function storeQuilt(request: Request, modules: PublisherModules): Promise<Response> {
   const { client, payer, stores, maxQuiltBodyBytes } = modules;
   const options = storeOptions(request, parseQuery(new URL(request.url), QUILT_QUERY), modules);
-  const place = { signal: request.signal, sizeBytes: bodySize(request, maxQuiltBodyBytes) };
-  return stores.run(place, async () => {
-    const patches = await readQuiltUpload(request, maxQuiltBodyBytes);
-    return answerStore(
-      () => payer.pay((link) => client.storeQuilt(patches, { ...options, ...link })),
-      ({ store, patches: stored }) => ({
-        blobStoreResult: storeResultJson(store),
-        storedQuiltBlobs: storedPatchesJson(stored),
-      }),
-      (marked) => ({ blobStoreResult: marked, storedQuiltBlobs: [] }),
-    );
+  const type = formType(request);
+  const { signal } = request;
+  return takeIn(request, maxQuiltBodyBytes, modules, (body) =>
+    stores.run({ signal, sizeBytes: body.sizeBytes }, async () => {
+      const patches = await parseQuiltForm(type, await wholeBody(body, signal));
+      return answerStore(
+        () => payer.pay((link) => client.storeQuilt(patches, { ...options, ...link })),
+        ({ store, patches: stored }) => ({
+          blobStoreResult: storeResultJson(store),
+          storedQuiltBlobs: storedPatchesJson(stored),
+        }),
+        (marked) => ({ blobStoreResult: marked, storedQuiltBlobs: [] }),
+      );
+    }),
+  );
+}
+
+/**
+ * Takes the body in, as slowly as its sender likes, on disk: no store waits for it. It is there for a second try, should
+ * funds run out, until `answer` has ended.
+ *
+ * @throws BODY_TOO_LARGE, NO_ROOM_FOR_BODY, QUEUE_FULL
+ */
+async function takeIn(
+  request: Request,
+  maxBytes: number,
+  { client, uploads }: PublisherModules,
+  answer: (body: SpooledBlob) => Promise<Response>,
+): Promise<Response> {
+  const { signal } = request;
+  const declaredBytes = declaredSize(request);
+  // Before it waits for a place, and before any of it is sent by who asks first (`Expect: 100-continue`).
+  if (declaredBytes !== undefined && declaredBytes > maxBytes) throw bodyTooLarge(declaredBytes, maxBytes);
+  const sizeBytes = declaredBytes ?? Math.min(maxBytes, UNDECLARED_BODY_BYTES);
+  const address = sharingAddress(peerAddress(request));
+  return uploads.run({ signal, sizeBytes, address }, async (_hold, place) => {
+    const body = await client.spool(withRoom(streamBody(request, maxBytes), place), { maxBytes, signal });
+    place.shrinkTo(body.sizeBytes);
+    try {
+      return await answer(body);
+    } finally {
+      await body.close();
+    }
   });
+}
+
+/** The parts for which there is room, which grows with them. @throws NO_ROOM_FOR_BODY */
+async function* withRoom(
+  parts: AsyncIterable<Uint8Array>,
+  place: Pick<Place, 'growTo'>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let sizeBytes = 0;
+  for await (const part of parts) {
+    if (!place.growTo(sizeBytes + part.length)) throw gatewayErrors.NO_ROOM_FOR_BODY({ sizeBytes });
+    sizeBytes += part.length;
+    yield part;
+  }
+}
+
+async function wholeBody({ content }: SpooledBlob, signal: AbortSignal): Promise<Uint8Array> {
+  if (content instanceof Uint8Array) return content;
+  const bytes = new Uint8Array(content.sizeBytes);
+  await content.read(0, bytes, { signal });
+  return bytes;
 }
 
 /** A blob that was marked invalid is a result of its own to Walrus clients, though not a success. */
@@ -121,8 +159,7 @@ function storeOptions(request: Request, query: StoreQuery, { payer }: PublisherM
   };
 }
 
-/** What the request declares, or the most it may be. */
-function bodySize(request: Request, maxBytes: number): number {
+function declaredSize(request: Request): number | undefined {
   const declared = /^\d+$/.exec(request.headers.get('content-length') ?? '');
-  return declared === null ? maxBytes : Math.min(maxBytes, Number(declared[0]));
+  return declared === null ? undefined : Number(declared[0]);
 }

@@ -7,7 +7,7 @@ const never = new AbortController().signal;
 const answer = new Response('done');
 
 /** Takes a place until `end` is called. */
-function occupy(admission: Admission, place: { sizeBytes?: number; signal?: AbortSignal } = {}) {
+function occupy(admission: Admission, place: { sizeBytes?: number; signal?: AbortSignal; address?: string } = {}) {
   const gate = deferred<Response>();
   let started = false;
   const done = admission.run({ signal: never, ...place }, () => {
@@ -96,6 +96,42 @@ describe('admission', () => {
     huge.end();
     await settled();
     expect(next.isStarted()).toBe(true);
+  });
+
+  it('gives no address more than its share, and lets others pass those that wait for their own', async () => {
+    const admission = new Admission({ name: 'tests', atOnce: 4, waiting: 4, bytesAtOnce: 100, addressShare: 0.5 });
+    const visit = (address: string | undefined, sizeBytes = 1) => occupy(admission, { address, sizeBytes });
+    const [first, second, third] = [visit('a', 30), visit('a'), visit('a')];
+    const other = visit('b', 60);
+    const [large, small] = [visit('b', 40), visit('b')];
+    await expect(visit('b').done).rejects.toMatchObject({ code: 'QUEUE_FULL', data: { limit: 2 } });
+    const anyone = visit(undefined);
+    await settled();
+    const inside = () => [first, second, third, other, large, small, anyone].map((visitor) => visitor.isStarted());
+    expect(inside()).toEqual([true, true, false, true, false, false, true]);
+    other.end();
+    await settled();
+    expect(inside()).toEqual([true, true, false, true, true, false, true]);
+    first.end();
+    await settled();
+    expect(inside()).toEqual([true, true, true, true, true, false, true]);
+    second.end();
+    await settled();
+    expect(inside()).toEqual([true, true, true, true, true, true, true]);
+  });
+
+  it('lets a place grow while there is room, and gives all of it back', async () => {
+    const admission = new Admission({ name: 'tests', atOnce: 4, waiting: 4, bytesAtOnce: 100, addressShare: 0.5 });
+    const enter = (address?: string) => admission.enter({ signal: never, sizeBytes: 10, address });
+    const [first, second, other] = [await enter('a'), await enter('a'), await enter()];
+    expect([first.growTo(40), first.growTo(41), first.growTo(5)]).toEqual([true, false, true]);
+    expect([other.growTo(50), other.growTo(51)]).toEqual([true, false]);
+    second.release();
+    expect([second.growTo(20), first.growTo(50), first.growTo(1000)]).toEqual([false, true, false]);
+    other.release();
+    expect(first.growTo(1000)).toBe(true);
+    first.release();
+    expect(admission.tryEnter(100)).toBeDefined();
   });
 
   it.each(['read to its end', 'dropped at once', 'dropped in the middle', 'failed'])(

@@ -1,6 +1,6 @@
 import { clientErrors, type FloeClient, type NewlyCreated, SpooledBlob, type StoreOptions } from '@floe/client';
 import { ledgerErrors } from '@floe/contracts';
-import { deferred, joinBytes, utf8 } from '@floe/platform';
+import { deferred, joinBytes, setPeerAddress, utf8 } from '@floe/platform';
 import { type Epoch, type Frost, parseObjectId, protocolErrors } from '@floe/protocol';
 import { quiltPatchId, type QuiltPatchInput, redstuffErrors } from '@floe/redstuff';
 import { describe, expect, it } from 'vitest';
@@ -206,6 +206,62 @@ describe('PUT of a blob', () => {
     expect((await narrow(past)).status).toBe(429);
   });
 
+  it.each(['blobs', 'quilts'])('takes others in beside slow %s that do not say how large they are', async (what) => {
+    const client = fakeClient({ store: async () => newlyCreated() });
+    const options = { maxUploads: 20, maxStores: 2, maxWaitingStores: 2 };
+    const { handler } = createGateway(options, { client, signer: SIGNER });
+    const headers = { 'content-type': 'multipart/form-data; boundary=xyz' };
+    for (let slow = 0; slow < 10; slow += 1) {
+      const init = { method: 'PUT', headers, body: new ReadableStream(), duplex: 'half' } as RequestInit;
+      void handler(new Request(`http://gateway/v1/${what}`, init));
+    }
+    const sized = { method: 'PUT', body: 'hello', headers: { 'content-length': '5' } };
+    expect((await handler(new Request('http://gateway/v1/blobs', sized))).status).toBe(200);
+  });
+
+  it('takes more of a body that does not say how large it is while there is room, then refuses it', async () => {
+    const part = new Uint8Array(10 * 1024 * 1024);
+    let [sent, kept] = [0, 0];
+    const spool: FloeClient['spool'] = async (stream) => {
+      for await (const bytes of stream as AsyncIterable<Uint8Array>) kept += bytes.length;
+      return new SpooledBlob(new Uint8Array(0), async () => undefined);
+    };
+    const client = fakeClient({ spool, store: async () => newlyCreated() });
+    const { handler } = createGateway({ maxUploadBytes: 5 * part.length }, { client, signer: SIGNER });
+    const send = async (parts: number, headers: Record<string, string> = {}) => {
+      [sent, kept] = [0, 0];
+      const body = new ReadableStream({
+        pull(controller) {
+          if (sent === parts) return controller.close();
+          sent += 1;
+          controller.enqueue(part);
+        },
+      });
+      return handler(new Request('http://gateway/v1/blobs', { method: 'PUT', body, headers, duplex: 'half' } as never));
+    };
+    expect((await send(5)).status).toBe(200);
+    const body = new ReadableStream();
+    const headers = { 'content-length': String(part.length) };
+    void handler(new Request('http://gateway/v1/blobs', { method: 'PUT', body, headers, duplex: 'half' } as never));
+    const refused = await send(9);
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '1']);
+    expect([await reasonOf(refused), kept]).toEqual(['NO_ROOM_FOR_BODY', 4 * part.length]);
+    expect((await send(4)).status).toBe(200);
+  });
+
+  it('leaves room for others beside an address that sends all it can', async () => {
+    const client = fakeClient({ store: async () => newlyCreated() });
+    const { handler } = createGateway({ maxUploads: 4, maxWaitingStores: 4 }, { client, signer: SIGNER });
+    const from = (address: string, body: BodyInit) => {
+      const request = new Request('http://gateway/v1/blobs', { method: 'PUT', body, duplex: 'half' } as RequestInit);
+      setPeerAddress(request, address);
+      return handler(request);
+    };
+    for (let slow = 0; slow < 4; slow += 1) void from('203.0.113.7', new ReadableStream());
+    expect((await from('203.0.113.7', 'hello')).status).toBe(429);
+    expect((await from('203.0.113.8', 'hello')).status).toBe(200);
+  });
+
   it('turns away what comes past the line, and lets it in later', async () => {
     const gate = deferred<void>();
     const client = fakeClient({ store: () => gate.promise.then(() => newlyCreated()) });
@@ -311,6 +367,13 @@ describe('PUT of a quilt', () => {
     form.append('_metadata', JSON.stringify([{ identifier: 'b', tags: { kind: 'text', count: 3 } }]));
     const stored: { patches: readonly QuiltPatchInput[]; options: StoreOptions }[] = [];
     const client = fakeClient({
+      spool: async (stream) => {
+        const parts: Uint8Array[] = [];
+        for await (const part of stream as AsyncIterable<Uint8Array>) parts.push(part);
+        const bytes = joinBytes(parts);
+        const read = async (at: number, into: Uint8Array) => into.set(bytes.subarray(at, at + into.length));
+        return new SpooledBlob({ sizeBytes: bytes.length, read }, async () => undefined);
+      },
       storeQuilt: async (patches, options) => {
         stored.push({ patches, options });
         return {
@@ -335,6 +398,15 @@ describe('PUT of a quilt', () => {
       ['b', { kind: 'text', count: '3' }, 'second'],
     ]);
     expect(stored[0]?.options).toMatchObject({ epochs: 3, deletable: true });
+  });
+
+  it.each([{}, { 'content-length': '1001' }])('refuses a form over the limit, declared or not: %j', async (headers) => {
+    const form = new FormData();
+    form.append('a', new Blob([pattern(1000) as Uint8Array<ArrayBuffer>]));
+    const type = { 'content-type': 'multipart/form-data; boundary=xyz' };
+    const init = { body: form, headers: 'content-length' in headers ? { ...type, ...headers } : headers };
+    const response = await put(fakeClient({}), '/v1/quilts', init as RequestInit, { maxQuiltBodyBytes: 1000 });
+    expect([response.status, await reasonOf(response)]).toEqual([413, 'BODY_TOO_LARGE']);
   });
 
   it('refuses what is no form', async () => {

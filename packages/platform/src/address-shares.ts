@@ -54,3 +54,11 @@ export function addressGroup(address: string | undefined): string {
     .map((group) => Number.parseInt(group, 16).toString(16))
     .join(':')}::/64`;
 }
+
+/** Whose share a request takes; nobody's from this machine, where it may be a proxy that stands for many. */
+export function sharingAddress(address: string | undefined): string | undefined {
+  const group = addressGroup(address);
+  return address === undefined || LOCAL.test(group) ? undefined : group;
+}
+
+const LOCAL = /^(?:127\.|0:0:0:0::)/;

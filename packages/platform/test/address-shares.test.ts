@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { addressGroup, AddressShares } from '../src/address-shares.ts';
+import { addressGroup, AddressShares, sharingAddress } from '../src/address-shares.ts';
 
 describe('shares of addresses', () => {
   it('leave room for others, whoever takes all that it can', () => {
@@ -51,5 +51,9 @@ describe('shares of addresses', () => {
       '0:0:0:0::/64',
     ]);
     expect(addressGroup(undefined)).toBe('unknown');
+    expect(['203.0.113.7', '127.0.0.9', '::ffff:127.0.0.1', '::1', undefined].map(sharingAddress)).toEqual([
+      '203.0.113.7',
+      ...Array<undefined>(4).fill(undefined),
+    ]);
   });
 });

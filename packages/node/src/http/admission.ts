@@ -6,7 +6,7 @@
  * others; callers on this machine, such as a proxy, stand for many and are not counted. Reads take nothing that an upload can take. How long an upload holds its share is up to its sender, so uploads may keep
  * each other waiting, and those that this node has no need of only each other.
  */
-import { addressGroup, assert, concurrencyErrors, deferred, isFloeError, Semaphore } from '@floe/platform';
+import { assert, concurrencyErrors, deferred, isFloeError, Semaphore, sharingAddress } from '@floe/platform';
 import { nodeErrors } from '@floe/protocol';
 import type { NodeLimits } from '../limits.ts';
 import type { NodeMetrics } from '../node-metrics.ts';
@@ -31,8 +31,6 @@ const MEMORY_OF: Readonly<Record<RequestClass, Memory | undefined>> = {
   unsolicited: 'unsolicited',
 };
 
-const LOCAL = /^(?:127\.|0:0:0:0::)/;
-
 /** What a request holds; given back once, together. */
 export class Lease {
   /** Whose it is; undefined when that is not to be counted. */
@@ -42,8 +40,7 @@ export class Lease {
 
   /** @param address the network address that the request came from */
   constructor(address?: string) {
-    const group = addressGroup(address);
-    this.address = address === undefined || LOCAL.test(group) ? undefined : group;
+    this.address = sharingAddress(address);
   }
 
   add(release: () => void): void {
