@@ -16,6 +16,13 @@ export const cliErrors = errorCatalogue({
     'not-found',
     ({ directory }) => `there is no ledger in ${directory}; name the directory of a network with --dir`,
   ),
+  /** Like the ledger's error of this code, and naming the directory. */
+  LEDGER_INCOMPLETE: spec<{ directory: string }>(
+    'conflict',
+    ({ directory }) =>
+      `${directory} holds a part of a ledger only, as \`floe ledger restore\` leaves it when it is killed; ` +
+      'remove this directory and restore again',
+  ),
   OBJECT_NOT_FOUND: spec<{ objectId: string }>('not-found', ({ objectId }) => `the ledger has no object ${objectId}`),
   WALLET_INVALID: spec<{ path: string; detail: string }>(
     'invalid',

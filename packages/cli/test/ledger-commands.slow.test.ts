@@ -1,6 +1,7 @@
 /** `floe ledger` as a user runs it, on a network that ran, was stored to, and ended. */
-import { cp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { openLmdbStore } from '@floe/platform/node';
 import { slowSuite, startDev, temporaryDirectory } from '@floe/testkit';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { createCli, EXIT, type Cli } from './support/cli.ts';
@@ -112,4 +113,20 @@ it('says what is wrong: no ledger there, a file that is no snapshot, a snapshot 
   bytes[bytes.length - 40]! ^= 1;
   await writeFile(join(home.path, 'changed'), bytes);
   await floe.fails(['ledger', 'restore', 'changed', '--dir', 'c'], 8, 'SNAPSHOT_INVALID');
+  // It had written most of a ledger, and left nothing in the way of a second attempt.
+  expect(await floe.json<Verified>(['ledger', 'restore', 'snapshot', '--dir', 'c'])).toEqual(verified);
+});
+
+it('begins no network on what a restoration left that was killed', async () => {
+  const remains = join(home.path, 'remains', 'ledger');
+  await mkdir(remains, { recursive: true });
+  const store = await openLmdbStore({ directory: remains });
+  await store.write([{ kind: 'put', table: 'ledger-objects', key: Uint8Array.of(1), value: Uint8Array.of(1) }]);
+  await store.close();
+  const said = await floe.fails(
+    ['dev', '--dir', 'remains', ...SHAPE, '--port', '0', '--once'],
+    EXIT.conflict,
+    'LEDGER_INCOMPLETE',
+  );
+  expect(said).toContain(join('remains', 'ledger'));
 });

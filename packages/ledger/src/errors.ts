@@ -86,6 +86,12 @@ export const errors = errorCatalogue({
     'not-found',
     () => 'the store holds no ledger and no genesis was given to make one',
   ),
+  LEDGER_INCOMPLETE: spec<Record<never, never>>(
+    'conflict',
+    () =>
+      'the store holds a part of a ledger only, as a restoration leaves it that did not come to its end; ' +
+      'remove the store and restore again',
+  ),
   LEDGER_KEY_MISMATCH: spec<{ expected: string; came: string }>(
     'conflict',
     ({ expected, came }) => `the chain's checkpoints are signed with key ${expected}, the key given is ${came}`,

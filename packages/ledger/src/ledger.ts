@@ -143,7 +143,7 @@ export class Ledger implements LedgerApi {
   /**
    * Opens the chain in the store, or makes it from `genesis`.
    *
-   * @throws LEDGER_EMPTY, CHAIN_MISMATCH, STORE_FORMAT_UNSUPPORTED, LEDGER_KEY_MISMATCH, LEDGER_CORRUPT
+   * @throws LEDGER_EMPTY, LEDGER_INCOMPLETE, CHAIN_MISMATCH, STORE_FORMAT_UNSUPPORTED, LEDGER_KEY_MISMATCH, LEDGER_CORRUPT
    */
   static async open(options: LedgerOptions, modules: LedgerModules): Promise<Ledger> {
     const keep = options.pruning?.keepCheckpoints ?? MIN_KEPT_CHECKPOINTS;

@@ -34,7 +34,7 @@ import { decodePruneMark, lifetimeOperations, readPruneMark } from './pruning.ts
 import { StateMachine, type StateMachineModules } from './state-machine.ts';
 import { META_KEYS, sequenceKey } from './store-keys.ts';
 import { leafHash, StateTree, treeKey } from './state-tree.ts';
-import { TABLES } from './tables.ts';
+import { holdsRows, TABLES } from './tables.ts';
 import { transactionDigest } from './transaction-data.ts';
 
 const MAGIC = utf8('floe-ledger-snapshot\n');
@@ -77,7 +77,7 @@ export function* createSnapshot(store: KeyValueStore): Generator<Uint8Array, voi
 }
 
 export interface RestoreModules {
-  /** Empty; after a failure too, it holds no ledger that would open. */
+  /** Empty; after a failure it may hold a part of a ledger, which `Ledger.open` refuses. */
   readonly target: KeyValueStore;
   readonly bls: StateMachineModules['bls'];
   readonly verifyCheckpoint: CheckpointVerifier;
@@ -95,7 +95,7 @@ export async function restoreSnapshot(
   modules: RestoreModules,
 ): Promise<CheckpointRecord> {
   const { target } = modules;
-  if (Object.values(TABLES).some((table) => target.count(table) > 0)) throw errors.SNAPSHOT_TARGET_USED({});
+  if (holdsRows(target)) throw errors.SNAPSHOT_TARGET_USED({});
   const restoration = new Restoration(modules);
   let head: CheckpointRecord | undefined;
   for await (const { kind, payload } of readFrames(source)) {

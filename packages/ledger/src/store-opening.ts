@@ -1,4 +1,7 @@
-/** Opens the chain that a store holds, or begins one in an empty store; refuses stores of other chains and formats. */
+/**
+ * Opens the chain that a store holds, or begins one in an empty store; refuses stores of other chains and formats, and
+ * those that hold only a part of a ledger.
+ */
 import { equalBytes, type KeyValueStore, toHex } from '@floe/platform';
 import { toBase58 } from '@mysten/bcs';
 import type { CheckpointRecord, Digest } from './api.ts';
@@ -8,7 +11,7 @@ import { errors } from './errors.ts';
 import type { LedgerModules } from './ledger.ts';
 import { StateMachine, type StateMachineModules } from './state-machine.ts';
 import { META_KEYS, sequenceKey } from './store-keys.ts';
-import { TABLES } from './tables.ts';
+import { holdsRows, TABLES } from './tables.ts';
 
 /** The machine at the chain's newest checkpoint. */
 export async function openChain(
@@ -19,6 +22,8 @@ export async function openChain(
   const machineModules: StateMachineModules = { store, bls, sign: (message) => signer.sign(message) };
   const format = store.get(TABLES.meta, META_KEYS.format);
   if (format === undefined) {
+    // A restoration writes the format last: a chain begun on what it left would have coins that no transaction made.
+    if (holdsRows(store)) throw errors.LEDGER_INCOMPLETE({});
     if (genesis === undefined) throw errors.LEDGER_EMPTY({});
     checkKey(genesis, signer.publicKey);
     const { checkpoint, operations } = StateMachine.begin(genesis, machineModules);

@@ -1,4 +1,7 @@
 /** Tables of the ledger's store. Every value starts with the version of its form. */
+import type { KeyValueStore } from '@floe/platform';
+
+/** Their names, by what they hold. */
 export const TABLES = {
   /** `format`, `genesis`, `head`: what store this is, and its newest checkpoint. */
   meta: 'ledger-meta',
@@ -19,3 +22,8 @@ export const TABLES = {
   /** Checkpoint digest → sequence. */
   checkpointDigests: 'ledger-checkpoint-digests',
 } as const;
+
+/** Whether a store has a row in any table of a ledger. */
+export function holdsRows(store: Pick<KeyValueStore, 'count'>): boolean {
+  return Object.values(TABLES).some((table) => store.count(table) > 0);
+}

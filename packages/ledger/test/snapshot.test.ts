@@ -83,6 +83,28 @@ describe('a snapshot', () => {
     await expect(restore([...frames, frames.at(-1)!])).rejects.toMatchObject({ code: 'SNAPSHOT_INVALID' });
   });
 
+  test('that was restored in part only is refused by a ledger, which neither opens nor begins a chain on it', async () => {
+    const world = await chainOf(3);
+    const frames = [...createSnapshot(world.store)];
+    const target = createMemoryStore();
+    // Without its last object: everything else is written before the state is seen to be another.
+    await expect(restore(frames.toSpliced(-2, 1), target)).rejects.toMatchObject({ code: 'SNAPSHOT_INVALID' });
+    const remains = contents(target);
+    expect(remains.length).toBeGreaterThan(0);
+    for (const genesis of [undefined, world.genesis]) {
+      await expect(openWorld({ store: target, ledger: { genesis } as never })).rejects.toMatchObject({
+        code: 'LEDGER_INCOMPLETE',
+      });
+      expect(contents(target)).toEqual(remains);
+    }
+  });
+
+  test.each(Object.values(TABLES))('is missed by no ledger: a row in %s alone is enough', async (table) => {
+    const store = createMemoryStore();
+    await store.write([{ kind: 'put', table, key: Uint8Array.of(1), value: Uint8Array.of(1) }]);
+    await expect(openWorld({ store })).rejects.toMatchObject({ code: 'LEDGER_INCOMPLETE' });
+  });
+
   test('is restored into an empty store only, and made of a ledger only', async () => {
     const world = await chainOf(1);
     await expect(restore(createSnapshot(world.store), world.store as never)).rejects.toMatchObject({

@@ -1,7 +1,7 @@
 /** `floe ledger verify`, `snapshot`, `restore`, `prove`: what anyone can check about a ledger. */
 import { createReadStream } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, mkdtemp, readdir, rm, rmdir } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { proveObject, provenCertification, type ProvenObject } from '@floe/contracts';
 import { createSnapshot, restoreSnapshot, verifyLedger, type CheckpointRecord } from '@floe/ledger';
 import { createSignatureVerifier, verifyCheckpointSignature } from '@floe/ledger/node';
@@ -65,17 +65,28 @@ export async function runLedgerRestore(
   signal: AbortSignal,
 ): Promise<void> {
   await fileSize(file);
-  await mkdir(devPaths(dir).ledger, { recursive: true }).catch((error: unknown) =>
+  const path = devPaths(dir).ledger;
+  const firstMade = await mkdir(path, { recursive: true }).catch((error: unknown) =>
     Promise.reject(unwritable(dir, error)),
   );
-  const head = await withStore(dir, async (target) =>
-    restoreSnapshot(createReadStream(file, { signal }), {
-      target,
-      bls: await createMclBls(),
-      verifyCheckpoint: verifyCheckpointSignature,
-      signal,
-    }),
-  );
+  let head: CheckpointRecord;
+  try {
+    head = await withLock(dir, () =>
+      removingNewStore(path, () =>
+        withOpenStore(path, async (target) =>
+          restoreSnapshot(createReadStream(file, { signal }), {
+            target,
+            bls: await createMclBls(),
+            verifyCheckpoint: verifyCheckpointSignature,
+            signal,
+          }),
+        ),
+      ),
+    );
+  } catch (error) {
+    if (firstMade !== undefined) await removeEmpty(path, firstMade);
+    throw error;
+  }
   output.line(`restored up to checkpoint ${head.sequence}: ${head.totalTransactions} transactions`);
   report(head, output);
 }
@@ -140,17 +151,52 @@ async function requireStore(dir: string): Promise<void> {
 }
 
 /** Runs `work` on the ledger's store of a network that is not running, and keeps it from starting meanwhile. */
-async function withStore<T>(dir: string, work: (store: KeyValueStore) => Promise<T>): Promise<T> {
+function withStore<T>(dir: string, work: (store: KeyValueStore) => Promise<T>): Promise<T> {
+  return withLock(dir, () => withOpenStore(devPaths(dir).ledger, work));
+}
+
+async function withLock<T>(dir: string, work: () => Promise<T>): Promise<T> {
   const unlock = await lockDirectory(dir);
   try {
-    const store = await openLmdbStore({ directory: devPaths(dir).ledger });
-    try {
-      return await work(store);
-    } finally {
-      await store.close();
-    }
+    return await work();
   } finally {
     await unlock();
+  }
+}
+
+async function withOpenStore<T>(path: string, work: (store: KeyValueStore) => Promise<T>): Promise<T> {
+  const store = await openLmdbStore({ directory: path });
+  try {
+    return await work(store);
+  } finally {
+    await store.close();
+  }
+}
+
+/** When `work` fails, removes the store that it made, so that it can be tried again; one that was there before stays. */
+async function removingNewStore<T>(path: string, work: () => Promise<T>): Promise<T> {
+  const before = await readdir(path);
+  try {
+    return await work();
+  } catch (error) {
+    if (!before.includes(STORE_FILE)) {
+      const made = (await readdir(path)).filter((name) => !before.includes(name));
+      // What cannot be removed is refused by whoever opens it; why the work failed says more.
+      await Promise.all(made.map((name) => rm(join(path, name), { force: true }).catch(() => undefined)));
+    }
+    throw error;
+  }
+}
+
+/** Removes `path` and what it is in, up to and with `last`, as far as they are empty. */
+async function removeEmpty(path: string, last: string): Promise<void> {
+  const end = resolve(last);
+  for (let at = resolve(path); at.length >= end.length; at = dirname(at)) {
+    try {
+      await rmdir(at);
+    } catch {
+      return;
+    }
   }
 }
 

@@ -75,7 +75,7 @@ const DEFAULT_NODES = 13;
 const DEFAULT_SHARDS = 100;
 const DEFAULT_REGIONS = 4;
 
-/** Starts, or resumes, the network of `directory`. @throws DIRECTORY_IN_USE, DIRECTORY_FOREIGN, PORT_IN_USE, … */
+/** Starts, or resumes, the network of `directory`. @throws DIRECTORY_IN_USE, DIRECTORY_FOREIGN, LEDGER_INCOMPLETE, PORT_IN_USE, … */
 export async function startDevNetwork(
   options: DevNetworkOptions,
   modules: { logger: Logger; onProgress: (stage: string) => void; signal: AbortSignal },
@@ -212,6 +212,7 @@ async function openLedger(
   // The chain that is there goes on as it is; a new one begins only in an empty store.
   const pruning = keepCheckpoints === undefined ? undefined : { keepCheckpoints };
   const ledger = await Ledger.open({ pruning }, ledgerModules).catch((error: unknown) => {
+    if (isFloeError(error, 'LEDGER_INCOMPLETE')) throw cliErrors.LEDGER_INCOMPLETE({ directory: paths.ledger }, error);
     if (!isFloeError(error, 'LEDGER_EMPTY')) throw error;
     const config = genesisConfig(state, nodes, { faucet: faucetKey, ledger: ledgerKey });
     return Ledger.open({ genesis: createGenesis(config, { bls }), pruning }, ledgerModules);
