@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, readdir, rm, writeFile, readFile } from 'node:fs/promises';
+import fs, { access, mkdtemp, readdir, rm, writeFile, readFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { endLeftOver, lockDirectory } from '../src/dev/lock.ts';
 
 let directory: string;
@@ -67,6 +68,47 @@ describe('the lock of a directory', () => {
       }
     },
   );
+
+  it('is not removed by one who saw none, when another has made it since', async () => {
+    const path = join(directory, 'lock');
+    await (
+      await lockDirectory(directory)
+    )();
+    const other = { pid: process.pid, started: '', token: 'of another' };
+    await writeFile(path, JSON.stringify(other));
+    const original = fs.readFile;
+    let looks = 0;
+    const read = vi.spyOn(fs, 'readFile').mockImplementation((async (file: string, ...rest: ['utf8']) => {
+      if (file !== path || (looks += 1) > 1) return original(file, ...rest);
+      // It is given back just before it is looked at, and made by another one just after.
+      await rm(path);
+      const seen = await access(path).catch((error: unknown) => error);
+      await writeFile(path, JSON.stringify(other));
+      throw seen;
+    }) as typeof fs.readFile);
+    const restoreRead = () => {
+      read.mockRestore();
+      syncBuiltinESMExports();
+    };
+    onTestFinished(restoreRead);
+    syncBuiltinESMExports();
+    await expect(lockDirectory(directory)).rejects.toMatchObject({ code: 'DIRECTORY_IN_USE' });
+    restoreRead();
+    expect(looks).toBeGreaterThan(1);
+    expect(JSON.parse(await readFile(path, 'utf8'))).toEqual(other);
+  });
+
+  it('is not removed by one who held it before', async () => {
+    const release = await lockDirectory(directory);
+    const path = join(directory, 'lock');
+    const first = await readFile(path, 'utf8');
+    const { pid, started } = JSON.parse(first) as { pid: number; started: string };
+    const other = JSON.stringify({ pid, started, ofNetwork: false, token: 'of another' });
+    await writeFile(path, other);
+    await release();
+    expect(await readFile(path, 'utf8')).toBe(other);
+    await expect(lockDirectory(directory)).rejects.toMatchObject({ code: 'DIRECTORY_IN_USE' });
+  });
 
   it('is taken over when the file is damaged', async () => {
     await writeFile(join(directory, 'lock'), '{"pi');
