@@ -24,6 +24,15 @@ interface Departure {
 
 const MAX_TICK_MS = 1_000;
 
+/**
+ * Whether what is left of an answer waits for its client to read: also one that was given whole, of which Node.js says that
+ * it needs no drain. One that is behind another answer on its connection waits for that.
+ */
+export function waitsForClient(outgoing: ServerResponse): boolean {
+  if (outgoing.socket === null) return false;
+  return outgoing.writableNeedDrain || (outgoing.writableEnded && !outgoing.writableFinished);
+}
+
 /** Watches every answer until the server closes. */
 export function watchAnswerPace(server: Server, { graceMs, minBytesPerSecond }: AnswerPaceOptions): void {
   const departures = new Set<Departure>();
@@ -36,7 +45,7 @@ export function watchAnswerPace(server: Server, { graceMs, minBytesPerSecond }: 
   const ticking = setInterval(() => {
     for (const departure of departures) {
       const { socket, outgoing, bytesBefore } = departure;
-      if (!outgoing.writableNeedDrain) continue;
+      if (!waitsForClient(outgoing)) continue;
       departure.waitedMs += tickMs;
       const bytes = socket.bytesWritten - bytesBefore;
       if (departure.waitedMs > graceMs + (bytes * 1000) / minBytesPerSecond) socket.destroy();

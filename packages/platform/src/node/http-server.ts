@@ -25,7 +25,7 @@ import {
 } from '../http.ts';
 import { LIMITS } from '../limits.ts';
 import { type Logger, silentLogger } from '../observe.ts';
-import { watchAnswerPace } from './answer-pace.ts';
+import { waitsForClient, watchAnswerPace } from './answer-pace.ts';
 import { owesBody, watchBodyPace } from './body-pace.ts';
 import { callerSignal, directRequest } from './direct-request.ts';
 import { AddressShares, addressGroup } from '../address-shares.ts';
@@ -301,7 +301,7 @@ function watchIdleSockets(server: Server, idleTimeoutMs: number): void {
       exchange.outgoing.writableFinished ||
       // A body that waits here to be read, its client can do nothing about.
       owesBody(exchange.incoming) ||
-      exchange.outgoing.writableNeedDrain;
+      waitsForClient(exchange.outgoing);
     if (clientsTurn) socket.destroy();
     // Its turn may come while nothing moves, and a timeout is told only once.
     else socket.setTimeout(idleTimeoutMs);

@@ -323,6 +323,55 @@ describe('the HTTP server', () => {
     expect((await whole.arrayBuffer()).byteLength).toBe(sizeBytes);
   });
 
+  describe('with an answer given whole', () => {
+    const sizeBytes = 32 * 1024 * 1024;
+    const ask = (path: string): string => `GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`;
+    const statusOf = async (server: HttpServer): Promise<number> => (await fetch(`${server.url}/small`)).status;
+
+    it.each([
+      ['silent', { idleTimeoutMs: 50 }],
+      ['slow', { answerGraceMs: 40, minAnswerBytesPerSecond: 1_000_000_000 }],
+    ])('cuts a client that never reads it, as one that is too %s', async (_, options) => {
+      const given = deferred<void>();
+      const server = await serve(
+        ({ url }) => {
+          if (url.endsWith('/small')) return new Response();
+          given.resolve();
+          return new Response(new Uint8Array(sizeBytes));
+        },
+        { ...options, maxRequests: 1 },
+      );
+      await raw(server, ask('/large'));
+      await given.promise;
+      await expect.poll(() => statusOf(server), { timeout: 5_000 }).toBe(200);
+    });
+
+    it('does not hold it against a client that the answer is behind a slow one', async () => {
+      const release = deferred<void>();
+      const given = { '/fast': deferred<void>(), '/large': deferred<void>() };
+      const server = await serve(
+        async ({ url }) => {
+          const { pathname } = new URL(url);
+          if (pathname === '/slow') await release.promise;
+          if (pathname === '/fast' || pathname === '/large') given[pathname].resolve();
+          return pathname === '/large'
+            ? new Response(new Uint8Array(sizeBytes))
+            : new Response(`answer of ${pathname}`);
+        },
+        { answerGraceMs: 20, minAnswerBytesPerSecond: 1_000_000_000, maxRequests: 3, addressShare: 1 },
+      );
+      const last = ask('/fast').replace('host: x', 'host: x\r\nconnection: close');
+      const answers = everything(await raw(server, ask('/slow') + last));
+      await given['/fast'].promise;
+      // Another client, who could have read, is cut in that time.
+      await raw(server, ask('/large'));
+      await given['/large'].promise;
+      await expect.poll(() => statusOf(server), { timeout: 5_000 }).toBe(200);
+      release.resolve();
+      expect(await answers).toMatch(/answer of \/slow.*answer of \/fast/s);
+    });
+  });
+
   it('turns away what is more than it works on at once', async () => {
     const release = deferred<void>();
     const server = await serve(
