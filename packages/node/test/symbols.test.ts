@@ -32,6 +32,7 @@ import {
   pairsOf,
   registered,
   SECRET_KEY,
+  sliverBytes,
   startNode,
   storedBlob,
 } from './node-harness.ts';
@@ -152,6 +153,37 @@ describe('decoding symbols', () => {
     expect(await outcomeOf(call(route))).toEqual([400, 'FAILED_PRECONDITION', 'NO_TARGET_SLIVERS_SPECIFIED']);
     const outside: NodeRoute = { ...route, targets: [geometry.rows as SliverIndex] };
     expect(await outcomeOf(call(outside))).toEqual([400, 'INVALID_ARGUMENT', 'RECOVERY_SYMBOL_OUT_OF_RANGE']);
+  });
+});
+
+describe('a large answer with symbols', () => {
+  it('holds the place of its request until it is sent', async () => {
+    const large = await makeBlob(1_200_000, 3);
+    const { call, ledger } = await startNode({ limits: { symbolRequests: 1 } });
+    await ledger.emit(registered(large));
+    const upload = metadataBytes(large);
+    expect((await call({ name: 'putMetadata', blobId: large.id, pending: false }, upload)).status).toBe(201);
+    const [pair] = pairsOf(large) as [SliverPairIndex];
+    for (const axis of AXES) {
+      const route = { name: 'putSliver', blobId: large.id, pair, axis, pending: false } as const;
+      expect((await call(route, sliverBytes(large, pair, axis))).status).toBe(201);
+    }
+    const primary = sliverOfPair(geometry, 'primary', pair);
+    const ids = Array.from({ length: N_SHARDS }, (_, secondary) => ({ primary, secondary: secondary as SliverIndex }));
+    const targets = Array.from({ length: geometry.columns }, (_, target) => target as SliverIndex);
+    const routes: NodeRoute[] = [
+      { name: 'getRecoverySymbols', blobId: large.id, filter: { kind: 'ids', ids } },
+      { name: 'getDecodingSymbols', blobId: large.id, axis: 'secondary', targets },
+    ];
+    for (const route of routes) {
+      const answer = await call(route);
+      expect((await call(route)).status).toBe(503);
+      const sizeBytes = (await bytesOf(answer)).length;
+      expect(answer.headers.get('content-length')).toBe(`${sizeBytes}`);
+      const left = await call(route);
+      await left.body?.cancel();
+      expect(await bytesOf(call(route))).toHaveLength(sizeBytes);
+    }
   });
 });
 

@@ -10,6 +10,7 @@ import {
   successAnswer,
   wireErrorOf,
 } from '@floe/protocol';
+import { single } from './streaming.ts';
 
 export interface Answer {
   readonly status: number;
@@ -17,6 +18,9 @@ export interface Answer {
   /** A stream is pulled as the client reads, and cut when it throws. */
   readonly body: Uint8Array | AsyncIterable<Uint8Array>;
 }
+
+/** From here on an answer is streamed, so that what its request holds is held until it is sent. */
+export const LARGE_ANSWER_BYTES = 256 * 1024;
 
 /** A JSON success envelope. */
 export function dataAnswer(data: unknown, code: SuccessCode = 200): Answer {
@@ -26,7 +30,9 @@ export function dataAnswer(data: unknown, code: SuccessCode = 200): Answer {
 
 /** BCS without an envelope. */
 export function bcsAnswer(body: Uint8Array): Answer {
-  return { status: 200, headers: { 'content-type': BCS_CONTENT_TYPE }, body };
+  const headers = { 'content-type': BCS_CONTENT_TYPE };
+  if (body.length < LARGE_ANSWER_BYTES) return { status: 200, headers, body };
+  return { status: 200, headers: { ...headers, 'content-length': `${body.length}` }, body: single(body) };
 }
 
 export function textAnswer(status: number, text: string): Answer {

@@ -36,9 +36,9 @@ import { parseAuthorization, type ShardPages } from '../shards/shard-pages.ts';
 import type { Symbols } from '../symbols.ts';
 import type { Uploads } from '../uploads.ts';
 import type { Admission, Lease, RequestClass } from './admission.ts';
-import { type Answer, bcsAnswer, dataAnswer, textAnswer } from './answers.ts';
+import { type Answer, bcsAnswer, dataAnswer, LARGE_ANSWER_BYTES, textAnswer } from './answers.ts';
 import { readBatch, storeBatch, type WantedSliver } from './sliver-batches.ts';
-import { resume, single } from './streaming.ts';
+import { resume } from './streaming.ts';
 
 export interface RouteModules {
   readonly committees: CommitteeTracker;
@@ -71,8 +71,6 @@ const SLIVER_BODY_SLACK_BYTES = 128;
 const METADATA_BODY_SLACK_BYTES = 1024;
 /** A signed request of a node has 152 bytes. */
 const MAX_SIGNED_MESSAGE_BYTES = 1024;
-/** From here on an answer counts against the memory for bodies until it is sent. */
-const LARGE_ANSWER_BYTES = 256 * 1024;
 
 export class NodeRoutes {
   readonly #limits: NodeLimits;
@@ -176,11 +174,8 @@ export class NodeRoutes {
     const { reads, admission } = this.#modules;
     const key = reads.locate(blobId, pair, axis);
     const sizeBytes = reads.sizeOf(key);
-    if (sizeBytes < LARGE_ANSWER_BYTES) return bcsAnswer(await reads.sliver(key, pair));
-    await admission.reserve('reads', sizeBytes, call.lease, call.signal);
-    const bytes = await reads.sliver(key, pair);
-    const headers = { 'content-type': BCS_CONTENT_TYPE, 'content-length': `${bytes.length}` };
-    return { status: 200, headers, body: single(bytes) };
+    if (sizeBytes >= LARGE_ANSWER_BYTES) await admission.reserve('reads', sizeBytes, call.lease, call.signal);
+    return bcsAnswer(await reads.sliver(key, pair));
   }
 
   async #putSliver(route: Route<'putSliver'>, call: Call): Promise<Answer> {
