@@ -127,8 +127,8 @@ class Store {
   /** Space of the signer that this store means to use; no other store of this client plans with it meanwhile. */
   #claimed: ObjectId | undefined;
   #owned: OwnedResources = NO_RESOURCES;
-  /** FROST that an extension took. */
-  #extensionCost: Frost | undefined;
+  /** What it came to, which others may have made less than was planned; `cost` in FROST. */
+  #extension: { readonly epochs: number; readonly cost: Frost } | undefined;
   /** What the slivers are in is given back once nobody sends them any more: by the store, or by its tail. */
   #slivers: SliverSource | undefined;
   #tailHasSlivers = false;
@@ -306,9 +306,11 @@ class Store {
   /** By this try, and by an earlier one whose object it is. */
   #paid({ operation, cost }: StorePlan, objectId: ObjectId): Pick<NewlyCreated, 'operation' | 'cost'> {
     const { registration } = this.#options;
-    const paidNow = this.#extensionCost ?? cost;
-    if (registration?.objectId !== objectId) return { operation, cost: paidNow };
-    const told = operation.kind === 'reuseRegistration' ? registration.operation : operation;
+    const { epochs: epochsExtended, cost: paidNow } = this.#extension ?? { cost };
+    const done =
+      'epochsExtended' in operation && epochsExtended !== undefined ? { ...operation, epochsExtended } : operation;
+    if (registration?.objectId !== objectId) return { operation: done, cost: paidNow };
+    const told = operation.kind === 'reuseRegistration' ? registration.operation : done;
     return { operation: told, cost: (registration.cost + paidNow) as Frost };
   }
 
@@ -435,43 +437,61 @@ class Store {
   ): Promise<void> {
     this.#enter('certifying');
     const { ledger } = this.#modules;
-    const { owner, attributes, signer } = this.#options;
+    const { signer } = this.#options;
     const system = await ledger.systemState({ signal });
-    if ('epochsExtended' in plan.operation && plan.object !== undefined) {
-      // Its price may have risen since the plan was made.
-      const cost = extensionCost(system, plan.operation.epochsExtended, plan.object.storage.sizeBytes);
-      checkCost(`blob ${plan.object.blobId}`, cost, this.#options.maxCost);
-      this.#extensionCost = cost;
-    }
-    const build = (withCertificate: Certificate | undefined): Transaction => {
-      const transaction = new Transaction();
-      if (withCertificate !== undefined) {
-        const certification = {
-          blobObjectId: objectId,
-          certificate: withCertificate,
-          memberCount: committee.members.length,
-        };
-        certifyBlobs(transaction, system, [certification]);
-      }
-      if ('epochsExtended' in plan.operation && plan.object !== undefined) {
-        const storageSizeBytes = plan.object.storage.sizeBytes;
-        const extension = { blobObjectId: objectId, storageSizeBytes, epochs: plan.operation.epochsExtended };
-        extendBlobs(transaction, system, [extension]);
-      }
-      if (attributes !== undefined && Object.keys(attributes).length > 0) {
-        changeAttributes(transaction, system, { blobObjectId: objectId, set: attributes });
-      }
-      if (owner !== undefined && owner !== signerAddress(signer)) transferObjects(transaction, [objectId], owner);
-      return transaction;
+    const memberCount = committee.members.length;
+    const execute = async (given: Certificate | undefined): Promise<void> => {
+      const certified = given && { blobObjectId: objectId, certificate: given, memberCount };
+      let isEmpty = false;
+      const build = async (): Promise<Transaction> => {
+        const transaction = await this.#certification(objectId, certified, plan, { system, signal });
+        isEmpty = transaction.getData().commands.length === 0;
+        if (isEmpty) throw new Error('nothing is left to do');
+        return transaction;
+      };
+      await ledger.execute(build, signer, { signal }).catch((error: unknown) => {
+        if (!isEmpty) throw error;
+      });
     };
     try {
-      await ledger.execute(() => build(certificate), signer, { signal });
+      await execute(certificate);
     } catch (error) {
-      // Another store of the same signer certified this very object meanwhile: what is left to do is the rest.
+      // Another holder of the key certified this very object meanwhile: what is left to do is the rest.
       if (!isMoveAbort(error, 'blob', 'EAlreadyCertified')) throw error;
-      const rest = build(undefined);
-      if (rest.getData().commands.length > 0) await ledger.execute(() => build(undefined), signer, { signal });
+      await execute(undefined);
     }
+  }
+
+  /**
+   * Made when its turn among the signer's transactions has come: what another store of theirs has done to an object that
+   * was there already is not done, nor paid for, again. Empty when nothing is left to do.
+   *
+   * @throws COST_ABOVE_MAXIMUM
+   */
+  async #certification(
+    objectId: ObjectId,
+    certified: Parameters<typeof certifyBlobs>[2][number] | undefined,
+    { object: planned, operation }: StorePlan,
+    { system, signal }: { readonly system: SystemInfo; readonly signal: AbortSignal },
+  ): Promise<Transaction> {
+    const { owner, attributes, signer, maxCost } = this.#options;
+    const now = planned && ((await this.#modules.ledger.blobObject(objectId, { signal })) ?? planned);
+    const transaction = new Transaction();
+    if (certified !== undefined && now?.certifiedEpoch === undefined) certifyBlobs(transaction, system, [certified]);
+    if ('epochsExtended' in operation && planned !== undefined && now !== undefined) {
+      const storageSizeBytes = planned.storage.sizeBytes;
+      const epochs = Math.max(0, planned.endEpoch + operation.epochsExtended - now.endEpoch);
+      // Its price may have risen since the plan was made.
+      const cost = extensionCost(system, epochs, storageSizeBytes);
+      checkCost(`blob ${planned.blobId}`, cost, maxCost);
+      this.#extension = { epochs, cost };
+      if (epochs > 0) extendBlobs(transaction, system, [{ blobObjectId: objectId, storageSizeBytes, epochs }]);
+    }
+    if (attributes !== undefined && Object.keys(attributes).length > 0) {
+      changeAttributes(transaction, system, { blobObjectId: objectId, set: attributes });
+    }
+    if (owner !== undefined && owner !== signerAddress(signer)) transferObjects(transaction, [objectId], owner);
+    return transaction;
   }
 
   async #finishTail(tail: UploadTail, signal: AbortSignal): Promise<void> {

@@ -141,6 +141,29 @@ describe('a store with a highest cost', () => {
   });
 });
 
+describe('stores of one blob at once', () => {
+  test.each([
+    ['certified', undefined],
+    ['registered', new Error('no gas')],
+  ])('extend one that is %s once, to where the longest needs it', async (_state, failure) => {
+    const net = await createTestNetwork();
+    net.ledger.beforeExecute = (functions) => {
+      if (failure !== undefined && functions.includes('system::certify_blob')) throw failure;
+    };
+    const options = { epochs: 2, deletable: true, signer: net.signer };
+    await net.run(net.client.store(bytes(500), options).catch(() => undefined));
+    net.ledger.beforeExecute = () => undefined;
+    const before = net.ledger.wal;
+    const stores = [5, 5, 4].map((epochs) => net.client.store(bytes(500), { ...options, epochs }));
+    const results = await net.run(Promise.all(stores));
+    expect([...net.ledger.objects.values()]).toMatchObject([{ endEpoch: net.ledger.epoch + 5, certifiedEpoch: 7 }]);
+    const perEpoch = storageUnits(results[0]?.encodedLength as number) * net.ledger.storagePrice;
+    expect(before - net.ledger.wal).toBe(3n * perEpoch);
+    const told = results.map((result) => (result.kind === 'newlyCreated' ? result.cost : 0n));
+    expect(told.reduce<bigint>((sum, cost) => sum + cost, 0n)).toBe(3n * perEpoch);
+  });
+});
+
 describe('a store that is tried again', () => {
   const options = { epochs: 3, reuse: false } as const;
 

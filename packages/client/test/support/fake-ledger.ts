@@ -11,7 +11,7 @@ import type {
   StorageResource,
   SystemInfo,
 } from '@floe/contracts';
-import { assert, FloeError } from '@floe/platform';
+import { assert, FloeError, isFloeError, Semaphore } from '@floe/platform';
 import {
   type BlobId,
   blobIdFromBytes,
@@ -52,6 +52,7 @@ export class FakeLedger implements LedgerPort {
   beforeExecute: (functions: readonly string[]) => void | Promise<void> = () => undefined;
   readonly #bls: Bls;
   readonly #attributes = new Map<ObjectId, Map<string, string>>();
+  readonly #lane = new Semaphore({ name: 'transactions', permits: 1, maxWaiting: 1_000 });
   #transactions = 0;
   #reserved: { sizeBytes: bigint; epochs: number } | undefined;
 
@@ -121,8 +122,16 @@ export class FakeLedger implements LedgerPort {
     return this.#attributes.get(objectId) ?? new Map();
   }
 
+  /** One after another, as a ledger client executes what one address signs. */
   async execute(source: Parameters<LedgerPort['execute']>[0], signer: Signer): Promise<ExecutedTransaction> {
-    const built = (await (typeof source === 'function' ? source() : source)) as Transaction;
+    return await this.#lane.run(() => this.#execute(source, signer));
+  }
+
+  async #execute(source: Parameters<LedgerPort['execute']>[0], signer: Signer): Promise<ExecutedTransaction> {
+    const made = (async () => (typeof source === 'function' ? source() : source))();
+    const built = (await made.catch((error: unknown) => {
+      throw isFloeError(error) ? error : new Error('the transaction cannot be built', { cause: error });
+    })) as Transaction;
     const { calls, payment, transfers } = readTransaction(built);
     const functions = calls.map((call) => call.function);
     await this.beforeExecute(functions);
