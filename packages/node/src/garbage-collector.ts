@@ -25,6 +25,7 @@ import {
 import type { BlobId, Epoch } from '@floe/protocol';
 import type { NodeLimits } from './limits.ts';
 import type { MetadataStore } from './metadata-store.ts';
+import { isDiskTrouble } from './patience.ts';
 import type { BlobRegistry } from './registry/blob-registry.ts';
 import type { SegmentStatus, SliverKey, SliverStore } from './sliver-store.ts';
 
@@ -56,6 +57,8 @@ export interface CollectionReport {
   /** Slivers written once more, because their segment went and they did not. */
   readonly movedSlivers: number;
   readonly segments: number;
+  /** Segments left for the next collection, because the disk was full or failed. */
+  readonly postponedSegments: number;
   /** Given back to the file system. */
   readonly freedBytes: number;
   readonly elapsedMs: number;
@@ -66,6 +69,7 @@ interface Totals {
   slivers: number;
   movedSlivers: number;
   segments: number;
+  postponedSegments: number;
   freedBytes: number;
 }
 
@@ -136,7 +140,7 @@ export class GarbageCollector {
     const startedMs = clock.monotonicMs();
     const { epoch } = registry;
     const ended = await registry.dropEnded({ isDryRun, ...(signal && { signal }) });
-    const totals: Totals = { blobs: 0, slivers: 0, movedSlivers: 0, segments: 0, freedBytes: 0 };
+    const totals = { blobs: 0, slivers: 0, movedSlivers: 0, segments: 0, postponedSegments: 0, freedBytes: 0 };
     await this.#collectMetadata(totals, isDryRun, signal);
     await this.#collectDeleted(totals, isDryRun, signal);
     for (const segment of this.#modules.slivers.segments()) {
@@ -216,9 +220,15 @@ export class GarbageCollector {
       totals.freedBytes += emptied.freedBytes;
       if (emptied.freedBytes > 0) totals.segments += 1;
     } catch (error) {
-      if (!isFloeError(error, 'INSUFFICIENT_STORAGE')) throw error;
-      // What is moved needs room first; other segments give some, and the next collection comes back to this one.
-      logger.warn('a segment cannot be rewritten for lack of space', { segment: segment.id, error });
+      if (!isDiskTrouble(error)) throw error;
+      totals.postponedSegments += 1;
+      if (isFloeError(error, 'INSUFFICIENT_STORAGE')) {
+        // What is moved needs room first; other segments give some, and the next collection comes back to this one.
+        logger.warn('a segment cannot be rewritten for lack of space', { segment: segment.id, error });
+      } else {
+        // It is this one's trouble: the others are not held up by it.
+        logger.error('a segment cannot be emptied; the next collection tries again', { segment: segment.id, error });
+      }
     }
   }
 }

@@ -75,6 +75,21 @@ describe('garbage collection', () => {
     expect(harness.store.count('blobs')).toBe(1);
   });
 
+  it('goes on with the other segments when one cannot be emptied, and comes back to it', async () => {
+    const harness = await startNode({ limits: smallSegments });
+    for (const blob of blobs.slice(0, 3)) await storeBlob(harness, blob, { deletable: true });
+    await harness.ledger.emit(...blobs.slice(0, 3).map((blob) => deleted(blob)));
+    const before = await files(harness);
+    const [stuck] = before as [string];
+    harness.fileSystem.failNext('remove', 1, stuck);
+    const report = await harness.node.collectGarbage({ isDryRun: false });
+    expect(report).toMatchObject({ postponedSegments: 1 });
+    expect(report?.segments).toBeGreaterThan(1);
+    expect(await files(harness)).toContain(stuck);
+    expect(await harness.node.collectGarbage({ isDryRun: false })).toMatchObject({ postponedSegments: 0 });
+    expect(await files(harness)).not.toContain(stuck);
+  });
+
   it('keeps what was extended, wherever it stands, and what another registration holds', async () => {
     const harness = await startNode({ limits: smallSegments });
     const [extended, twice] = [blobOf(0), blobOf(1)];

@@ -114,6 +114,20 @@ describe('a scrubber', () => {
     }
   });
 
+  it('sets aside what the disk cannot read, asks for it, and goes on to the end', async () => {
+    const { fileSystem, slivers, requested, scrubber, pass } = await startScrubber();
+    const [[path]] = (await sizes(fileSystem)) as [[string, number]];
+    fileSystem.breakPage(path, 600);
+    await pass();
+    const { passes, lastPass } = scrubber.status();
+    expect([passes, lastPass === undefined]).toEqual([1, false]);
+    expect(requested.length).toBeGreaterThan(0);
+    expect(count(slivers)).toBe(18 - requested.length);
+    expect(slivers.status().damaged).toBe(requested.length);
+    await pass();
+    expect(count(slivers)).toBe(18 - slivers.status().damaged);
+  });
+
   it('finds a sliver that is whole and not the right one', async () => {
     const { slivers, requested, pass } = await startScrubber();
     const [blob, other] = [blobs[0] as Blob, blobs[1] as Blob];

@@ -321,7 +321,8 @@ export class WholeNode {
   async #collect(): Promise<void> {
     await this.#until('garbage was collected', async () => {
       try {
-        return (await this.network.node(SUBJECT).collectGarbage({ isDryRun: false })) !== undefined;
+        const report = await this.network.node(SUBJECT).collectGarbage({ isDryRun: false });
+        return report?.postponedSegments === 0;
       } catch (error) {
         if (this.#refusals.length === 0) throw error;
         this.expectClear(error);

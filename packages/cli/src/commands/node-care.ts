@@ -33,11 +33,13 @@ export async function runNodeGc(
   if (report === undefined) throw cliErrors.NODE_OFFLINE({ node: settings.name });
   if (report === null)
     throw cliErrors.NODE_NOT_READY({ node: settings.name, detail: 'it has not caught up with its ledger yet' });
-  const { epoch, rows, blobs, slivers, movedSlivers, segments, freedBytes } = report;
+  const { epoch, rows, blobs, slivers, movedSlivers, segments, postponedSegments, freedBytes } = report;
   output.line(`${isDryRun ? 'a collection would give' : 'gave'} back ${formatBytes(freedBytes)} in epoch ${epoch}`);
   output.line(
     `  ${rows} rows, metadata of ${blobs} blobs, ${slivers} slivers; ${segments} segments rewritten or deleted, ${movedSlivers} slivers moved`,
   );
+  if (postponedSegments > 0)
+    output.line(`  ${postponedSegments} segments were left, as the disk is full or fails; the node's log says more`);
   output.result({ isDryRun, ...report });
 }
 

@@ -35,6 +35,7 @@ import { SegmentCompactor } from './segment-compactor.ts';
 import { OpenFiles } from './segment-files.ts';
 import { type IndexEntry, type Segment, SegmentIndex } from './segment-index.ts';
 import { type RecoveredSegments, recoverSegments } from './segment-recovery.ts';
+import { isUnreadable } from './segment-scan.ts';
 import { SegmentWriter } from './segment-writer.ts';
 
 export interface SegmentLogOptions {
@@ -246,6 +247,10 @@ export class SegmentLog implements SliverStore {
       length = await this.#files.use(segment.path, (handle) => handle.read(record, entry.offset));
     } catch (error) {
       if (isFloeError(error, 'FILE_NOT_FOUND')) return `${segment.path} is missing`;
+      // Closed under the reader's hands.
+      this.#queue.checkOpen();
+      // Where the whole disk fails and not this place, nothing is given up: the removal cannot be written either.
+      if (isUnreadable(error)) return error.message;
       throw error;
     }
     if (length < record.length) return `${segment.path} ends inside the record`;

@@ -46,6 +46,8 @@ export interface MemoryFileSystem extends FileSystem {
   setCapacity(capacityBytes: number): void;
   /** Turns over one bit of a file. */
   flipBit(path: string, offset: number, bit?: number): void;
+  /** From now on every read that touches the page of 4 KiB around `offset` of a file fails with `IO_FAILED`. */
+  breakPage(path: string, offset: number): void;
   /** Bytes of all files. */
   readonly usedBytes: number;
 }
@@ -188,9 +190,17 @@ class SimulatedDisk implements MemoryFileSystem {
   }
 
   flipBit(path: string, offset: number, bit = 0): void {
+    this.#fileAt(path).flipBit(offset, bit);
+  }
+
+  breakPage(path: string, offset: number): void {
+    this.#fileAt(path).breakPage(offset);
+  }
+
+  #fileAt(path: string): MemoryFile {
     const file = this.#names.get(normal(path));
     if (file === undefined) throw fileSystemErrors.FILE_NOT_FOUND({ path });
-    file.flipBit(offset, bit);
+    return file;
   }
 
   #handle(path: string, file: MemoryFile, mode: 'read' | 'write' | 'create'): FileHandle {
@@ -207,7 +217,9 @@ class SimulatedDisk implements MemoryFileSystem {
     return {
       read: async (target, offset) => {
         await enter('read');
-        return file.read(target, offset);
+        const length = file.read(target, offset);
+        if (length !== undefined) return length;
+        throw fileSystemErrors.IO_FAILED({ path, operation: 'read', reason: 'input/output error' });
       },
       write: async (parts, offset) => {
         await enter('write');

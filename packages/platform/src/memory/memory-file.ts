@@ -3,12 +3,14 @@
  *
  * Crash model: data is kept in sectors of 512 bytes. Of the writes since the last sync each sector is kept or lost by
  * itself, whatever the order in which they were written; a length that grew may be kept without its data (which then
- * reads as zeros), a truncation may be lost.
+ * reads as zeros), a truncation may be lost. Of a page of 4 KiB that broke nothing can
+ * be read any more: programs see a disk through a cache of such pages.
  */
 import { assert } from '../errors.ts';
 import type { Rng } from '../time.ts';
 
 const SECTOR_BYTES = 512;
+const PAGE_BYTES = 4096;
 
 type Change =
   | { readonly kind: 'write'; readonly offset: number; readonly bytes: Uint8Array }
@@ -18,6 +20,7 @@ export class MemoryFile {
   readonly #seen = new GrowingBytes();
   readonly #durable = new GrowingBytes();
   #unsynced: Change[] = [];
+  readonly #broken = new Set<number>();
   #changes = 0;
 
   /** Writes and truncations so far. */
@@ -29,7 +32,12 @@ export class MemoryFile {
     return this.#seen.size;
   }
 
-  read(target: Uint8Array, offset: number): number {
+  /** Undefined when a broken page is among what there is to read. */
+  read(target: Uint8Array, offset: number): number | undefined {
+    const end = Math.min(offset + target.length, this.size);
+    for (const page of this.#broken) {
+      if (page * PAGE_BYTES < end && (page + 1) * PAGE_BYTES > offset) return undefined;
+    }
     const found = this.#seen.view().subarray(offset, offset + target.length);
     target.set(found);
     return found.length;
@@ -71,6 +79,12 @@ export class MemoryFile {
     for (const bytes of [this.#seen, this.#durable]) {
       if (offset < bytes.size) (bytes.view()[offset] as number) ^= 1 << bit;
     }
+  }
+
+  /** Breaks the page that the byte at `offset` is in. */
+  breakPage(offset: number): void {
+    assert(offset < this.size, 'a broken page must lie inside the file', { offset, size: this.size });
+    this.#broken.add(Math.floor(offset / PAGE_BYTES));
   }
 
   #keepSomeSectors(offset: number, bytes: Uint8Array, rng: Rng): void {

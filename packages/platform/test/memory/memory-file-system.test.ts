@@ -134,4 +134,25 @@ describe('the simulated disk', () => {
     disk.crash();
     expect(await read(disk, '/file')).toEqual(utf8('acc'));
   });
+
+  it('cannot read what a broken page holds, and reads the pages beside it', async () => {
+    const disk = createMemoryFileSystem();
+    await writeSynced(disk, '/file', 'x'.repeat(10_000));
+    await disk.syncDirectory('/');
+    disk.breakPage('/file', 5000);
+    disk.crash();
+    const file = await disk.open('/file', 'read');
+    const failure = { code: 'IO_FAILED', data: { operation: 'read' } };
+    for (const [offset, size, isReadable] of [
+      [0, 4096, true],
+      [0, 4097, false],
+      [8191, 1, false],
+      [8192, 9000, true],
+      [10_000, 10, true],
+    ] as const) {
+      const reading = file.read(new Uint8Array(size), offset);
+      if (isReadable) expect(await reading).toBe(Math.min(size, 10_000 - offset));
+      else await expect(reading).rejects.toMatchObject(failure);
+    }
+  });
 });
