@@ -12,6 +12,7 @@ import { createLedgerDispatcher, readLedger } from '../rpc/handler.ts';
 import { offeredMethods } from '../rpc/relay/front-side.ts';
 import { serveRelay } from '../rpc/relay/ledger-side.ts';
 import type { CloseFront, FrontData, FrontReport, ListenOptions } from './front-protocol.ts';
+import { pauseForSending } from './pause.ts';
 import { createPortChannel } from './port-channel.ts';
 
 /** @throws PORT_IN_USE, LISTEN_FAILED */
@@ -20,7 +21,7 @@ export async function startFront(
   listen: ListenOptions,
   { logger = silentLogger }: { readonly logger?: Logger } = {},
 ): Promise<HttpServer> {
-  const dispatcher = createLedgerDispatcher(ledger);
+  const dispatcher = createLedgerDispatcher(ledger, { pause: pauseForSending });
   const { port1: own, port2: relay } = new MessageChannel();
   const answering = serveRelay(createPortChannel(own), {
     dispatcher,

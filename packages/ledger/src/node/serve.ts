@@ -6,6 +6,7 @@ import { createLedgerDispatcher, createLedgerHandler } from '../rpc/handler.ts';
 import { startFront } from './front.ts';
 import type { ListenOptions } from './front-protocol.ts';
 import { createGrpcConnections } from './grpc-http2.ts';
+import { pauseForSending } from './pause.ts';
 
 export interface ServeLedgerOptions extends ListenOptions {
   /**
@@ -22,6 +23,7 @@ export function serveLedger(
   modules: { readonly logger?: Logger } = {},
 ): Promise<HttpServer> {
   if (ownThread) return startFront(ledger, listen, modules);
-  const http2 = createGrpcConnections({ dispatcher: createLedgerDispatcher(ledger), ...modules });
-  return serveHttp(createLedgerHandler(ledger, modules), { ...listen, ...modules, http2 });
+  const pause = pauseForSending;
+  const http2 = createGrpcConnections({ dispatcher: createLedgerDispatcher(ledger, { pause }), ...modules });
+  return serveHttp(createLedgerHandler(ledger, { ...modules, pause }), { ...listen, ...modules, http2 });
 }

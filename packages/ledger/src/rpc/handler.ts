@@ -8,7 +8,7 @@ import type { LedgerApi } from '../api.ts';
 import { jsonResponse } from './cors.ts';
 import { createGrpcWebHandler } from './grpc-web.ts';
 import { digestText } from './rendering/values.ts';
-import { createDispatcher, type Dispatcher } from './service.ts';
+import { createDispatcher, type Dispatcher, type Pause } from './service.ts';
 import { createLedgerService } from './services/ledger-service.ts';
 import { createMovePackageService } from './services/move-package-service.ts';
 import { createNameService } from './services/name-service.ts';
@@ -19,10 +19,19 @@ import { createTransactionExecutionService } from './services/transaction-execut
 
 const IDENTITY = { chainName: 'floe', server: 'floe-ledger/0.1.0' };
 
+/** What the services can do without. */
+export interface ServiceModules {
+  /** Default: no pause, for a ledger that has the thread to itself. */
+  readonly pause?: Pause;
+}
+
 /** Sui's services over a ledger, without a transport. */
-export function createLedgerDispatcher(ledger: LedgerApi): Dispatcher {
+export function createLedgerDispatcher(
+  ledger: LedgerApi,
+  { pause = () => Promise.resolve() }: ServiceModules = {},
+): Dispatcher {
   return createDispatcher([
-    createLedgerService(ledger, IDENTITY),
+    createLedgerService(ledger, IDENTITY, pause),
     createStateService(ledger),
     createTransactionExecutionService(ledger),
     createMovePackageService(ledger),
@@ -32,9 +41,12 @@ export function createLedgerDispatcher(ledger: LedgerApi): Dispatcher {
 }
 
 /** Serves {@link createLedgerDispatcher} over gRPC-Web, and {@link readLedger}. */
-export function createLedgerHandler(ledger: LedgerApi, modules: { readonly logger?: Logger } = {}): HttpHandler {
+export function createLedgerHandler(
+  ledger: LedgerApi,
+  modules: ServiceModules & { readonly logger?: Logger } = {},
+): HttpHandler {
   return createGrpcWebHandler({
-    dispatcher: createLedgerDispatcher(ledger),
+    dispatcher: createLedgerDispatcher(ledger, modules),
     logger: modules.logger ?? silentLogger,
     read: (pathname) => readLedger(ledger, pathname),
   });

@@ -21,8 +21,12 @@ export const rpcLimits = {
   defaultQueryItems: 50,
   /** Items of a `List…` stream at most; a larger limit asked for is taken as this. */
   maxQueryItems: 1000,
-  /** Checkpoints that one `List…` call reads before it answers with a resume cursor: bounds how long it holds the CPU. */
+  /** Checkpoints that one `List…` call reads before it answers with a resume cursor: bounds what one call costs. */
   queryScanCheckpoints: 1000,
+  /** Transactions that one `List…` call reads before, at the end of a checkpoint, it answers with a resume cursor. */
+  queryScanTransactions: 2000,
+  /** Checkpoints and transactions that a `List…` call reads, to the end of a checkpoint, before it lets others have the thread. */
+  queryLotItems: 128,
   /** Literals in one filter. */
   filterLiterals: 64,
   /** Subscriptions open at once on one ledger. */

@@ -35,6 +35,9 @@ export interface CallContext {
   readonly signers?: Signers;
 }
 
+/** Lets others have the thread for a moment; work that may take long does so between its parts. */
+export type Pause = () => Promise<void>;
+
 export type UnaryHandler = (request: never, context: CallContext) => object | Promise<object>;
 export type StreamHandler = (request: never, context: CallContext) => AsyncIterable<object>;
 

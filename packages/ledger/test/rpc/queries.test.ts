@@ -1,8 +1,10 @@
 import { GrpcTypes } from '@mysten/sui/grpc';
 import { toBase58 } from '@mysten/sui/utils';
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { LedgerEvent } from '../../src/api.ts';
+import { createLedgerDispatcher } from '../../src/rpc/handler.ts';
 import { rpcLimits } from '../../src/rpc/limits.ts';
+import type { Dispatcher, MessageCodec } from '../../src/rpc/service.ts';
 import { decodeCursor, encodeCursor, positionOf } from '../../src/rpc/services/positions.ts';
 import { clientOfLedger, rpcErrorOf } from './support/client.ts';
 import { ADDRESSES, createFakeLedger, digestOf, idOf } from './support/fake-ledger.ts';
@@ -130,6 +132,116 @@ describe('ListCheckpoints', () => {
     });
     const empty = client.ledgerService.listCheckpoints({ filter: { terms: [] } });
     expect(await rpcErrorOf(empty)).toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+});
+
+describe('a scan that finds nothing', () => {
+  /** A checkpoint's transactions at most. */
+  const WIDE = 128;
+  const CHECKPOINTS = 17;
+
+  // Wide checkpoints of one sender, and one transaction of another at the end.
+  const ledger = createFakeLedger();
+  for (let i = 0; i < CHECKPOINTS; i += 1) {
+    ledger.commit(Array.from({ length: WIDE }, () => ({ sender: ALICE, events: [event('BlobRegistered')] })));
+  }
+  ledger.commit([{ sender: BOB, events: [event('BlobCertified', BOB)] }]);
+  const reads = vi.spyOn(ledger, 'getTransaction');
+  beforeEach(() => void reads.mockClear());
+
+  const PATHS = ['ListCheckpoints', 'ListTransactions', 'ListEvents'] as const;
+  const filters = {
+    ListCheckpoints: termsOf([sender(BOB)]),
+    ListTransactions: termsOf([sender(BOB)]),
+    ListEvents: {
+      terms: [
+        {
+          literals: [{ negated: false, predicate: { oneofKind: 'sender' as const, sender: { address: BOB } } }],
+        },
+      ],
+    },
+  };
+
+  async function list(
+    dispatcher: Dispatcher,
+    method: (typeof PATHS)[number],
+    {
+      signal = new AbortController().signal,
+      after,
+      isFiltered = true,
+    }: { signal?: AbortSignal; after?: Uint8Array; isFiltered?: boolean } = {},
+  ) {
+    const descriptor = GrpcTypes.LedgerService.methods.find(({ name }) => name === method);
+    if (descriptor === undefined) throw new TypeError(`no method ${method}`);
+    const request = { filter: isFiltered ? filters[method] : undefined, options: { after } };
+    const bytes = (descriptor.I as MessageCodec).toBinary(request);
+    const reply = await dispatcher.call(`${GrpcTypes.LedgerService.typeName}/${method}`, bytes, { signal });
+    const frames: GrpcTypes.ListEventsResponse[] = [];
+    if (reply.kind !== 'stream') throw new TypeError('it answers with a stream');
+    for await (const message of reply.messages) {
+      frames.push((descriptor.O as MessageCodec).fromBinary(message) as GrpcTypes.ListEventsResponse);
+    }
+    return frames;
+  }
+
+  it.each(PATHS)(
+    'of %s ends by its transactions, too, at the end of a checkpoint, and goes on from there',
+    async (method) => {
+      const dispatcher = createLedgerDispatcher(ledger);
+      const first = await list(dispatcher, method);
+      expect(first).toHaveLength(1);
+      expect(first[0]?.end?.reason).toBe(Reason.SCAN_LIMIT);
+      const covered = Math.ceil(rpcLimits.queryScanTransactions / WIDE);
+      expect(covered).toBeLessThan(CHECKPOINTS);
+      expect(first[0]?.watermark?.checkpoint).toBe(BigInt(covered - 1));
+      expect(reads).toHaveBeenCalledTimes(covered * WIDE);
+      const rest = await list(dispatcher, method, { after: first[0]?.watermark?.cursor });
+      expect(rest).toHaveLength(2);
+      expect(rest[1]?.end?.reason).toBe(Reason.LEDGER_TIP);
+    },
+  );
+
+  it('is not counted by transactions where none are read', async () => {
+    const frames = await list(createLedgerDispatcher(ledger), 'ListCheckpoints', { isFiltered: false });
+    expect(frames).toHaveLength(CHECKPOINTS + 2);
+    expect(frames.at(-1)?.end?.reason).toBe(Reason.LEDGER_TIP);
+    expect(reads).not.toHaveBeenCalled();
+  });
+
+  it('lets others have the thread after each lot, and ends when the caller is gone', async () => {
+    const readBetween: number[] = [];
+    let before = 0;
+    const caller = new AbortController();
+    let pausesLeft = Number.POSITIVE_INFINITY;
+    const pause = async () => {
+      readBetween.push(reads.mock.calls.length - before);
+      before = reads.mock.calls.length;
+      if ((pausesLeft -= 1) === 0) caller.abort();
+    };
+    const dispatcher = createLedgerDispatcher(ledger, { pause });
+    await list(dispatcher, 'ListEvents', { signal: caller.signal });
+    expect(readBetween.length).toBeGreaterThanOrEqual(15);
+    // A lot ends with the checkpoint that fills it.
+    expect(Math.max(...readBetween)).toBeLessThan(rpcLimits.queryLotItems + WIDE);
+    reads.mockClear();
+    before = 0;
+    pausesLeft = 3;
+    expect(await list(dispatcher, 'ListEvents', { signal: caller.signal })).toEqual([]);
+    expect(reads.mock.calls.length).toBeLessThan(4 * (rpcLimits.queryLotItems + WIDE));
+  });
+
+  it('pauses among many checkpoints with little in them', async () => {
+    const empty = createFakeLedger();
+    for (let i = 0; i < 400; i += 1) empty.commit([]);
+    let pauses = 0;
+    const dispatcher = createLedgerDispatcher(empty, {
+      pause: () => {
+        pauses += 1;
+        return Promise.resolve();
+      },
+    });
+    expect((await list(dispatcher, 'ListEvents')).at(-1)?.end?.reason).toBe(Reason.LEDGER_TIP);
+    expect(pauses).toBe(Math.floor(400 / rpcLimits.queryLotItems));
   });
 });
 

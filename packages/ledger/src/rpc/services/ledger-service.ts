@@ -9,9 +9,9 @@ import { rpcLimits } from '../limits.ts';
 import { checkpointDefaults, renderCheckpoint, renderLookedUp } from '../rendering/checkpoints.ts';
 import { objectDefaults, renderObject } from '../rendering/objects.ts';
 import { digestText, renderTimestamp } from '../rendering/values.ts';
-import type { RpcService } from '../service.ts';
+import type { CallContext, Pause, RpcService } from '../service.ts';
 import { renderEpoch } from './epoch.ts';
-import { listCheckpoints, listEvents, listTransactions } from './queries.ts';
+import { listCheckpoints, listEvents, listTransactions, type QueryContext } from './queries.ts';
 
 /** Name and version of the software; goes into `GetServiceInfo`. */
 export interface ServiceIdentity {
@@ -19,7 +19,8 @@ export interface ServiceIdentity {
   readonly server: string;
 }
 
-export function createLedgerService(ledger: LedgerApi, identity: ServiceIdentity): RpcService {
+export function createLedgerService(ledger: LedgerApi, identity: ServiceIdentity, pause: Pause): RpcService {
+  const queryContext = ({ signal }: CallContext): QueryContext => ({ ledger, signal, pause });
   return {
     descriptor: GrpcTypes.LedgerService,
     unary: {
@@ -32,9 +33,11 @@ export function createLedgerService(ledger: LedgerApi, identity: ServiceIdentity
       GetEpoch: (request: GrpcTypes.GetEpochRequest) => getEpoch(ledger, request),
     },
     streams: {
-      ListCheckpoints: (request: GrpcTypes.ListCheckpointsRequest) => listCheckpoints(ledger, request),
-      ListTransactions: (request: GrpcTypes.ListTransactionsRequest) => listTransactions(ledger, request),
-      ListEvents: (request: GrpcTypes.ListEventsRequest) => listEvents(ledger, request),
+      ListCheckpoints: (request: GrpcTypes.ListCheckpointsRequest, context) =>
+        listCheckpoints(queryContext(context), request),
+      ListTransactions: (request: GrpcTypes.ListTransactionsRequest, context) =>
+        listTransactions(queryContext(context), request),
+      ListEvents: (request: GrpcTypes.ListEventsRequest, context) => listEvents(queryContext(context), request),
     },
   };
 }

@@ -2,13 +2,15 @@
  * `ListCheckpoints`, `ListTransactions`, `ListEvents`: items of a range of the chain, as a stream of frames.
  *
  * Every frame has a watermark whose cursor resumes the query after it; the last frame, and no other, has `end`. A range
- * that begins beyond the tip is empty, not an error: followers list up to the tip and then subscribe.
+ * that begins beyond the tip is empty, not an error: followers list up to the tip and then subscribe. What one call reads
+ * is bounded (`SCAN_LIMIT`), and it reads in lots, between which the thread is free: it is the one that executes.
  */
 import { GrpcTypes } from '@mysten/sui/grpc';
 import type { CheckpointRecord, LedgerApi } from '../../api.ts';
-import { applyFieldMask, parseFieldMask } from '../field-mask.ts';
+import { applyFieldMask, parseFieldMask, selects } from '../field-mask.ts';
 import { rpcLimits } from '../limits.ts';
 import { checkpointDefaults, renderCheckpoint } from '../rendering/checkpoints.ts';
+import type { CallContext, Pause } from '../service.ts';
 import { checkpointItems, eventItems, transactionItems } from './items.ts';
 import { type Position, comparePositions, decodeCursor, encodeCursor, endOf, startOf } from './positions.ts';
 
@@ -23,6 +25,20 @@ export interface QueryItem<Message> {
 /** The items of one checkpoint that match, in order. */
 export type ItemsOf<Message> = (record: CheckpointRecord) => readonly QueryItem<Message>[];
 
+/** What a query reads from, and the caller that it reads for. */
+export interface QueryContext {
+  readonly ledger: LedgerApi;
+  readonly signal: CallContext['signal'];
+  readonly pause: Pause;
+}
+
+/** What a query looks for. */
+interface Search<Message> {
+  readonly itemsOf: ItemsOf<Message>;
+  /** Whether it reads the transactions of the checkpoints that it looks at. */
+  readonly readsTransactions: boolean;
+}
+
 interface QueryRequest {
   readonly startCheckpoint?: bigint;
   readonly endCheckpoint?: bigint;
@@ -36,36 +52,43 @@ interface QueryFrame<Message> {
 }
 
 export function listCheckpoints(
-  ledger: LedgerApi,
+  context: QueryContext,
   request: GrpcTypes.ListCheckpointsRequest,
 ): AsyncIterable<GrpcTypes.ListCheckpointsResponse> {
+  const { ledger } = context;
   const mask = parseFieldMask(GrpcTypes.Checkpoint, request.readMask, checkpointDefaults);
-  const items = checkpointItems(ledger, request.filter, (record) => renderCheckpoint(ledger, record, mask));
-  return mapFrames(query(ledger, planOf(ledger, request), items), ({ item, ...rest }) => ({
+  const itemsOf = checkpointItems(ledger, request.filter, (record) => renderCheckpoint(ledger, record, mask));
+  const readsTransactions = request.filter !== undefined || selects(mask, 'transactions') || selects(mask, 'contents');
+  return mapFrames(query(context, planOf(ledger, request), { itemsOf, readsTransactions }), ({ item, ...rest }) => ({
     checkpoint: item,
     ...rest,
   }));
 }
 
 export function listTransactions(
-  ledger: LedgerApi,
+  context: QueryContext,
   request: GrpcTypes.ListTransactionsRequest,
 ): AsyncIterable<GrpcTypes.ListTransactionsResponse> {
   const mask = parseFieldMask(GrpcTypes.ExecutedTransaction, request.readMask, ['digest']);
-  const items = transactionItems(ledger, request.filter, mask);
-  return mapFrames(query(ledger, planOf(ledger, request), items), ({ item, ...rest }) => ({
+  const itemsOf = transactionItems(context.ledger, request.filter, mask);
+  const plan = planOf(context.ledger, request);
+  return mapFrames(query(context, plan, { itemsOf, readsTransactions: true }), ({ item, ...rest }) => ({
     transaction: item,
     ...rest,
   }));
 }
 
 export function listEvents(
-  ledger: LedgerApi,
+  context: QueryContext,
   request: GrpcTypes.ListEventsRequest,
 ): AsyncIterable<GrpcTypes.ListEventsResponse> {
   const mask = parseFieldMask(GrpcTypes.Event, request.readMask, ['event_type']);
-  const items = eventItems(ledger, request.filter, (event) => applyFieldMask(GrpcTypes.Event, event, mask));
-  return mapFrames(query(ledger, planOf(ledger, request), items), ({ item, ...rest }) => ({ event: item, ...rest }));
+  const itemsOf = eventItems(context.ledger, request.filter, (event) => applyFieldMask(GrpcTypes.Event, event, mask));
+  const plan = planOf(context.ledger, request);
+  return mapFrames(query(context, plan, { itemsOf, readsTransactions: true }), ({ item, ...rest }) => ({
+    event: item,
+    ...rest,
+  }));
 }
 
 /** What a query covers: checkpoints `from` up to, not including, `to`; items strictly between `after` and `before`. */
@@ -116,20 +139,23 @@ function completionOf(bounds: {
 }
 
 async function* query<Message>(
-  ledger: LedgerApi,
+  context: QueryContext,
   plan: QueryPlan,
-  itemsOf: ItemsOf<Message>,
+  { itemsOf, readsTransactions }: Search<Message>,
 ): AsyncIterable<QueryFrame<Message>> {
+  const transactionsOf = (record: CheckpointRecord): number => (readsTransactions ? record.transactions.length : 0);
   let count = 0;
-  let scanned = 0;
+  let checkpoints = 0;
+  let transactions = 0;
   let covered: bigint | undefined;
   let cursor = startCursor(plan);
-  for (const record of recordsOf(ledger, plan)) {
-    if (scanned === rpcLimits.queryScanCheckpoints) {
+  for await (const record of recordsOf(context, plan, transactionsOf)) {
+    if (checkpoints === rpcLimits.queryScanCheckpoints || transactions >= rpcLimits.queryScanTransactions) {
       yield { watermark: watermarkOf(cursor, covered), end: { reason: Reason.SCAN_LIMIT } };
       return;
     }
-    scanned += 1;
+    checkpoints += 1;
+    transactions += transactionsOf(record);
     const items = itemsOf(record).filter(({ position }) => isInside(plan, position));
     for (const item of plan.descending ? [...items].reverse() : items) {
       count += 1;
@@ -143,6 +169,7 @@ async function* query<Message>(
     covered = record.sequence;
     cursor = plan.descending ? startOf(record.sequence) : endOf(record.sequence);
   }
+  if (context.signal.aborted) return;
   yield { watermark: watermarkOf(finalCursor(plan, cursor), covered), end: { reason: plan.completion } };
 }
 
@@ -163,21 +190,26 @@ function isInside({ after, before }: QueryPlan, position: Position): boolean {
   return before === undefined || comparePositions(position, before) < 0;
 }
 
-/** Checkpoints are read a few at a time: a consumer that stops early costs little. */
-const READ_AHEAD = 16;
-
-function* recordsOf(ledger: LedgerApi, { from, to, descending }: QueryPlan): Iterable<CheckpointRecord> {
+/** The checkpoints of a plan, in lots; ends early when the caller is gone. */
+async function* recordsOf(
+  { ledger, signal, pause }: QueryContext,
+  { from, to, descending }: QueryPlan,
+  transactionsOf: (record: CheckpointRecord) => number,
+): AsyncIterable<CheckpointRecord> {
   let next = descending ? to - 1n : from;
+  let lot = 0;
   for (;;) {
     if (descending ? next < from || next < 0n : next >= to) return;
-    const records = ledger.listCheckpoints(next, READ_AHEAD, { descending });
-    for (const record of records) {
-      if (record.sequence < from || record.sequence >= to) return;
-      yield record;
-    }
-    const last = records.at(-1);
-    if (last === undefined) return;
-    next = last.sequence + (descending ? -1n : 1n);
+    // One at a time: what is read ahead of a pause, pruning may take meanwhile.
+    const [record] = ledger.listCheckpoints(next, 1, { descending });
+    if (record === undefined || record.sequence < from || record.sequence >= to) return;
+    yield record;
+    next = record.sequence + (descending ? -1n : 1n);
+    lot += 1 + transactionsOf(record);
+    if (lot < rpcLimits.queryLotItems) continue;
+    await pause();
+    if (signal.aborted) return;
+    lot = 0;
   }
 }
 
