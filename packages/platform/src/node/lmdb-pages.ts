@@ -79,8 +79,18 @@ export class PageFile {
 
   read(page: number, count = 1): Buffer {
     const bytes = Buffer.allocUnsafeSlow(count * PAGE_SIZE);
-    const length = readSync(this.#descriptor, bytes, 0, bytes.length, page * PAGE_SIZE);
+    const length = this.#readInto(bytes, page);
     return length === bytes.length ? bytes : damage(`page ${page} lies behind the end of the file`);
+  }
+
+  #readInto(bytes: Buffer, page: number): number {
+    try {
+      return readSync(this.#descriptor, bytes, 0, bytes.length, page * PAGE_SIZE);
+    } catch (error) {
+      // A broken place on the disk is lost as much as one that holds something else.
+      if ((error as NodeJS.ErrnoException).code === 'EIO') damage(`page ${page} cannot be read`);
+      throw error;
+    }
   }
 
   close(): void {

@@ -1,4 +1,7 @@
+// The whole module, as only its members can be replaced for everyone who imports them.
+import fs from 'node:fs';
 import { access, mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -108,6 +111,21 @@ describe('a database that may be damaged', () => {
     await store.close();
   });
 
+  it('is set aside when the disk cannot read a page, and keeps the rows that are named', async () => {
+    const root = Number(sound.readBigUInt64LE((await newestMeta()) + 24 + 72 + 40));
+    const path = await directoryWith(sound, false);
+    const mend = breakPage(root);
+    try {
+      expect((await checkLmdbFile(join(path, 'data.mdb'))).damage).toBe(`page ${root} cannot be read`);
+      const store = await openLmdbStore({ directory: path, repair });
+      const hashes = contents.split('\n').filter((line) => line.startsWith('hashes'));
+      expect(contentsOf(store).split('\n')).toEqual(hashes);
+      await store.close();
+    } finally {
+      mend();
+    }
+  });
+
   it('goes on with a salvage that was cut short', async () => {
     const path = await directoryWith(flipped(4096, 1));
     await openLmdbStore({ directory: path, repair }).then((store) => store.close());
@@ -143,6 +161,22 @@ describe('a database that may be damaged', () => {
     await expect(access(join(path, 'open'))).resolves.toBeUndefined();
   });
 });
+
+/** From now on no file's page of this number can be read, as if the disk were broken there. @returns what mends it */
+function breakPage(page: number): () => void {
+  const { readSync } = fs;
+  const at = page * 4096;
+  fs.readSync = ((file: number, target: Uint8Array, offset: number, length: number, position: number): number => {
+    if (position <= at && at < position + length)
+      throw Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' });
+    return readSync(file, target, offset, length, position);
+  }) as typeof readSync;
+  syncBuiltinESMExports();
+  return () => {
+    fs.readSync = readSync;
+    syncBuiltinESMExports();
+  };
+}
 
 async function newestMeta(): Promise<number> {
   return sound.readBigUInt64LE(24 + 128) > sound.readBigUInt64LE(4096 + 24 + 128) ? 0 : 4096;
