@@ -63,14 +63,15 @@ export class DatabaseWatch {
   /** Looks at the whole database now and whenever it is due again, until `signal` aborts; then resolves. */
   async run(signal: AbortSignal): Promise<void> {
     const { scheduler, logger } = this.#modules;
-    try {
-      for (;;) {
+    while (!signal.aborted) {
+      try {
         const why = await this.#store.verify({ bytesPerSecond: this.#limits.scrubMaxBytesPerSecond, signal });
         if (why !== undefined) this.#fail(why);
-        await scheduler.sleep(this.#limits.databaseCheckMs, signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        logger.error('the database could not be checked; it is tried again when it is due', { error });
       }
-    } catch (error) {
-      if (!signal.aborted) logger.error('the database could not be checked', { error });
+      await scheduler.sleep(this.#limits.databaseCheckMs, signal).catch(() => undefined);
     }
   }
 

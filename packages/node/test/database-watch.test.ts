@@ -71,6 +71,26 @@ describe('the watch over a database', () => {
     stop.abort();
     await running;
   });
+
+  it('looks again when it is due after the database could not be looked at', async () => {
+    const { store, time, watch, failure } = await watched(tables.blobs);
+    store.corrupt(tables.blobs, key);
+    const verify = store.verify.bind(store);
+    let looks = 0;
+    store.verify = (options) => {
+      looks += 1;
+      return looks < 3 ? Promise.reject(new Error('no descriptor left')) : verify(options);
+    };
+    const stop = new AbortController();
+    const running = watch.run(stop.signal);
+    await time.advance(limits.databaseCheckMs / 2);
+    expect([looks, failure.error]).toEqual([1, undefined]);
+    await time.advance(2 * limits.databaseCheckMs);
+    expect(looks).toBe(3);
+    expect(failure.error).toMatchObject({ code: 'DATABASE_DAMAGED' });
+    stop.abort();
+    await running;
+  });
 });
 
 describe('a node whose database is lost', () => {
