@@ -14,7 +14,8 @@ import { type DevProcess, slowSuite, startDev, temporaryDirectory } from '@floe/
 import { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { keypairFromSecret } from '../src/wallet.ts';
-import { Accounts, type PoolAccount } from './support/epochs/accounts.ts';
+import { Accounts } from './support/epochs/accounts.ts';
+import { createAudit } from './support/epochs/audit.ts';
 import { ChainReader, type ChainState, startOf } from './support/epochs/chain.ts';
 import { Gate } from './support/epochs/gate.ts';
 import { type LiveBlob, type Operator, Traffic } from './support/epochs/traffic.ts';
@@ -84,71 +85,6 @@ async function readKeys(path: string): Promise<Ed25519Keypair> {
   return keypairFromSecret(secretKey);
 }
 
-/** The state as the accounts have it, and as the ledger has it, in the same form. */
-function accountsView(accounts: Accounts, sequence: bigint) {
-  const ring = [...accounts.ring].filter(([, { used, rewards }]) => used > 0n || rewards > 0n);
-  return {
-    sequence,
-    epoch: accounts.epoch,
-    prices: [accounts.storagePrice, accounts.writePrice],
-    totalCapacity: accounts.totalCapacity,
-    supply: accounts.supply,
-    ring: new Map(ring.map(([epoch, { used, rewards }]) => [epoch, [used, rewards]])),
-    pools: [...accounts.pools.values()].map(poolView),
-  };
-}
-
-function ledgerView({ sequence, epoch, system, supply, pools }: ChainState) {
-  const slots = system.futureAccounting.ringBuffer.filter((s) => s.usedCapacity > 0n || s.rewardsToDistribute > 0n);
-  return {
-    sequence,
-    epoch,
-    prices: [system.storagePricePerUnitSize, system.writePricePerUnitSize],
-    totalCapacity: system.totalCapacitySize,
-    supply,
-    ring: new Map(slots.map((slot) => [slot.epoch as number, [slot.usedCapacity, slot.rewardsToDistribute]])),
-    pools: pools.map(poolView),
-  };
-}
-
-/** Amounts of nothing say nothing: the contracts keep some entries of 0. */
-function poolView(pool: PoolAccount) {
-  const amounts = (values: ReadonlyMap<number, bigint>) => new Map([...values].filter(([, amount]) => amount !== 0n));
-  const { pendingStake, pendingShares, preActive } = pool;
-  return {
-    ...pool,
-    pendingStake: amounts(pendingStake),
-    pendingShares: amounts(pendingShares),
-    preActive: amounts(preActive),
-  };
-}
-
-interface Audit {
-  /** Compares everything, with the traffic stopped for the moment. */
-  run(): Promise<void>;
-  readonly runs: number;
-}
-
-function createAudit(reader: ChainReader, accounts: Accounts, traffic: Traffic, gate: Gate): Audit {
-  let runs = 0;
-  return {
-    get runs() {
-      return runs;
-    },
-    run: () =>
-      gate.alone(async () => {
-        const state = await reader.state(owners);
-        for (const transaction of await reader.transactionsUpTo(state.sequence)) {
-          accounts.apply(transaction, traffic.actions.get(transaction.digest));
-        }
-        expect(ledgerView(state)).toEqual(accountsView(accounts, state.sequence));
-        const { coins, stakes, ring, pools } = state.held;
-        expect(coins + stakes + ring + pools).toBe(state.supply);
-        runs += 1;
-      }),
-  };
-}
-
 /** Blobs that have ended are gone: nobody serves what it takes to read them. */
 async function expectGone(ended: readonly LiveBlob[]): Promise<number> {
   const { client } = connections[1] as FloeConnection;
@@ -186,7 +122,7 @@ describe('a network whose epochs turn', () => {
         },
         { ledger: storing.ledgerClient, gate, rng: suite.rng },
       );
-      const audit = createAudit(reader, accounts, traffic, gate);
+      const audit = createAudit({ owners }, { reader, accounts, actions: traffic.actions, gates: [gate] });
       const startMs = performance.now();
       let gone = 0;
       let turned = 0;

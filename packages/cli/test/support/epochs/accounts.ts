@@ -1,10 +1,11 @@
 /**
- * What every FROST must be doing, computed anew from what the ledger's transactions say: plain maps and big integers
- * after the contracts' rules, nothing of the ledger's own code. Every node is in every committee, no deny lists, no
- * subsidies: what does not occur on a development network without shard movement is not modelled, and throws.
+ * What every FROST must be doing, and who has which shards, computed anew from what the ledger's transactions say: plain
+ * maps and big integers after the contracts' rules, nothing of the ledger's own code. Nodes come and go; no deny lists, no
+ * subsidies, no slashing: what does not occur on a development network is not modelled, and throws.
  */
 import type { ContractEvent } from '@floe/contracts';
 import { encodedLength, type Geometry, type NodeId, type ObjectId } from '@floe/protocol';
+import { ActiveSet, apportion, type Assignment, type Candidate, movedShards, reassign } from './committee-model.ts';
 
 const MIB = 1_048_576n;
 const MAX_U64 = (1n << 64n) - 1n;
@@ -14,7 +15,6 @@ type Rate = { readonly wal: bigint; readonly shares: bigint } | undefined;
 
 export interface PoolAccount {
   readonly nodeId: NodeId;
-  readonly shards: readonly number[];
   walBalance: bigint;
   numShares: bigint;
   rewardsPool: bigint;
@@ -32,7 +32,7 @@ export interface PoolAccount {
   readonly rates: Map<number, Rate>;
 }
 
-interface StakeAccount {
+export interface StakeAccount {
   readonly nodeId: NodeId;
   principal: bigint;
   readonly activation: number;
@@ -54,7 +54,16 @@ export type Action =
       readonly capacity?: bigint;
     }
   | { readonly kind: 'commission'; readonly nodeId: NodeId; readonly basisPoints: number }
-  | { readonly kind: 'collect'; readonly nodeId: NodeId };
+  | { readonly kind: 'collect'; readonly nodeId: NodeId }
+  | { readonly kind: 'several'; readonly actions: readonly Action[] }
+  | {
+      readonly kind: 'register';
+      readonly nodeId: NodeId;
+      readonly commissionBasisPoints: number;
+      readonly storagePrice: bigint;
+      readonly writePrice: bigint;
+      readonly capacity: bigint;
+    };
 
 export interface ChainTransaction {
   readonly digest: string;
@@ -74,6 +83,10 @@ export interface EpochRecord {
   storagePrice: bigint;
   writePrice: bigint;
   transactions: number;
+  /** Shards that another node has in the next epoch. */
+  moved: number;
+  /** Nodes that have other shards then. */
+  affected: number;
 }
 
 export interface AccountsStart {
@@ -84,17 +97,36 @@ export interface AccountsStart {
   readonly writePrice: bigint;
   readonly totalCapacity: bigint;
   readonly pools: readonly PoolAccount[];
-  /** The next epoch's capacity, where voting on it has ended already. */
+  /** The next epoch's committee and capacity, where voting on them has ended already. */
+  readonly nextCommittee: Assignment | undefined;
   readonly nextCapacity: bigint | undefined;
+  readonly committee: Assignment;
+  readonly previous: readonly NodeId[];
+  readonly activeSet: readonly Candidate[];
+  /** Stakes from before that the test may touch. */
+  readonly stakes?: ReadonlyMap<ObjectId, StakeAccount>;
 }
 
 export class Accounts {
-  readonly pools: ReadonlyMap<NodeId, PoolAccount>;
-  readonly stakes = new Map<ObjectId, StakeAccount>();
+  readonly pools: Map<NodeId, PoolAccount>;
+  readonly stakes: Map<ObjectId, StakeAccount>;
+  readonly activeSet: ActiveSet;
+  committee: Assignment;
+  nextCommittee: Assignment | undefined;
   readonly ring = new Map<number, { used: bigint; rewards: bigint }>();
   /** One for each epoch that ended. */
   readonly records: EpochRecord[] = [];
-  readonly counts = { stake: 0, request: 0, withdraw: 0, split: 0, join: 0, votes: 0, commission: 0, collect: 0 };
+  readonly counts = {
+    stake: 0,
+    request: 0,
+    withdraw: 0,
+    split: 0,
+    join: 0,
+    votes: 0,
+    commission: 0,
+    collect: 0,
+    register: 0,
+  };
   epoch: number;
   supply: bigint;
   storagePrice: bigint;
@@ -107,6 +139,8 @@ export class Accounts {
   readonly #attested = new Map<string, number>();
   /** Chosen where the vote ended; until then undefined. */
   #nextCapacity: bigint | undefined;
+  /** Members of the epoch before; none in the first: nobody's commission can be blocked then. */
+  #previous: readonly NodeId[];
   #transactions = 0;
 
   constructor(start: AccountsStart) {
@@ -118,6 +152,11 @@ export class Accounts {
     this.totalCapacity = start.totalCapacity;
     this.#nextCapacity = start.nextCapacity;
     this.pools = new Map(start.pools.map((pool) => [pool.nodeId, pool]));
+    this.stakes = new Map(start.stakes);
+    this.committee = start.committee;
+    this.nextCommittee = start.nextCommittee;
+    this.#previous = start.previous;
+    this.activeSet = new ActiveSet(start.activeSet);
   }
 
   /** Applies the next transaction of the ledger. */
@@ -136,6 +175,7 @@ export class Accounts {
 
   /** @returns what the sender's WAL changes by */
   #act(action: Action): bigint {
+    if (action.kind === 'several') return action.actions.reduce((sum, each) => sum + this.#act(each), 0n);
     this.counts[action.kind] += 1;
     switch (action.kind) {
       case 'stake': {
@@ -143,15 +183,21 @@ export class Accounts {
         const activation = this.epoch + (this.#isSelected ? 2 : 1);
         add(this.#pool(nodeId).pendingStake, activation, amount);
         this.stakes.set(action.stakeId, { nodeId, principal: amount, activation, withdrawEpoch: undefined });
+        this.#reconsider(nodeId);
         return -amount;
       }
-      case 'request':
-        this.#request(this.#stake(action.stakeId));
+      case 'request': {
+        const stake = this.#stake(action.stakeId);
+        this.#request(stake);
+        this.#reconsider(stake.nodeId);
         return 0n;
+      }
       case 'withdraw': {
         const stake = this.#stake(action.stakeId);
         this.stakes.delete(action.stakeId);
-        return this.#withdraw(stake);
+        const paid = this.#withdraw(stake);
+        this.#reconsider(stake.nodeId);
+        return paid;
       }
       case 'split': {
         const stake = this.#stake(action.stakeId);
@@ -181,30 +227,65 @@ export class Accounts {
         this.earned += free;
         return free;
       }
+      case 'register':
+        this.#register(action);
+        return 0n;
     }
+  }
+
+  #register(node: Action & { readonly kind: 'register' }): void {
+    const { nodeId, commissionBasisPoints: commissionRate, storagePrice, writePrice, capacity } = node;
+    this.pools.set(nodeId, {
+      nodeId,
+      walBalance: 0n,
+      numShares: 0n,
+      rewardsPool: 0n,
+      commission: 0n,
+      blocked: undefined,
+      commissionRate,
+      storagePrice,
+      writePrice,
+      capacity,
+      pendingStake: new Map(),
+      pendingShares: new Map(),
+      preActive: new Map(),
+      pendingRate: new Map(),
+      rates: new Map([[this.epoch + (this.#isSelected ? 1 : 0), undefined]]),
+    });
+  }
+
+  /** The pool's stake, as it will be when the next committee that can still be chosen begins, decides its place. */
+  #reconsider(nodeId: NodeId): void {
+    this.activeSet.update(nodeId, walAt(this.#pool(nodeId), this.epoch + (this.#isSelected ? 2 : 1)));
   }
 
   #request(stake: StakeAccount): void {
     const pool = this.#pool(stake.nodeId);
     if (stake.withdrawEpoch !== undefined || this.#isEarly(stake)) throw new Error('the stake cannot be asked back');
+    const isNext = this.nextCommittee?.has(stake.nodeId) === true;
+    if (!isNext && !this.committee.has(stake.nodeId)) throw new Error('the stake can be withdrawn at once');
     if (stake.activation === this.epoch + 1) {
       stake.withdrawEpoch = this.epoch + 2;
       add(pool.preActive, stake.withdrawEpoch, stake.principal);
       return;
     }
-    stake.withdrawEpoch = this.epoch + (this.#isSelected ? 2 : 1);
+    stake.withdrawEpoch = this.epoch + (isNext ? 2 : 1);
     add(pool.pendingShares, stake.withdrawEpoch, toShares(rateAt(pool, stake.activation), stake.principal));
   }
 
   #withdraw({ nodeId, principal, activation, withdrawEpoch }: StakeAccount): bigint {
     const pool = this.#pool(nodeId);
-    if (withdrawEpoch === undefined) {
-      if (!this.#isEarly({ activation, withdrawEpoch })) throw new Error('the stake was not asked back');
+    const isOut = !this.committee.has(nodeId) && this.nextCommittee?.has(nodeId) !== true;
+    if (this.#isEarly({ nodeId, activation, withdrawEpoch })) {
       add(pool.pendingStake, activation, -principal);
       return principal;
     }
-    if (withdrawEpoch > this.epoch) throw new Error('the stake is not due yet');
-    const worth = toWal(rateAt(pool, withdrawEpoch), toShares(rateAt(pool, activation), principal));
+    if (withdrawEpoch === undefined) {
+      if (!isOut) throw new Error('the stake was not asked back');
+      add(pool.pendingShares, this.epoch, toShares(rateAt(pool, activation), principal));
+    } else if (withdrawEpoch > this.epoch) throw new Error('the stake is not due yet');
+    const due = withdrawEpoch ?? this.epoch;
+    const worth = toWal(rateAt(pool, due), toShares(rateAt(pool, activation), principal));
     const reward = min(worth > principal ? worth - principal : 0n, pool.rewardsPool);
     pool.rewardsPool -= reward;
     this.earned += reward;
@@ -212,16 +293,17 @@ export class Accounts {
   }
 
   /** Whether a stake that is not active yet can leave at once; nodes of the next committee have theirs bound. */
-  #isEarly({ activation, withdrawEpoch }: Pick<StakeAccount, 'activation' | 'withdrawEpoch'>): boolean {
+  #isEarly({ nodeId, activation, withdrawEpoch }: Omit<StakeAccount, 'principal'>): boolean {
     if (withdrawEpoch !== undefined) return false;
-    return activation === this.epoch + 2 || (activation === this.epoch + 1 && !this.#isSelected);
+    const isNext = this.nextCommittee?.has(nodeId) === true;
+    return activation === this.epoch + 2 || (activation === this.epoch + 1 && !isNext);
   }
 
   /** @returns what the sender's WAL changes by */
   #follow(event: ContractEvent): bigint {
     switch (event.kind) {
       case 'BlobRegistered':
-        return -this.#register(event.objectId, Number(event.size), event.epoch, event.endEpoch);
+        return -this.#registerBlob(event.objectId, Number(event.size), event.epoch, event.endEpoch);
       case 'BlobCertified':
         return event.isExtension ? -this.#extend(event.objectId, event.endEpoch) : 0n;
       case 'PricesUpdated':
@@ -244,7 +326,7 @@ export class Accounts {
     }
   }
 
-  #register(objectId: ObjectId, sizeBytes: number, epoch: number, endEpoch: number): bigint {
+  #registerBlob(objectId: ObjectId, sizeBytes: number, epoch: number, endEpoch: number): bigint {
     this.#isEpoch(epoch);
     const encodedBytes = BigInt(encodedLength(this.#geometry, sizeBytes));
     const units = unitsOf(encodedBytes);
@@ -276,7 +358,7 @@ export class Accounts {
     this.#isEpoch(event.epoch);
     const voted = (price: 'storagePrice' | 'writePrice') =>
       lowestAccepted(
-        [...this.pools.values()].map((pool) => ({ value: pool[price], weight: pool.shards.length })),
+        [...this.committee].map(([nodeId, { length }]) => ({ value: this.#pool(nodeId)[price], weight: length })),
         this.#geometry.nShards,
       );
     this.storagePrice = voted('storagePrice');
@@ -289,19 +371,21 @@ export class Accounts {
 
   #endVoting(nextEpoch: number): void {
     this.#isEpoch(nextEpoch - 1);
-    // The committee of epoch 1 is the first: there is none before it whose commission could be blocked.
-    if (this.epoch > 1) for (const pool of this.pools.values()) pool.blocked = undefined;
+    for (const nodeId of this.#previous) this.#pool(nodeId).blocked = undefined;
     const { nShards } = this.#geometry;
-    const votes = [...this.pools.values()].map(({ capacity, shards }) => ({
-      value: min(MAX_U64, (capacity * BigInt(nShards)) / BigInt(shards.length)),
-      weight: shards.length,
+    const next = reassign(this.committee, apportion(this.activeSet.entries, nShards));
+    const votes = [...next].map(([nodeId, { length }]) => ({
+      value: min(MAX_U64, (this.#pool(nodeId).capacity * BigInt(nShards)) / BigInt(length)),
+      weight: length,
     }));
     this.#nextCapacity = highestOffered(votes, nShards);
+    this.nextCommittee = next;
   }
 
   #changeEpoch(epoch: number): void {
     const capacity = this.#nextCapacity;
-    if (epoch !== this.epoch + 1 || capacity === undefined) {
+    const { committee: old, nextCommittee: next } = this;
+    if (epoch !== this.epoch + 1 || capacity === undefined || next === undefined) {
       throw new Error(
         `epoch ${epoch} after ${this.epoch}${capacity === undefined ? ', whose voting has not ended' : ''}`,
       );
@@ -315,17 +399,27 @@ export class Accounts {
     // Nobody denies anything, so each shard weighs what is used; when nothing is, nothing is shared out.
     const total = ended.used === 0n ? 1n : BigInt(nShards) * ended.used;
     const record = { epoch: this.epoch, pot: ended.rewards, burned, rewards: 0n, commission: 0n, leftover: pot };
-    for (const pool of this.pools.values()) {
-      const reward = (BigInt(pool.shards.length) * ended.used * pot) / total;
+    const settle = (nodeId: NodeId, reward: bigint): void => {
+      const pool = this.#pool(nodeId);
       record.rewards += reward;
       record.leftover -= reward;
       record.commission += advance(pool, reward, epoch);
-    }
+      this.activeSet.update(nodeId, walAt(pool, epoch + 1));
+    };
+    for (const [nodeId, { length }] of old) settle(nodeId, (BigInt(length) * ended.used * pot) / total);
+    for (const nodeId of next.keys()) if (!old.has(nodeId)) settle(nodeId, 0n);
     const { storagePrice, writePrice } = this;
     const transactions = this.#transactions;
-    this.records.push({ ...record, usedBytes: ended.used, storagePrice, writePrice, transactions });
+    const moved = movedShards(old, next);
+    const affected = new Set(
+      [...old.keys(), ...next.keys()].filter((id) => old.get(id)?.join() !== next.get(id)?.join()),
+    ).size;
+    this.records.push({ ...record, usedBytes: ended.used, storagePrice, writePrice, transactions, moved, affected });
     this.#transactions = 0;
     this.epoch = epoch;
+    this.#previous = [...old.keys()];
+    this.committee = next;
+    this.nextCommittee = undefined;
     this.#nextCapacity = undefined;
     const first = this.#slot(epoch);
     first.rewards += record.leftover;
@@ -335,9 +429,9 @@ export class Accounts {
   #attest(epoch: number, shards: readonly number[]): void {
     this.#isEpoch(epoch);
     const key = [...shards].join();
-    const pool = [...this.pools.values()].find((candidate) => candidate.shards.join() === key);
-    if (pool === undefined) throw new Error(`no node has the shards ${key}`);
-    if (this.#attested.get(key) === epoch) throw new Error(`${pool.nodeId} attested epoch ${epoch} twice`);
+    const node = [...this.committee].find(([, own]) => own.join() === key);
+    if (node === undefined) throw new Error(`no node has the shards ${key}`);
+    if (this.#attested.get(key) === epoch) throw new Error(`${node[0]} attested epoch ${epoch} twice`);
     this.#attested.set(key, epoch);
   }
 
@@ -388,6 +482,15 @@ function advance(pool: PoolAccount, reward: bigint, epoch: number): bigint {
   pool.walBalance += take(pool.pendingStake, epoch) - toWal(rate, leaving);
   pool.numShares = toShares(rate, pool.walBalance);
   return commission;
+}
+
+/** What the pool will hold when `epoch` begins, without rewards to come. */
+function walAt(pool: PoolAccount, epoch: number): bigint {
+  const dueIn = (pending: ReadonlyMap<number, bigint>) => [...pending].filter(([key]) => key <= epoch);
+  const coming = dueIn(pool.pendingStake).reduce((sum, [, amount]) => sum + amount, 0n);
+  const early = dueIn(pool.preActive).reduce((sum, [key, amount]) => sum + toShares(rateAt(pool, key - 1), amount), 0n);
+  const leaving = dueIn(pool.pendingShares).reduce((sum, [, shares]) => sum + shares, early);
+  return pool.walBalance + coming - toWal(rateOf(pool.walBalance, pool.numShares), leaving);
 }
 
 function rateOf(wal: bigint, shares: bigint): Rate {

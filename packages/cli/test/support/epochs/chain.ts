@@ -2,6 +2,7 @@
 import {
   contractEvents,
   dynamicFieldId,
+  extendedFieldId,
   innerStateFieldId,
   layouts,
   LedgerClient,
@@ -12,6 +13,7 @@ import { systemClock, systemScheduler } from '@floe/platform/node';
 import { geometryOf, type NodeId, type ObjectId, type SuiAddress } from '@floe/protocol';
 import { type GrpcTypes, SuiGrpcClient } from '@mysten/sui/grpc';
 import type { AccountsStart, ChainTransaction, PoolAccount } from './accounts.ts';
+import type { Assignment, Candidate } from './committee-model.ts';
 
 const VERSION = 4n;
 const BATCH = 50;
@@ -22,7 +24,9 @@ export interface ChainState {
   readonly epoch: number;
   readonly system: layouts.SystemStateInnerV1;
   readonly staking: layouts.StakingInnerV1;
+  /** Of every node of the committee and every further one that was asked for, ascending by id. */
   readonly pools: readonly PoolAccount[];
+  readonly activeSet: layouts.ActiveSet;
   readonly supply: bigint;
   /** In coins, in stakes, for epochs to come, and in pools. */
   readonly held: { readonly coins: bigint; readonly stakes: bigint; readonly ring: bigint; readonly pools: bigint };
@@ -65,16 +69,16 @@ export class ChainReader {
   }
 
   /** The state at the ledger's last checkpoint; read again until nothing came between. */
-  async state(owners: readonly SuiAddress[]): Promise<ChainState> {
+  async state(owners: readonly SuiAddress[], further: Iterable<NodeId> = []): Promise<ChainState> {
     for (;;) {
       const before = await this.client.chain();
-      const state = await this.#readState(before.latestCheckpoint, owners);
+      const state = await this.#readState(before.latestCheckpoint, owners, further);
       const after = await this.client.chain();
       if (after.latestCheckpoint === before.latestCheckpoint) return state;
     }
   }
 
-  async #readState(sequence: bigint, owners: readonly SuiAddress[]): Promise<ChainState> {
+  async #readState(sequence: bigint, owners: readonly SuiAddress[], further: Iterable<NodeId>): Promise<ChainState> {
     const { systemObjectId, stakingObjectId } = this.#config;
     const { originalPackageId, walType } = await this.client.systemState();
     const [systemField, stakingField] = await this.#contents([
@@ -83,7 +87,8 @@ export class ChainReader {
     ]);
     const system = layouts.SystemInnerField.parse(present(systemField)).value;
     const staking = layouts.StakingInnerField.parse(present(stakingField)).value;
-    const nodeIds = staking.committee.map(({ key }) => key);
+    const nodeIds = [...new Set([...staking.committee.map(({ key }) => key), ...further])].toSorted();
+    const [activeSet] = await this.#contents([extendedFieldId(staking.activeSet, originalPackageId)]);
     const objects = (await this.#contents(nodeIds)).map((bytes) => layouts.StakingPool.parse(present(bytes)));
     const blockedType = `${originalPackageId}::staking_pool::NewEpochCommissionBlockedForCollection`;
     const [blocked, rates, coins, stakes, { response }] = await Promise.all([
@@ -94,7 +99,7 @@ export class ChainReader {
       this.#sui.stateService.getCoinInfo({ coinType: walType }),
     ]);
     const pools = objects.map((pool, i): PoolAccount => ({
-      ...poolAccount(pool, staking.committee[i]?.value ?? [], rates[i] as PoolAccount['rates']),
+      ...poolAccount(pool, rates[i] as PoolAccount['rates']),
       blocked: blocked[i] === undefined ? undefined : layouts.BlockedCommissionField.parse(blocked[i]).value,
     }));
     return {
@@ -103,6 +108,7 @@ export class ChainReader {
       system,
       staking,
       pools,
+      activeSet: layouts.ActiveSetField.parse(present(activeSet)).value,
       supply: response.treasury?.totalSupply ?? 0n,
       held: {
         coins: sumOf(coins),
@@ -172,15 +178,10 @@ function readTransaction(
   };
 }
 
-function poolAccount(
-  pool: layouts.StakingPool,
-  shards: readonly number[],
-  rates: PoolAccount['rates'],
-): Omit<PoolAccount, 'blocked'> {
+function poolAccount(pool: layouts.StakingPool, rates: PoolAccount['rates']): Omit<PoolAccount, 'blocked'> {
   const pending = (values: layouts.PendingValues) => new Map(values.map(({ key, value }) => [Number(key), value]));
   return {
     nodeId: pool.id as NodeId,
-    shards,
     walBalance: pool.walBalance,
     numShares: pool.numShares,
     rewardsPool: pool.rewardsPool,
@@ -198,7 +199,7 @@ function poolAccount(
 }
 
 /** What the accounts begin with: the state before any of it is used. */
-export function startOf({ system, staking, supply, pools, epoch }: ChainState): AccountsStart {
+export function startOf({ system, staking, supply, pools, epoch, activeSet }: ChainState): AccountsStart {
   return {
     geometry: geometryOf(staking.nShards),
     epoch,
@@ -208,7 +209,19 @@ export function startOf({ system, staking, supply, pools, epoch }: ChainState): 
     totalCapacity: system.totalCapacitySize,
     pools,
     nextCapacity: staking.nextEpochParams?.totalCapacitySize,
+    nextCommittee: staking.nextCommittee === null ? undefined : assignmentOf(staking.nextCommittee),
+    committee: assignmentOf(staking.committee),
+    previous: staking.previousCommittee.map(({ key }) => key),
+    activeSet: candidatesOf(activeSet),
   };
+}
+
+export function assignmentOf(committee: layouts.Committee): Assignment {
+  return new Map(committee.map(({ key, value }) => [key, value]));
+}
+
+export function candidatesOf({ nodes }: layouts.ActiveSet): Candidate[] {
+  return nodes.map(({ nodeId, stakedAmount }) => ({ nodeId, amount: stakedAmount }));
 }
 
 function present<T>(value: T | undefined): T {

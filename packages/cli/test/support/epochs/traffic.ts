@@ -117,6 +117,12 @@ export class Traffic {
     await Promise.all(this.#running);
   }
 
+  /** What came of everything so far, in a line. */
+  get summary(): string {
+    const { counts, live, failures, slowReads, repeatedStores } = this;
+    return JSON.stringify({ ...counts, live: live.size, failures: failures.length, slowReads, repeatedStores });
+  }
+
   /** Takes the blobs out that have ended in `epoch`. */
   takeEnded(epoch: number): LiveBlob[] {
     const ended = [...this.live.values()].filter(({ endEpoch }) => endEpoch <= epoch);
@@ -146,7 +152,8 @@ export class Traffic {
 
   async #store(): Promise<void> {
     const { rng, gate } = this.#modules;
-    const [client] = this.#options.clients;
+    const { clients } = this.#options;
+    const client = clients[rng.below(clients.length)];
     const bytes = rng.bytes(1 + rng.below(300_000));
     const options = { epochs: 2 + rng.below(4), deletable: rng.below(2) === 0, signer: this.#options.storer };
     const stored = await gate.pass(() => this.#patiently(() => (client as FloeClient).store(bytes, options)));
@@ -412,6 +419,6 @@ function digestOf(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-function check(blob: LiveBlob, bytes: Uint8Array): void {
+export function check(blob: LiveBlob, bytes: Uint8Array): void {
   if (digestOf(bytes) !== blob.digest) throw new Error(`blob ${blob.blobId} came back as other bytes`);
 }
