@@ -14,7 +14,7 @@ import {
 } from '@floe/protocol';
 import type { Cluster, ClusterNode } from './cluster.ts';
 
-/** Shards that a node may gain while it is away, before somebody sees to it. */
+/** Shards that each node that is out may gain from one epoch to the next. */
 const MARGIN = 3;
 const LOOK_EVERY_MS = 500;
 const ASK_MS = 5_000;
@@ -67,10 +67,9 @@ export class Outages {
   bears(nodeId: NodeId): boolean {
     if (this.#out.has(nodeId)) return false;
     const { next } = this.#committees;
-    const bound = this.#geometry.maxFaulty - (next === undefined ? MARGIN : 0);
-    return this.#weights([...this.#relevant(), ...(next ? [next] : [])], [...this.#out.keys(), nodeId]).every(
-      (weight) => weight <= bound,
-    );
+    const out = [...this.#out.keys(), nodeId];
+    const bound = this.#geometry.maxFaulty - (next === undefined ? MARGIN * out.length : 0);
+    return this.#weights([...this.#relevant(), ...(next ? [next] : [])], out).every((weight) => weight <= bound);
   }
 
   /** Those that sleep come back before a committee begins in which they would have too many shards. */

@@ -125,9 +125,9 @@ export class ChainReader {
     return staked;
   }
 
-  /** The rates of each pool, up to that epoch. */
+  /** The rates of each pool, up to the epoch after: a node that registers when voting has ended has its first one there. */
   async #rates(pools: readonly layouts.StakingPool[], epoch: number): Promise<PoolAccount['rates'][]> {
-    const names = Array.from({ length: epoch + 1 }, (_, at) => moveValues.epoch.serialize(at).toBytes());
+    const names = Array.from({ length: epoch + 2 }, (_, at) => moveValues.epoch.serialize(at).toBytes());
     const fields = await this.#contents(
       pools.flatMap(({ exchangeRates }) => names.map((name) => dynamicFieldId(exchangeRates.id, 'u32', name))),
     );
