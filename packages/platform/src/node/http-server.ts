@@ -86,7 +86,6 @@ export async function serveHttp(handler: HttpHandler, options: ServeOptions): Pr
   watchIdleSockets(server, pace.idleTimeoutMs);
   watchBodyPace(server, pace.body);
   watchAnswerPace(server, pace.answer);
-  limitConnections(server, options);
   const silent = silentSockets(server, event);
   const http2 =
     options.http2 === 'handler'
@@ -97,6 +96,8 @@ export async function serveHttp(handler: HttpHandler, options: ServeOptions): Pr
         })
       : options.http2;
   const undecided = http2 === undefined ? undefined : divertHttp2(server, http2, event);
+  // After the listeners were diverted, so that it also counts connections of HTTP/2 and those that say nothing yet.
+  limitConnections(server, options);
   await listen(server, options);
   const { port } = server.address() as AddressInfo;
   let closing: Promise<void> | undefined;

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { connect as connectHttp2 } from 'node:http2';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { utf8 } from '../../src/bytes.ts';
@@ -388,6 +389,22 @@ describe('the HTTP server', () => {
     release.resolve();
     expect(await first).toContain('served');
     expect(await everything(await raw(server, ask))).toContain('served');
+  });
+
+  it('has no more connections of one address than its part, whatever they speak or if they say nothing', async () => {
+    const server = await serve(() => new Response(), { http2: 'handler', maxConnections: 4, addressShare: 0.5 });
+    const speaker = connectHttp2(server.url);
+    await once(speaker, 'remoteSettings');
+    const silent = await raw(server, '');
+    const third = await raw(server, 'GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
+    let told = '';
+    third.on('data', (chunk) => (told += String(chunk)));
+    await new Promise((resolve) => void third.once('close', resolve));
+    expect(told).toBe('');
+    silent.destroy();
+    const answered = async (): Promise<number> => (await fetch(server.url).catch(() => Response.error())).status;
+    await expect.poll(answered, { timeout: 5_000 }).toBe(200);
+    speaker.destroy();
   });
 
   it('refuses a head that is too long, and rubbish', async () => {
