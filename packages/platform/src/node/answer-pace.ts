@@ -22,6 +22,9 @@ interface Departure {
   waitedMs: number;
 }
 
+/** Handed on at once of an answer, so that it shows how fast a client takes a long part. */
+export const SLICE_BYTES = 256 * 1024;
+
 const MAX_TICK_MS = 1_000;
 
 /**

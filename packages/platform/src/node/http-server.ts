@@ -25,7 +25,7 @@ import {
 } from '../http.ts';
 import { LIMITS } from '../limits.ts';
 import { type Logger, silentLogger } from '../observe.ts';
-import { waitsForClient, watchAnswerPace } from './answer-pace.ts';
+import { SLICE_BYTES, waitsForClient, watchAnswerPace } from './answer-pace.ts';
 import { owesBody, watchBodyPace } from './body-pace.ts';
 import { callerSignal, directRequest } from './direct-request.ts';
 import { AddressShares, addressGroup } from '../address-shares.ts';
@@ -229,9 +229,6 @@ function writeDirect(response: DirectResponse, { incoming, outgoing }: Exchange)
   outgoing.writeHead(status, { ...headers, 'content-length': body.length, ...rest });
   outgoing.end(body);
 }
-
-/** Handed to the socket at once, so that it shows how fast a client takes a long part. */
-const SLICE_BYTES = 256 * 1024;
 
 async function writeStream(
   response: Response,

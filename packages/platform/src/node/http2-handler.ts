@@ -16,6 +16,7 @@ import { bodyTooLarge, type HttpHandler, httpErrors, iterateStream, responseSour
 import { setBodyReader, setPeerAddress } from '../http.ts';
 import { LIMITS } from '../limits.ts';
 import type { Logger } from '../observe.ts';
+import { SLICE_BYTES } from './answer-pace.ts';
 import type { Http2Connections } from './protocol-sniffer.ts';
 
 export interface Http2Options {
@@ -34,6 +35,7 @@ interface Exchange {
   isReading: boolean;
   readBytes: number;
   bodyWaitedMs: number;
+  /** What the stream was handed of the answer. */
   writtenBytes: number;
   answerWaitedMs: number;
 }
@@ -107,8 +109,7 @@ function watchPace(sessions: ReadonlyMap<unknown, ReadonlySet<Exchange>>, option
     const { stream } = exchange;
     if (stream.writableNeedDrain) {
       exchange.answerWaitedMs += tickMs;
-      const taken = exchange.writtenBytes - stream.writableLength;
-      if (isLate(exchange.answerWaitedMs, taken, answer)) stream.close(constants.NGHTTP2_CANCEL);
+      if (isLate(exchange.answerWaitedMs, exchange.writtenBytes, answer)) stream.close(constants.NGHTTP2_CANCEL);
     } else if (owesBody(exchange)) {
       exchange.bodyWaitedMs += tickMs;
       if (!isLate(exchange.bodyWaitedMs, exchange.readBytes, body)) return;
@@ -299,8 +300,11 @@ async function sendResponse(exchange: Exchange, response: Response, method: stri
     const next = await iterator.next();
     if (stream.destroyed) return;
     if (next.done === true) break;
-    exchange.writtenBytes += next.value.length;
-    if (!stream.write(next.value)) await drained(stream);
+    for (let at = 0; at < next.value.length && !stream.destroyed; at += SLICE_BYTES) {
+      const slice = next.value.subarray(at, at + SLICE_BYTES);
+      exchange.writtenBytes += slice.length;
+      if (!stream.write(slice)) await drained(stream);
+    }
   }
   stream.end();
 }

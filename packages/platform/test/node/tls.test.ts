@@ -262,6 +262,30 @@ describe('HTTP/2', () => {
     await Promise.all([once(stream, 'response'), ended.promise]);
   });
 
+  it('lets who is still taking one long part of an answer go on, as what was taken of it counts', async () => {
+    const sizeBytes = 4 << 20;
+    const long = async function* (): AsyncGenerator<Uint8Array> {
+      yield new Uint8Array(sizeBytes);
+    };
+    const server = await serve(
+      (request) => (request.method === 'GET' ? streamResponse(long()) : new Response(request.body)),
+      { ...plain, answerGraceMs: 40, minAnswerBytesPerSecond: 1, bodyGraceMs: 80 },
+    );
+    const session = open(server);
+    const stream = session.request({ ':path': '/' });
+    stream.on('error', () => undefined);
+    await once(stream, 'response');
+    // Another one, who sends too slowly, is cut after twice as long.
+    const slow = session.request({ ':path': '/', ':method': 'PUT', 'content-length': '100' });
+    slow.on('error', () => undefined);
+    slow.write('a few');
+    await once(slow.resume(), 'close');
+    let taken = 0;
+    stream.on('data', (chunk: Buffer) => (taken += chunk.length));
+    await new Promise((resolve) => void stream.once('close', resolve));
+    expect(taken).toBe(sizeBytes);
+  });
+
   it('has no more requests of one address than its part, also on many connections', async () => {
     const release = deferred<void>();
     const server = await serve(async () => (await release.promise, new Response()), { ...plain, maxRequests: 4 });
