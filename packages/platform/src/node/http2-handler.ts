@@ -92,7 +92,12 @@ export function createHttp2Connections(handler: HttpHandler, options: Http2Optio
 }
 
 function isClientsTurn(exchange: Exchange): boolean {
-  return owesBody(exchange) || exchange.stream.writableNeedDrain;
+  return owesBody(exchange) || waitsForClient(exchange);
+}
+
+/** What is left of the answer waits for the client; one that was given whole does until its stream closes. */
+function waitsForClient({ stream }: Exchange): boolean {
+  return stream.writableNeedDrain || stream.writableEnded;
 }
 
 /** The handler waits for more of a body, and none of it is here. */
@@ -107,7 +112,7 @@ function watchPace(sessions: ReadonlyMap<unknown, ReadonlySet<Exchange>>, option
     waitedMs > graceMs + (bytes * 1000) / minBytesPerSecond;
   const look = (exchange: Exchange): void => {
     const { stream } = exchange;
-    if (stream.writableNeedDrain) {
+    if (waitsForClient(exchange)) {
       exchange.answerWaitedMs += tickMs;
       if (isLate(exchange.answerWaitedMs, exchange.writtenBytes, answer)) stream.close(constants.NGHTTP2_CANCEL);
     } else if (owesBody(exchange)) {

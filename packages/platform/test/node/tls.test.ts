@@ -1,6 +1,6 @@
 /** Servers with TLS, and clients that know their keys. */
 import { once } from 'node:events';
-import { connect as connectHttp2, constants, type ClientHttp2Session } from 'node:http2';
+import { connect as connectHttp2, constants, type ClientHttp2Session, type ClientSessionOptions } from 'node:http2';
 import { connect } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -197,8 +197,8 @@ describe.each(Object.entries(WAYS))('HTTP/2 %s', (way, open) => {
 
 describe('HTTP/2', () => {
   const plain = { tls: undefined };
-  const open = (server: ListeningServer): ClientHttp2Session => {
-    const session = connectHttp2(server.url);
+  const open = (server: ListeningServer, options?: ClientSessionOptions): ClientHttp2Session => {
+    const session = connectHttp2(server.url, options);
     session.on('error', () => undefined);
     endings.push(() => session.destroy());
     return session;
@@ -284,6 +284,18 @@ describe('HTTP/2', () => {
     stream.on('data', (chunk: Buffer) => (taken += chunk.length));
     await new Promise((resolve) => void stream.once('close', resolve));
     expect(taken).toBe(sizeBytes);
+  });
+
+  it.each([
+    ['silent', { idleTimeoutMs: 50 }],
+    ['slow', { answerGraceMs: 40, minAnswerBytesPerSecond: 1e9 }],
+  ])('cuts who never takes a short answer, as one that is too %s', async (_, pace) => {
+    const server = await serve(() => new Response(new Uint8Array(10_000)), { ...plain, ...pace });
+    const session = open(server, { settings: { initialWindowSize: 0 } });
+    const stream = session.request({ ':path': '/' });
+    stream.on('error', () => undefined);
+    await new Promise((resolve) => void stream.once('close', resolve));
+    expect(stream.rstCode).toBe(constants.NGHTTP2_CANCEL);
   });
 
   it('has no more requests of one address than its part, also on many connections', async () => {
