@@ -161,8 +161,8 @@ describe('a network whose committee changes in every epoch', () => {
         auditing ??= attempt('audit', () => audit.run()).then(() => (auditing = undefined));
       };
       const changesThatMoved = (): number => accounts.records.filter(({ moved }) => moved > 0).length;
-      const isEnough = (): boolean =>
-        turned >= MOST_EPOCHS || (suite.spent() && changesThatMoved() >= FEWEST_CHANGES) || failures.length > 0;
+      const hasHappened = (): boolean => changesThatMoved() >= FEWEST_CHANGES && gone > 0 && accounts.earned > 0n;
+      const isEnough = (): boolean => turned >= MOST_EPOCHS || (suite.spent() && hasHappened()) || failures.length > 0;
       await attempt('epochs', async () => {
         for await (const checkpoint of ledger.followCheckpoints({ from, signal: over.signal })) {
           for (const { event } of checkpoint.events) {
