@@ -34,3 +34,5 @@ export const MAX_BLOBS_PER_TRANSACTION = 100;
 export const MAX_ATTRIBUTES_PER_TRANSACTION = 600;
 /** Levels of a state proof: one for each bit of a key. */
 export const MAX_PROOF_SIBLINGS = 256;
+/** Types of names of dynamic fields whose BCS is kept; a deployment has about twenty. */
+export const MAX_KEPT_TYPE_TAGS = 256;

@@ -1,8 +1,10 @@
 /** Canonical type names of a deployment, and ids of dynamic fields. Type names use a package's original id for ever. */
-import { type BlobId, blobIdBytes, type ObjectId } from '@floe/protocol';
-import { bcs } from '@mysten/sui/bcs';
-import { deriveDynamicFieldID, normalizeStructTag, parseStructTag } from '@mysten/sui/utils';
+import { blake2b256 } from '@floe/kernels';
 import { utf8 } from '@floe/platform';
+import { BcsWriter, type BlobId, blobIdBytes, type ObjectId, objectIdBytes, objectIdFromBytes } from '@floe/protocol';
+import { bcs, TypeTagSerializer } from '@mysten/sui/bcs';
+import { normalizeStructTag, parseStructTag } from '@mysten/sui/utils';
+import { MAX_KEPT_TYPE_TAGS } from './limits.ts';
 import { bytes, empty, id, u64 } from './move-values.ts';
 
 const SUI = `0x${'2'.padStart(64, '0')}`;
@@ -77,7 +79,23 @@ export function definingPackage(type: string): ObjectId {
  * @param name BCS of the name
  */
 export function dynamicFieldId(parent: ObjectId, nameType: string, name: Uint8Array): ObjectId {
-  return deriveDynamicFieldID(parent, nameType, name) as ObjectId;
+  const tag = typeTagBytes(nameType);
+  const writer = new BcsWriter(1 + 32 + 8 + name.length + tag.length);
+  writer.u8(0xf0).fixed(objectIdBytes(parent)).u64(name.length).fixed(name).fixed(tag);
+  return objectIdFromBytes(writer.with(blake2b256));
+}
+
+const typeTags = new Map<string, Uint8Array>();
+
+/** BCS of a type. Names of fields have few types, and a ledger derives ids by the thousand: what was parsed is kept. */
+function typeTagBytes(type: string): Uint8Array {
+  let tag = typeTags.get(type);
+  if (tag === undefined) {
+    tag = bcs.TypeTag.serialize(TypeTagSerializer.parseFromStr(type)).toBytes();
+    if (typeTags.size >= MAX_KEPT_TYPE_TAGS) typeTags.clear();
+    typeTags.set(type, tag);
+  }
+  return tag;
 }
 
 /** Field of `System` or `Staking` that holds the inner state of that version. */

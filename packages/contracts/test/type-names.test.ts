@@ -1,9 +1,12 @@
 import { type ObjectId, parseObjectId } from '@floe/protocol';
+import { deriveDynamicFieldID } from '@mysten/sui/utils';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { packageAddresses } from '../src/move-type.ts';
 import {
   coinTypeOf,
   definingPackage,
+  dynamicFieldId,
   extendedFieldId,
   innerStateFieldId,
   metadataFieldId,
@@ -24,6 +27,22 @@ describe('type names', () => {
     );
     expect(metadataFieldId(parseObjectId('0x1'))).toBe(
       '0x92a2e71a65a4dbf97a124e357b9d38689ec7c1c440ff3d669b559f5e7c3bef4c',
+    );
+  });
+
+  it('derives them as the SDK does whatever the parent, the name and its type', () => {
+    const id = fc.bigInt({ min: 0n, max: 2n ** 256n - 1n }).map((value) => parseObjectId(`0x${value.toString(16)}`));
+    const type = fc.oneof(
+      fc.constantFrom('u8', 'u32', 'u64', 'u256', 'address', 'bool', 'vector<u8>', 'vector<vector<u64>>'),
+      id.map((address) => `${address}::table::Key`),
+      id.map((address) => `${address}::wrapper::Wrapper<${address}::object::ID,vector<u256>>`),
+    );
+    // More types than are kept at a time.
+    fc.assert(
+      fc.property(id, type, fc.uint8Array({ maxLength: 300 }), (parent, nameType, name) => {
+        expect(dynamicFieldId(parent, nameType, name)).toBe(deriveDynamicFieldID(parent, nameType, name));
+      }),
+      { numRuns: 1000 },
     );
   });
 
