@@ -56,7 +56,8 @@ export const DEFAULT_MAX_STORES = 16;
 export const STREAMED_BYTES = 64 * 1024 * 1024;
 
 /**
- * Bytes of bodies of the stores under way: with their encoded forms (×5.5 together) at most 2.8 GiB.
+ * Bytes of bodies of the stores under way, and of the quilts that are made of them: with their encoded forms (×5.5
+ * together) at most 2.8 GiB. A quilt of more than all of it, up to 1 GiB, is held alone, and encoded through disk.
  */
 export const DEFAULT_MAX_STORE_BYTES = 512 * 1024 * 1024;
 

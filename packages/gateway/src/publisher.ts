@@ -2,11 +2,12 @@
 import type { FloeClient, SpooledBlob, StoreOptions, StoreResult } from '@floe/client';
 import { bodyTooLarge, isFloeError, peerAddress, sharingAddress, streamBody } from '@floe/platform';
 import { parseObjectId } from '@floe/protocol';
+import { quiltSizeBytes } from '@floe/redstuff';
 import { Hono } from 'hono';
 import type { Admission, Place } from './admission.ts';
 import { gatewayErrors } from './errors.ts';
 import { STREAMED_BYTES, UNDECLARED_BODY_BYTES } from './limits.ts';
-import { formType, parseQuiltForm } from './multipart.ts';
+import { formType, type PatchUpload, parseQuiltForm } from './multipart.ts';
 import { flag, oneOf, parsed, parseQuery, whole } from './parameters.ts';
 import type { Payer } from './payer.ts';
 import { markedInvalidJson, storedPatchesJson, storeResultJson } from './store-result.ts';
@@ -62,23 +63,50 @@ async function storeBlob(request: Request, modules: PublisherModules): Promise<R
 }
 
 async function storeQuilt(request: Request, modules: PublisherModules): Promise<Response> {
-  const { client, payer, stores, maxQuiltBodyBytes } = modules;
+  const { client, payer, maxQuiltBodyBytes } = modules;
   const options = storeOptions(request, parseQuery(new URL(request.url), QUILT_QUERY), modules);
   const type = formType(request);
   const { signal } = request;
   return takeIn(request, maxQuiltBodyBytes, modules, (body) =>
-    stores.run({ signal, sizeBytes: body.sizeBytes }, async () => {
-      const patches = await parseQuiltForm(type, await wholeBody(body, signal));
-      return answerStore(
+    withPatches({ type, body, signal }, modules, (patches) =>
+      answerStore(
         () => payer.pay((link) => client.storeQuilt(patches, { ...options, ...link })),
         ({ store, patches: stored }) => ({
           blobStoreResult: storeResultJson(store),
           storedQuiltBlobs: storedPatchesJson(stored),
         }),
         (marked) => ({ blobStoreResult: marked, storedQuiltBlobs: [] }),
-      );
-    }),
+      ),
+    ),
   );
+}
+
+/**
+ * The patches of a form, in a place among the stores that has room for the quilt they make too: that may be many times
+ * what they are. Where there is no room for it the patches are dropped, and read again when its turn has come.
+ *
+ * @throws QUEUE_FULL, MALFORMED_REQUEST, QUILT_TOO_LARGE, TOO_MANY_PATCHES, and what else is wrong with the patches
+ */
+async function withPatches(
+  { type, body, signal }: { readonly type: string; readonly body: SpooledBlob; readonly signal: AbortSignal },
+  { client, stores }: PublisherModules,
+  answer: (patches: readonly PatchUpload[]) => Promise<Response>,
+): Promise<Response> {
+  let place = await stores.enter({ signal, sizeBytes: body.sizeBytes });
+  try {
+    let patches = await parseQuiltForm(type, await wholeBody(body, signal));
+    const { geometry } = (await client.committees({ signal })).current;
+    const sizeBytes = body.sizeBytes + quiltSizeBytes(geometry, patches);
+    if (!place.growTo(sizeBytes)) {
+      patches = [];
+      place.release();
+      place = await stores.enter({ signal, sizeBytes });
+      patches = await parseQuiltForm(type, await wholeBody(body, signal));
+    }
+    return await answer(patches);
+  } finally {
+    place.release();
+  }
 }
 
 /**

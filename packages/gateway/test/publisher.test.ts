@@ -5,7 +5,16 @@ import { type Epoch, type Frost, parseObjectId, protocolErrors } from '@floe/pro
 import { quiltPatchId, type QuiltPatchInput, redstuffErrors } from '@floe/redstuff';
 import { describe, expect, it } from 'vitest';
 import { createGateway, type GatewayModules, type GatewayOptions } from '../src/index.ts';
-import { BLOB_ID, bytesOf, fakeClient, newlyCreated, OBJECT_ID, pattern, SIGNER } from './support/fake-client.ts';
+import {
+  BLOB_ID,
+  bytesOf,
+  COMMITTEES,
+  fakeClient,
+  newlyCreated,
+  OBJECT_ID,
+  pattern,
+  SIGNER,
+} from './support/fake-client.ts';
 
 async function put(
   client: FloeClient,
@@ -398,6 +407,60 @@ describe('PUT of a quilt', () => {
       ['b', { kind: 'text', count: '3' }, 'second'],
     ]);
     expect(stored[0]?.options).toMatchObject({ epochs: 3, deletable: true });
+  });
+
+  it('counts a quilt by what its columns come to, not by its files: it waits for others, and they for it', async () => {
+    const gates = { blob: deferred<void>(), quilt: deferred<void>() };
+    const measured = deferred<void>();
+    const log: string[] = [];
+    const logged = async <T>(what: 'blob' | 'quilt', result: T): Promise<T> => {
+      log.push(`${what} begins`);
+      await gates[what].promise;
+      log.push(`${what} ends`);
+      return result;
+    };
+    const client = fakeClient({
+      committees: async () => {
+        measured.resolve();
+        return COMMITTEES;
+      },
+      store: () => logged('blob', newlyCreated()),
+      storeQuilt: (patches) => {
+        expect(patches).toHaveLength(6);
+        measured.resolve();
+        return logged('quilt', { store: newlyCreated(), patches: [] });
+      },
+    });
+    const { handler } = createGateway({ maxStoreBytes: 10_000 }, { client, signer: SIGNER });
+    const send = async (what: string, body: BodyInit) =>
+      handler(new Request(`http://gateway/v1/${what}`, { method: 'PUT', body }));
+    const turns = async () => {
+      for (let i = 0; i < 30; i += 1) await new Promise((resolve) => setImmediate(resolve));
+    };
+    // In each of seven columns the large file would fit, so that they come to 5,600 bytes; the form has 1,600.
+    const form = new FormData();
+    form.append('large', new Blob([pattern(780) as Uint8Array<ArrayBuffer>]));
+    for (const name of ['a', 'b', 'c', 'd', 'e']) form.append(name, 'x');
+    const first = send('blobs', pattern(4_500) as BodyInit);
+    await turns();
+    const quilt = send('quilts', form);
+    await measured.promise;
+    await turns();
+    gates.blob.resolve();
+    await first;
+    const second = send('blobs', pattern(4_500) as BodyInit);
+    await turns();
+    gates.quilt.resolve();
+    expect([(await quilt).status, (await second).status]).toEqual([200, 200]);
+    const inTurn = ['blob begins', 'blob ends', 'quilt begins', 'quilt ends', 'blob begins', 'blob ends'];
+    expect(log).toEqual(inTurn);
+  });
+
+  it('refuses what would make too large a quilt before anything is stored', async () => {
+    const form = new FormData();
+    for (const name of ['a', 'b', 'c', 'd', 'e', 'f', 'g']) form.append(name, 'x');
+    const response = await put(fakeClient({}), '/v1/quilts', { body: form });
+    expect([response.status, await reasonOf(response)]).toEqual([400, 'TOO_MANY_PATCHES']);
   });
 
   it.each([{}, { 'content-length': '1001' }])('refuses a form over the limit, declared or not: %j', async (headers) => {

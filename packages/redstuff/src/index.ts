@@ -17,7 +17,7 @@ export * from './limits.ts';
 export { checkIdentifier } from './quilt/identifier.ts';
 export { quiltSymbolSize } from './quilt/layout.ts';
 export { type QuiltPatchId, parseQuiltPatchId, quiltPatchId } from './quilt/patch-id.ts';
-export { type EncodedQuilt, type Quilt, encodeQuilt, openQuilt } from './quilt/quilt.ts';
+export { type EncodedQuilt, type Quilt, encodeQuilt, openQuilt, quiltSizeBytes } from './quilt/quilt.ts';
 export {
   type QuiltIndex,
   type QuiltPatch,

@@ -6,7 +6,7 @@ import { geometryOf, parseBlobId, type SliverIndex } from '@floe/protocol';
 import { createInlineCodec } from '../src/inline-codec.ts';
 import { quiltSymbolSize } from '../src/quilt/layout.ts';
 import { parseQuiltPatchId, quiltPatchId } from '../src/quilt/patch-id.ts';
-import { encodeQuilt, openQuilt } from '../src/quilt/quilt.ts';
+import { encodeQuilt, openQuilt, quiltSizeBytes } from '../src/quilt/quilt.ts';
 import { encodeQuiltIndex, parseQuiltIndex, quiltIndexColumns } from '../src/quilt/quilt-index.ts';
 import { encodePatchHead, parseQuiltPatch, type QuiltPatchInput } from '../src/quilt/quilt-patch.ts';
 import { contentOf, seededBytes, vectors } from './helpers.ts';
@@ -87,6 +87,7 @@ describe('encodeQuilt', () => {
       fc.asyncProperty(inputs, fc.integer({ min: 10, max: 40 }), async (patches, nShards) => {
         const geometry = geometryOf(nShards);
         const { bytes, symbolSize, index } = encodeQuilt(geometry, patches);
+        expect(quiltSizeBytes(geometry, patches)).toBe(bytes.length);
         const whole = openQuilt(geometry, bytes);
         expect(whole.index.patches).toEqual(index.patches);
         expect(new Set(index.patches.map(({ identifier }) => identifier))).toEqual(
@@ -119,6 +120,16 @@ describe('encodeQuilt', () => {
     expect(() => encodeQuilt(geometry, [...patches, patch('f6')])).toThrow(
       expect.objectContaining({ code: 'TOO_MANY_PATCHES', data: { count: 7, max: 6 } }) as unknown as Error,
     );
+  });
+
+  it('tells what a large file among small ones comes to, without making it', () => {
+    const patches = [
+      patch('large', new Uint8Array(1_500_000)),
+      ...Array.from({ length: 665 }, (_, i) => patch(`${i}`)),
+    ];
+    const sizeBytes = quiltSizeBytes(geometryOf(1000), patches);
+    expect(sizeBytes).toBeGreaterThan(1_500_000 * 667);
+    expect(sizeBytes).toBeLessThan(1_510_000 * 667);
   });
 
   it('holds no patches at all', () => {

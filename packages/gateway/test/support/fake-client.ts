@@ -13,6 +13,7 @@ import { joinBytes } from '@floe/platform';
 import {
   type BlobId,
   blobIdFromBytes,
+  type Committees,
   type Epoch,
   type Frost,
   geometryOf,
@@ -28,14 +29,17 @@ export const SIGNER_ADDRESS = parseObjectId('0xfee');
 /** Only its address is ever asked for. */
 export const SIGNER = { toSuiAddress: () => SIGNER_ADDRESS } as unknown as Signer;
 
-/** A client that has `methods`, takes streams in, and nothing else. */
+/** Of ten shards; nobody asks for more of them. */
+export const COMMITTEES = { current: { geometry: geometryOf(10) } } as Committees;
+
+/** A client of a network of ten shards that has `methods`, takes streams in, and nothing else. */
 export function fakeClient(methods: Partial<FloeClient>): FloeClient {
   const spool: FloeClient['spool'] = async (stream) => {
     const parts: Uint8Array[] = [];
     for await (const part of stream as AsyncIterable<Uint8Array>) parts.push(part);
     return new SpooledBlob(joinBytes(parts), async () => undefined);
   };
-  return { spool, ...methods } as FloeClient;
+  return { spool, committees: async () => COMMITTEES, ...methods } as FloeClient;
 }
 
 /** The bytes of what a client was asked to store. */

@@ -9,7 +9,13 @@ import type { Geometry } from '@floe/protocol';
 import { errors } from '../errors.ts';
 import { allocate } from '../steps.ts';
 import { quiltSymbolSize, readColumns, writeStream } from './layout.ts';
-import { type QuiltIndex, encodeQuiltIndex, parseQuiltIndex, quiltIndexColumns } from './quilt-index.ts';
+import {
+  type QuiltIndex,
+  type QuiltPatch,
+  encodeQuiltIndex,
+  parseQuiltIndex,
+  quiltIndexColumns,
+} from './quilt-index.ts';
 import { type QuiltPatchContents, type QuiltPatchInput, encodePatchHead, parseQuiltPatch } from './quilt-patch.ts';
 
 /** A quilt ready to be encoded as a blob. */
@@ -23,18 +29,10 @@ export interface EncodedQuilt {
 /**
  * Puts files into a quilt.
  *
- * @throws TOO_MANY_PATCHES (at most one less than columns), INVALID_IDENTIFIER, DUPLICATE_IDENTIFIER, TAGS_TOO_LARGE,
- *   QUILT_TOO_LARGE, OUT_OF_MEMORY
+ * @throws as {@link quiltSizeBytes}, and OUT_OF_MEMORY
  */
 export function encodeQuilt(geometry: Geometry, patches: readonly QuiltPatchInput[]): EncodedQuilt {
-  const max = geometry.columns - 1;
-  if (patches.length > max) throw errors.TOO_MANY_PATCHES({ count: patches.length, max });
-  const sorted = sortedByIdentifier(patches);
-  const heads = sorted.map(encodePatchHead);
-  const entries = sorted.map(({ identifier, tags = {} }) => ({ identifier, tags, endIndex: 0 }));
-  const indexSize = encodeQuiltIndex(entries).length; // ends have a fixed width, so zeros give the size
-  const sizes = sorted.map(({ contents }, i) => (heads[i] as Uint8Array).length + contents.length);
-  const symbolSize = quiltSymbolSize([indexSize, ...sizes], geometry);
+  const { sorted, heads, entries, sizes, indexSize, symbolSize } = layOut(geometry, patches);
   const columnSize = geometry.rows * symbolSize;
   const bytes = allocate(columnSize * geometry.columns, 'quilt');
   let column = Math.ceil(indexSize / columnSize);
@@ -47,6 +45,40 @@ export function encodeQuilt(geometry: Geometry, patches: readonly QuiltPatchInpu
   });
   writeStream(geometry, symbolSize, bytes, 0, [encodeQuiltIndex(placed)]);
   return { bytes, symbolSize, index: { patches: placed } };
+}
+
+/**
+ * Bytes of the quilt that {@link encodeQuilt} makes of these files. Each takes whole columns, so that one large file among
+ * many small ones makes a quilt of many times their size.
+ *
+ * @throws TOO_MANY_PATCHES (at most one less than columns), INVALID_IDENTIFIER, DUPLICATE_IDENTIFIER, TAGS_TOO_LARGE,
+ *   QUILT_TOO_LARGE
+ */
+export function quiltSizeBytes(geometry: Geometry, patches: readonly QuiltPatchInput[]): number {
+  return geometry.rows * geometry.columns * layOut(geometry, patches).symbolSize;
+}
+
+interface QuiltPlan {
+  readonly sorted: readonly QuiltPatchInput[];
+  /** What stands before the contents of each. */
+  readonly heads: readonly Uint8Array[];
+  readonly entries: readonly Omit<QuiltPatch, 'startIndex'>[];
+  /** Bytes of their streams. */
+  readonly sizes: readonly number[];
+  readonly indexSize: number;
+  readonly symbolSize: number;
+}
+
+function layOut(geometry: Geometry, patches: readonly QuiltPatchInput[]): QuiltPlan {
+  const max = geometry.columns - 1;
+  if (patches.length > max) throw errors.TOO_MANY_PATCHES({ count: patches.length, max });
+  const sorted = sortedByIdentifier(patches);
+  const heads = sorted.map(encodePatchHead);
+  const entries = sorted.map(({ identifier, tags = {} }) => ({ identifier, tags, endIndex: 0 }));
+  const indexSize = encodeQuiltIndex(entries).length; // ends have a fixed width, so zeros give the size
+  const sizes = sorted.map(({ contents }, i) => (heads[i] as Uint8Array).length + contents.length);
+  const symbolSize = quiltSymbolSize([indexSize, ...sizes], geometry);
+  return { sorted, heads, entries, sizes, indexSize, symbolSize };
 }
 
 /** A quilt that has been read whole. Read it so only after a strict consistency check. */
