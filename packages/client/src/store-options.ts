@@ -43,9 +43,9 @@ export interface StoreOptions {
   readonly reuse?: boolean;
   /**
    * What an earlier try of this very store registered: it is taken up, whatever `reuse` and `force` say, and its cost is
-   * part of the result's.
+   * part of the result's. Who knows it by the blob's id only gives a function, which is called once that is known.
    */
-  readonly registration?: StoreRegistration;
+  readonly registration?: StoreRegistration | ((blobId: BlobId) => StoreRegistration | undefined);
   /** Called when a new blob object is paid for: should the store fail after that, the next try goes on from there. */
   readonly onRegistered?: (registration: StoreRegistration) => void;
   /** The most that may be paid, in FROST without gas, whatever the price has become; default: no limit. */

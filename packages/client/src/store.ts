@@ -64,6 +64,7 @@ import type {
   StoredBlob,
   StoreOptions,
   StoreProgress,
+  StoreRegistration,
   StoreResult,
   StoreStage,
 } from './store-options.ts';
@@ -124,6 +125,8 @@ class Store {
   #stage: StoreStage = 'encoding';
   #stageStartMs: number;
   #blobId: BlobId | undefined;
+  /** Of an earlier try. */
+  #registration: StoreRegistration | undefined;
   /** Space of the signer that this store means to use; no other store of this client plans with it meanwhile. */
   #claimed: ObjectId | undefined;
   #owned: OwnedResources = NO_RESOURCES;
@@ -177,6 +180,8 @@ class Store {
     const slivers = await encodeInput(this.#input, current.geometry, { signal, onProgress }, this.#modules);
     this.#slivers = slivers;
     this.#blobId = slivers.verified.blobId;
+    const { registration } = this.#options;
+    this.#registration = typeof registration === 'function' ? registration(this.#blobId) : registration;
     this.#enter('checking');
     const { status, plan } = await this.#check(slivers, system, current, signal);
     if (status !== undefined && this.#isStored(status, system)) return this.#alreadyPermanent(status, slivers);
@@ -192,8 +197,7 @@ class Store {
     signal: AbortSignal,
   ): Promise<{ status: BlobStatus | undefined; plan: RegistrationPlan }> {
     const { blobId } = slivers.verified;
-    const { force, registration } = this.#options;
-    if (force === true && registration === undefined)
+    if (this.#options.force === true && this.#registration === undefined)
       return { status: undefined, plan: this.#plan(slivers, system, NO_RESOURCES) };
     const [status, owned] = await Promise.all([
       this.#status(blobId, committee, signal),
@@ -233,8 +237,8 @@ class Store {
   }
 
   #resourceOrder(): ResourceOrder {
-    const { owner, reuse, registration, signer } = this.#options;
-    return { payer: signerAddress(signer), owner, reuse, registered: registration?.objectId };
+    const { owner, reuse, signer } = this.#options;
+    return { payer: signerAddress(signer), owner, reuse, registered: this.#registration?.objectId };
   }
 
   #plan(slivers: SliverSource, system: SystemInfo, owned: OwnedResources): RegistrationPlan {
@@ -255,7 +259,7 @@ class Store {
    */
   #isStored(status: BlobStatus, system: SystemInfo): status is Extract<BlobStatus, { kind: 'permanent' }> {
     return (
-      this.#options.registration === undefined &&
+      this.#registration === undefined &&
       this.#options.deletable !== true &&
       Object.keys(this.#options.attributes ?? {}).every((key) => key === QUILT_ATTRIBUTE.key) &&
       status.kind === 'permanent' &&
@@ -305,7 +309,7 @@ class Store {
 
   /** By this try, and by an earlier one whose object it is. */
   #paid({ operation, cost }: StorePlan, objectId: ObjectId): Pick<NewlyCreated, 'operation' | 'cost'> {
-    const { registration } = this.#options;
+    const registration = this.#registration;
     const { epochs: epochsExtended, cost: paidNow } = this.#extension ?? { cost };
     const done =
       'epochsExtended' in operation && epochsExtended !== undefined ? { ...operation, epochsExtended } : operation;

@@ -196,6 +196,20 @@ describe('a store that is tried again', () => {
     },
   );
 
+  test('asks for what it registered by the id of the blob, once that is known', async () => {
+    const net = await createTestNetwork();
+    const made = await runOut(net);
+    const asked: string[] = [];
+    const registration = (blobId: string) => {
+      asked.push(blobId);
+      return made;
+    };
+    const { blobId, objectId } = await storeNew(net, bytes(500), { ...options, registration });
+    expect([objectId, asked]).toEqual([made.objectId, [blobId]]);
+    const { objectId: other } = await storeNew(net, bytes(501), { ...options, registration: () => undefined });
+    expect(other).not.toBe(objectId);
+  });
+
   test('certifies what it registered though another has the blob stored by then', async () => {
     const net = await createTestNetwork();
     const registration = await runOut(net);

@@ -35,6 +35,7 @@ export const gatewayErrors = errorCatalogue({
     ({ sizeBytes }) =>
       `no room for more of the body after ${sizeBytes} bytes; one that declares its size has room, or waits, before it is sent`,
   ),
+  GATEWAY_CLOSED: spec<Record<string, never>>('unavailable', () => 'this gateway is being shut down'),
   NO_SUCH_ROUTE: spec<{ method: string; path: string }>(
     'not-found',
     ({ method, path }) => `this gateway does not answer ${method} ${path}`,

@@ -50,6 +50,11 @@ export interface GatewayModules {
 
 export interface Gateway {
   readonly handler: HttpHandler;
+  /**
+   * Ends stores that go on without their clients; to be called when the server has closed, before the client's modules
+   * do. Can be called twice.
+   */
+  readonly close: () => Promise<void>;
 }
 
 export function createGateway(options: GatewayOptions, modules: GatewayModules): Gateway {
@@ -57,10 +62,8 @@ export function createGateway(options: GatewayOptions, modules: GatewayModules):
   const app = new Hono();
   app.get('/status', (context) => context.text('OK'));
   app.route('/', readRoutes(options, modules.client));
-  if (signer !== undefined) {
-    const { client, refill } = modules;
-    app.route('/', storeRoutes(options, { client, payer: new Payer(signer, { refill, logger }) }));
-  }
+  const payer = signer === undefined ? undefined : new Payer(signer, { refill: modules.refill, logger });
+  if (payer !== undefined) app.route('/', storeRoutes(options, { client: modules.client, payer }));
   app.notFound(({ req }) => errorResponse(gatewayErrors.NO_SUCH_ROUTE({ method: req.method, path: req.path })));
   app.onError((error, { req }) => {
     const response = errorResponse(error);
@@ -76,6 +79,7 @@ export function createGateway(options: GatewayOptions, modules: GatewayModules):
       withCors((request) => app.fetch(request)),
       logger,
     ),
+    close: async () => payer?.close(),
   };
 }
 

@@ -64,6 +64,9 @@ export const DEFAULT_MAX_STORE_BYTES = 512 * 1024 * 1024;
 /** Uploads, and stores, that wait for a place; bodies are not read while they wait to be taken in. */
 export const DEFAULT_MAX_WAITING_STORES = 64;
 
+/** Registrations that are remembered for the next store of the same blob, as theirs failed or nobody heard of it. */
+export const MAX_UNUSED_REGISTRATIONS = 1024;
+
 /** What a client that was turned away is told to wait. */
 export const RETRY_AFTER_SECONDS = 1;
 

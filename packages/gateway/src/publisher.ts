@@ -1,5 +1,5 @@
 /** The publisher's routes: store the body of a request, paid by the gateway's own wallet. */
-import type { FloeClient, SpooledBlob, StoreOptions, StoreResult } from '@floe/client';
+import type { FloeClient, SpooledBlob, StoreResult } from '@floe/client';
 import { bodyTooLarge, isFloeError, peerAddress, sharingAddress, streamBody } from '@floe/platform';
 import { parseObjectId } from '@floe/protocol';
 import { quiltSizeBytes } from '@floe/redstuff';
@@ -9,7 +9,7 @@ import { gatewayErrors } from './errors.ts';
 import { STREAMED_BYTES, UNDECLARED_BODY_BYTES } from './limits.ts';
 import { formType, type PatchUpload, parseQuiltForm } from './multipart.ts';
 import { flag, oneOf, parsed, parseQuery, whole } from './parameters.ts';
-import type { Payer } from './payer.ts';
+import type { PaidStoreOptions, Payer } from './payer.ts';
 import { markedInvalidJson, storedPatchesJson, storeResultJson } from './store-result.ts';
 
 export interface PublisherModules {
@@ -54,7 +54,7 @@ async function storeBlob(request: Request, modules: PublisherModules): Promise<R
   return takeIn(request, maxBlobBodyBytes, modules, (blob) =>
     stores.run({ signal, sizeBytes: Math.min(blob.sizeBytes, STREAMED_BYTES) }, () =>
       answerStore(
-        () => payer.pay((link) => client.store(blob, { ...options, ...link })),
+        () => payer.pay(options, (paid) => client.store(blob, paid)),
         (result: StoreResult) => storeResultJson(result),
         (marked) => marked,
       ),
@@ -70,7 +70,7 @@ async function storeQuilt(request: Request, modules: PublisherModules): Promise<
   return takeIn(request, maxQuiltBodyBytes, modules, (body) =>
     withPatches({ type, body, signal }, modules, (patches) =>
       answerStore(
-        () => payer.pay((link) => client.storeQuilt(patches, { ...options, ...link })),
+        () => payer.pay(options, (paid) => client.storeQuilt(patches, paid)),
         ({ store, patches: stored }) => ({
           blobStoreResult: storeResultJson(store),
           storedQuiltBlobs: storedPatchesJson(stored),
@@ -173,7 +173,7 @@ async function answerStore<T>(
 }
 
 /** Deletable unless permanent, as Walrus publishers store. @throws INVALID_BLOB_PERSISTENCE, MALFORMED_REQUEST */
-function storeOptions(request: Request, query: StoreQuery, { payer }: PublisherModules): StoreOptions {
+function storeOptions(request: Request, query: StoreQuery, { payer }: PublisherModules): PaidStoreOptions {
   if (query.permanent === true && query.deletable === true) throw gatewayErrors.INVALID_BLOB_PERSISTENCE({});
   return {
     epochs: query.epochs ?? 1,

@@ -1,6 +1,6 @@
 import { clientErrors, type FloeClient, type NewlyCreated, SpooledBlob, type StoreOptions } from '@floe/client';
 import { ledgerErrors } from '@floe/contracts';
-import { deferred, joinBytes, setPeerAddress, utf8 } from '@floe/platform';
+import { deferred, joinBytes, raceAbort, setPeerAddress, utf8 } from '@floe/platform';
 import { type Epoch, type Frost, parseObjectId, protocolErrors } from '@floe/protocol';
 import { quiltPatchId, type QuiltPatchInput, redstuffErrors } from '@floe/redstuff';
 import { describe, expect, it } from 'vitest';
@@ -298,6 +298,34 @@ describe('PUT of a blob', () => {
   });
 });
 
+describe('a store that pays already', () => {
+  it('goes on without its client, in its place, until it ends or the gateway is closed', async () => {
+    const leaving = new AbortController();
+    const [left, gate] = [deferred<void>(), deferred<void>()];
+    const client = fakeClient({
+      store: async (_blob, { signal, onProgress }) => {
+        onProgress?.({ stage: 'registering' });
+        leaving.abort(new Error('gone'));
+        left.resolve();
+        await raceAbort(gate.promise, signal as AbortSignal);
+        return newlyCreated();
+      },
+    });
+    const options = { maxStores: 1, maxWaitingStores: 0 };
+    const { handler, close } = createGateway(options, { client, signer: SIGNER });
+    const send = async (signal?: AbortSignal) =>
+      handler(new Request('http://gateway/v1/blobs', { method: 'PUT', body: 'hello', signal } as RequestInit));
+    const first = send(leaving.signal);
+    await left.promise;
+    expect((await send()).status).toBe(429);
+    gate.resolve();
+    expect((await first).status).toBe(200);
+    expect((await send()).status).toBe(200);
+    await close();
+    expect(await reasonOf(await send())).toBe('GATEWAY_CLOSED');
+  });
+});
+
 describe('the wallet of the gateway', () => {
   const short = ledgerErrors.INSUFFICIENT_WAL({ owner: '0xfee', needed: 5n, available: 1n });
 
@@ -337,7 +365,8 @@ describe('the wallet of the gateway', () => {
     } as const;
     const handed: unknown[] = [];
     const attempt = async (options: StoreOptions): Promise<NewlyCreated> => {
-      handed.push([options.reuse, options.registration]);
+      const { reuse, registration: given } = options;
+      handed.push([reuse, typeof given === 'function' ? given(BLOB_ID) : given]);
       if (handed.length === 2) return newlyCreated();
       options.onRegistered?.(registration);
       throw short;

@@ -355,8 +355,9 @@ async function startGateway(
   await fillUp(connection.ledgerClient, description, address);
   const logger = modules.logger.child({ part: 'gateway' });
   const refill = (): Promise<void> => requestFunds(description, address);
-  const { handler } = createGateway({}, { client: connection.client, signer, refill, logger });
-  await serve(handler, state.ports.gateway, modules);
+  const gateway = createGateway({}, { client: connection.client, signer, refill, logger });
+  modules.undo.push(() => gateway.close());
+  await serve(gateway.handler, state.ports.gateway, modules);
 }
 
 /** The wallet that the other commands find beside `network.json`. */
