@@ -154,7 +154,8 @@ describe('a network whose epochs turn', () => {
       expect(accounts.attestations).toBe(NODES);
       expect(gone).toBeGreaterThan(0);
       expect(accounts.earned).toBeGreaterThan(0n);
-      expect(accounts.records).toHaveLength(turned);
+      // One more may have turned while the last stores ended.
+      expect(accounts.records.length).toBeGreaterThanOrEqual(turned);
     },
     TIMEOUT_MS,
   );
