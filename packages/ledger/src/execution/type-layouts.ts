@@ -11,19 +11,53 @@ import {
   moveValues,
   type PackageAddresses,
 } from '@floe/contracts';
-import { bcs, type BcsType } from '@mysten/sui/bcs';
+import { bcs, BcsType } from '@mysten/sui/bcs';
 import type { TypeName } from '../api.ts';
 import { type Codec, codecs } from './codecs.ts';
 
 /** A layout that others can be made of. */
 type Layout = BcsType<unknown>;
 
+type Reader = Parameters<Layout['read']>[0];
+
+/** A length is a u32; the general reader follows one to the end of the input. */
+function readLength(reader: Reader): number {
+  let length = 0;
+  for (let shift = 0; shift < 35; shift += 7) {
+    const byte = reader.read8();
+    length += (byte & 0x7f) * 2 ** shift;
+    if (byte < 0x80) return length;
+  }
+  throw new RangeError('a length of more than 32 bits');
+}
+
+/** The layout, read another way. */
+function readBy<T, Input>(layout: BcsType<T, Input>, read: (reader: Reader) => T): BcsType<T, Input> {
+  const write: typeof layout.write = (value, writer) => layout.write(value, writer);
+  return new BcsType<T, Input>({ name: layout.name, read, write });
+}
+
+const BYTES = readBy(moveValues.bytes, (reader) => reader.readBytes(readLength(reader)));
+const STRING = readBy(moveValues.string, (reader) => new TextDecoder().decode(reader.readBytes(readLength(reader))));
+
+/**
+ * A vector that grows as its elements are read: a length that the bytes do not bear out ends with them, and no memory is
+ * set aside for it. Every element of a pure input takes a byte at least; Move has no value of none.
+ */
+function vectorLayout<T>(element: BcsType<T>): BcsType<T[], Iterable<T> & { length: number }> {
+  return readBy(bcs.vector(element), (reader) => {
+    const values: T[] = [];
+    for (let left = readLength(reader); left > 0; left -= 1) values.push(element.read(reader));
+    return values;
+  });
+}
+
 /** Layouts of structs without type arguments that matter to their layout, by package name, module and name. */
 const STRUCTS: ReadonlyMap<string, Layout> = new Map(
   Object.entries({
     'sui::object::ID': moveValues.id,
     'sui::object::UID': moveValues.id,
-    'std::string::String': moveValues.string,
+    'std::string::String': STRING,
     'sui::balance::Balance': moveValues.balance,
     'sui::coin::Coin': layouts.Coin,
     'sui::clock::Clock': bcs.struct('Clock', { id: moveValues.id, timestampMs: moveValues.u64 }),
@@ -79,8 +113,8 @@ const FAST: ReadonlyMap<unknown, Codec> = new Map<unknown, Codec>([
   [moveValues.u128, codecs.u128],
   [moveValues.u256, codecs.u256],
   [moveValues.id, codecs.id],
-  [moveValues.string, codecs.string],
-  [moveValues.bytes, codecs.bytes],
+  [STRING, codecs.string],
+  [BYTES, codecs.bytes],
   [layouts.Coin, codecs.coin],
   [layouts.Storage, codecs.storage],
   [layouts.Blob, codecs.blob],
@@ -127,15 +161,15 @@ function structName({ package: packageName, module, name }: MoveStruct): string 
 }
 
 function vectorOf(type: MoveType): Layout | undefined {
-  if (type.kind === 'u8') return moveValues.bytes as unknown as Layout;
+  if (type.kind === 'u8') return BYTES as unknown as Layout;
   const element = layoutOf(type);
-  return element === undefined ? undefined : (bcs.vector(element) as unknown as Layout);
+  return element === undefined ? undefined : (vectorLayout(element) as unknown as Layout);
 }
 
 function optionOf(type: MoveType): Layout | undefined {
   const element = layoutOf(type);
   if (element === undefined) return undefined;
-  const option = bcs.vector(element);
+  const option = vectorLayout(element);
   const isNested = type.kind === 'struct' && structName(type) === 'std::option::Option';
   return option.transform<unknown, unknown>({
     input: (value) => (value === null ? [] : [isNested ? (value as NestedSome).some : value]),
@@ -150,7 +184,7 @@ function optionOf(type: MoveType): Layout | undefined {
 function mapOf(keyType: MoveType, valueType: MoveType): Layout | undefined {
   const [key, value] = [layoutOf(keyType), layoutOf(valueType)];
   if (key === undefined || value === undefined) return undefined;
-  return bcs.vector(bcs.struct('Entry', { key, value })) as unknown as Layout;
+  return vectorLayout(bcs.struct('Entry', { key, value })) as unknown as Layout;
 }
 
 /** By the fields that Move declares. Values of such types are carried, never looked into. */

@@ -32,9 +32,13 @@ export function rateField(call: Call, pool: Pool, epoch: number): FieldRef<Excha
   });
 }
 
-/** The rate in force at `epoch`: that of the latest epoch up to it which has one. */
+/**
+ * The rate in force at `epoch`: that of the latest epoch up to it which has one. There are rates of the activation epoch
+ * and of epochs that the pool was advanced to, none beyond: from there the search begins, whatever epoch is asked for.
+ */
 export function rateAt(call: Call, pool: Pool, epoch: number): ExchangeRate {
-  for (let at = epoch; at >= pool.activationEpoch; at -= 1) {
+  const newest = Math.max(pool.latestEpoch, pool.activationEpoch);
+  for (let at = Math.min(epoch, newest); at >= pool.activationEpoch; at -= 1) {
     const rate = rateField(call, pool, at).value;
     if (rate !== undefined) return rate;
   }
