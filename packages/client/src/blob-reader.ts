@@ -172,17 +172,28 @@ export class BlobReader {
     }
   }
 
-  /** Verified secondary slivers, in the order asked for; undefined when they can be neither fetched nor rebuilt. */
-  async columns(indices: readonly SliverIndex[], options: ScopedOptions): Promise<Sliver[] | undefined> {
+  /**
+   * Fills an array with columns, which are secondary slivers, from the first one named on, each verified; false when they
+   * can be neither fetched nor rebuilt. They come some at a time, so that little is held beside the array.
+   */
+  async columnsInto(target: Uint8Array, first: number, options: ScopedOptions): Promise<boolean> {
     const { geometry, symbolSize } = this.#view.verified;
-    this.#checkBufferable(indices.length * sliverSize(geometry, 'secondary', symbolSize));
+    const sizeBytes = sliverSize(geometry, 'secondary', symbolSize);
+    const count = target.length / sizeBytes;
+    assert(Number.isInteger(count), 'columns are whole', { length: target.length, sizeBytes });
+    const perGroup = Math.max(1, Math.floor(this.#modules.limits.readBatchBytes / sizeBytes));
     try {
-      const slivers = await this.#gather('secondary', indices, options);
-      return indices.map((index) => slivers.get(index) as Sliver);
+      for (let at = 0; at < count; at += perGroup) {
+        const length = Math.min(perGroup, count - at);
+        const indices = Array.from({ length }, (_, i) => (first + at + i) as SliverIndex);
+        const slivers = await this.#gather('secondary', indices, options);
+        indices.forEach((index, i) => target.set((slivers.get(index) as Sliver).data, (at + i) * sizeBytes));
+      }
+      return true;
     } catch (error) {
       if (isFloeError(error, 'INCONSISTENT_SLIVER')) throw inconsistentBlob(this.#view, error);
       if (!isFloeError(error, 'SLIVERS_UNAVAILABLE')) throw error;
-      return undefined;
+      return false;
     }
   }
 

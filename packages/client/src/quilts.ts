@@ -3,10 +3,11 @@
  * about its own size; when columns cannot be had, through the whole blob, checked strictly (a writer could otherwise make
  * the two ways differ).
  */
-import { concatBytes, isFloeError } from '@floe/platform';
-import { type BlobId, type Committee, type SliverIndex } from '@floe/protocol';
+import { isFloeError } from '@floe/platform';
+import type { BlobId, Committee } from '@floe/protocol';
 import {
   encodeQuilt,
+  MAX_QUILT_SIZE_BYTES,
   openQuilt,
   parseQuiltIndex,
   parseQuiltPatch,
@@ -17,6 +18,7 @@ import {
   type QuiltPatchContents,
   quiltPatchId,
   type QuiltPatchInput,
+  quiltPatchSizeBytes,
   redstuffErrors,
 } from '@floe/redstuff';
 import type { BlobReader } from './blob-reader.ts';
@@ -60,7 +62,7 @@ export async function readQuiltIndex(reader: BlobReader, signal: AbortSignal): P
   return storedPatches(reader.verified.blobId, await readIndex(reader, signal));
 }
 
-/** @throws INVALID_QUILT_PATCH_ID, QUILT_PATCH_NOT_FOUND */
+/** @throws INVALID_QUILT_PATCH_ID, QUILT_PATCH_NOT_FOUND, BLOB_TOO_LARGE_TO_BUFFER */
 export async function readPatchById(reader: BlobReader, patchId: string, signal: AbortSignal): Promise<PatchContents> {
   const { blobId, startIndex, endIndex } = parseQuiltPatchId(patchId);
   const notFound = (cause?: unknown) => clientErrors.QUILT_PATCH_NOT_FOUND({ quiltId: blobId, patch: patchId }, cause);
@@ -94,44 +96,74 @@ export function quiltOfPatch(patchId: string): BlobId {
 }
 
 async function readIndex(reader: BlobReader, signal: AbortSignal): Promise<QuiltIndex> {
-  const { geometry, symbolSize, metadata } = reader.verified;
-  const size = geometry.rows * geometry.columns * symbolSize;
-  if (metadata.unencodedLength !== size) {
-    const came = `${metadata.unencodedLength}`;
-    throw redstuffErrors.INVALID_QUILT({ part: 'size', expected: `${size} bytes`, came });
-  }
-  const first = await columns(reader, 0, 1, signal);
-  if (first === undefined) return (await wholeQuilt(reader, signal)).index;
+  const columnSize = checkedColumnSize(reader);
+  const { geometry, symbolSize } = reader.verified;
+  const first = new Uint8Array(columnSize);
+  if (!(await reader.columnsInto(first, 0, { signal }))) return (await wholeQuilt(reader, signal)).index;
   const count = quiltIndexColumns(geometry, symbolSize, first);
-  const rest = count === 1 ? new Uint8Array(0) : await columns(reader, 1, count, signal);
-  if (rest === undefined) return (await wholeQuilt(reader, signal)).index;
-  return parseQuiltIndex(geometry, symbolSize, concatBytes(first, rest));
+  const all = await withRest(reader, { first, startIndex: 0, count }, signal);
+  return all === undefined ? (await wholeQuilt(reader, signal)).index : parseQuiltIndex(geometry, symbolSize, all);
 }
 
+/**
+ * The patch that begins with the first column of the range. Whether one does, and of which size, its first bytes tell: no
+ * other column is asked for before.
+ *
+ * @throws INVALID_QUILT, BLOB_TOO_LARGE_TO_BUFFER
+ */
 async function readPatch(
   reader: BlobReader,
   range: { readonly startIndex: number; readonly endIndex: number },
   signal: AbortSignal,
 ): Promise<QuiltPatchContents> {
-  const bytes = await columns(reader, range.startIndex, range.endIndex, signal);
-  return bytes === undefined ? (await wholeQuilt(reader, signal)).patch(range) : parseQuiltPatch(bytes);
+  const { startIndex, endIndex } = range;
+  const columnSize = checkedColumnSize(reader);
+  const first = new Uint8Array(columnSize);
+  if (!(await reader.columnsInto(first, startIndex, { signal })))
+    return (await wholeQuilt(reader, signal)).patch(range);
+  const sizeBytes = quiltPatchSizeBytes(first);
+  const count = Math.ceil(sizeBytes / columnSize);
+  if (count > endIndex - startIndex) {
+    const expected = `at most ${(endIndex - startIndex) * columnSize} bytes`;
+    throw redstuffErrors.INVALID_QUILT({ part: 'patch', expected, came: `${sizeBytes}` });
+  }
+  checkBufferable(sizeBytes);
+  const all = await withRest(reader, { first, startIndex, count }, signal);
+  return all === undefined ? (await wholeQuilt(reader, signal)).patch(range) : parseQuiltPatch(all);
 }
 
-/** The bytes of columns `[first, end)`; undefined when they can be had neither from their nodes nor from symbols. */
-async function columns(
+/** A quilt fills its matrix. @throws INVALID_QUILT */
+function checkedColumnSize({ verified }: BlobReader): number {
+  const { geometry, symbolSize, metadata } = verified;
+  const columnSize = geometry.rows * symbolSize;
+  const size = geometry.columns * columnSize;
+  if (metadata.unencodedLength === size) return columnSize;
+  const came = `${metadata.unencodedLength}`;
+  throw redstuffErrors.INVALID_QUILT({ part: 'size', expected: `${size} bytes`, came });
+}
+
+/** Columns of which the first is there; undefined when the others can be had neither from their nodes nor from symbols. */
+async function withRest(
   reader: BlobReader,
-  first: number,
-  end: number,
+  { first, startIndex, count }: { readonly first: Uint8Array; readonly startIndex: number; readonly count: number },
   signal: AbortSignal,
 ): Promise<Uint8Array | undefined> {
-  const indices = Array.from({ length: end - first }, (_, i) => (first + i) as SliverIndex);
-  const slivers = await reader.columns(indices, { signal });
-  return slivers === undefined ? undefined : concatBytes(...slivers.map(({ data }) => data));
+  if (count === 1) return first;
+  const all = new Uint8Array(count * first.length);
+  all.set(first);
+  return (await reader.columnsInto(all.subarray(first.length), startIndex + 1, { signal })) ? all : undefined;
 }
 
 async function wholeQuilt(reader: BlobReader, signal: AbortSignal): Promise<ReturnType<typeof openQuilt>> {
+  checkBufferable(reader.sizeBytes);
   const blob = await reader.read({ consistency: 'strict', signal });
   return openQuilt(reader.verified.geometry, blob);
+}
+
+/** Others make larger quilts: of those what is small can be read alone. @throws BLOB_TOO_LARGE_TO_BUFFER */
+function checkBufferable(sizeBytes: number): void {
+  const maxBytes = MAX_QUILT_SIZE_BYTES;
+  if (sizeBytes > maxBytes) throw clientErrors.BLOB_TOO_LARGE_TO_BUFFER({ sizeBytes, maxBytes });
 }
 
 function storedPatches(blobId: BlobId, { patches }: QuiltIndex): StoredPatch[] {

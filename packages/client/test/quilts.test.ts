@@ -1,8 +1,11 @@
 /** Quilts: files stored together, read alone. */
 import { seededRng } from '@floe/platform/memory';
-import { pairOfSliver, shardOfPair, type SliverIndex } from '@floe/protocol';
+import { blobIdFromBytes, geometryOf, pairOfSliver, shardOfPair, type SliverIndex } from '@floe/protocol';
 import { quiltPatchId, type QuiltPatchInput } from '@floe/redstuff';
 import { describe, expect, test } from 'vitest';
+import type { BlobReader } from '../src/blob-reader.ts';
+import type { StoredPatch } from '../src/index.ts';
+import { readPatchById } from '../src/quilts.ts';
 import { createTestNetwork, type TestNetwork } from './support/network.ts';
 
 const files: readonly QuiltPatchInput[] = [
@@ -18,6 +21,17 @@ async function storing(net: TestNetwork) {
 
 function contentsOf(identifier: string): Uint8Array {
   return files.find((file) => file.identifier === identifier)?.contents as Uint8Array;
+}
+
+/** The columns that come in from now on. */
+function columnsAskedFor(net: TestNetwork): Set<number> {
+  const indices = new Set<number>();
+  const verify = net.codec.verifySlivers.bind(net.codec);
+  net.codec.verifySlivers = (verified, slivers, ...rest) => {
+    for (const { axis, index } of slivers) if (axis === 'secondary') indices.add(index);
+    return verify(verified, slivers, ...rest);
+  };
+  return indices;
 }
 
 describe('a quilt', () => {
@@ -78,6 +92,57 @@ describe('a quilt', () => {
       await expect(net.run(net.client.readPatch(id))).rejects.toMatchObject(notFound);
     }
     await expect(net.run(net.client.readPatch('nonsense'))).rejects.toMatchObject({ code: 'INVALID_QUILT_PATCH_ID' });
+  });
+
+  test('gives a patch of many columns, a few of which are fetched at a time', async () => {
+    const net = await createTestNetwork({ limits: { readBatchBytes: 2_000 } });
+    const { patches } = await storing(net);
+    const [{ startIndex, endIndex, patchId }] = patches as [StoredPatch];
+    expect(endIndex - startIndex).toBeGreaterThan(2);
+    const asked = columnsAskedFor(net);
+    expect((await net.run(net.client.readPatch(patchId))).contents).toEqual(contentsOf('a.bin'));
+    expect(asked.size).toBe(endIndex - startIndex);
+  });
+
+  test.each([
+    ['no patch begins', 0, 28_000],
+    ['a patch would begin that is longer than the range', 1, 28_000],
+    ['the blob is of another size than any quilt', 1, 27_999],
+  ])('is asked for one column, and no other, where %s', async (_where, version, sizeBytes) => {
+    const net = await createTestNetwork();
+    const blob = new Uint8Array(sizeBytes).fill(0xff);
+    blob[0] = version;
+    const { blobId } = await net.run(net.client.store(blob, { epochs: 1, signer: net.signer, tail: 'wait' }));
+    const asked = columnsAskedFor(net);
+    const read = net.client.readPatch(quiltPatchId({ blobId, startIndex: 0, endIndex: 7 }));
+    await expect(net.run(read)).rejects.toMatchObject({ code: 'QUILT_PATCH_NOT_FOUND' });
+    expect([...asked]).toEqual(sizeBytes === 28_000 ? [0] : []);
+  });
+
+  test('that is too large to be held gives patches that are not, and says so of others', async () => {
+    const geometry = geometryOf(1000);
+    const symbolSize = 65_534;
+    const blobId = blobIdFromBytes(new Uint8Array(32));
+    const sizeBytes = geometry.rows * geometry.columns * symbolSize;
+    const patch = Uint8Array.of(1, 7, 0, 0, 0, 0, 2, 0, 1, 0x61, 9, 9, 9);
+    const patchOfGibibytes = Uint8Array.of(1, 0, 0, 0, 0x50);
+    const reader = {
+      verified: { blobId, geometry, symbolSize, metadata: { unencodedLength: sizeBytes } },
+      sizeBytes,
+      columnsInto: async (target: Uint8Array, first: number) => {
+        expect(target.length).toBe(geometry.rows * symbolSize);
+        target.set(first === 5 ? patch : patchOfGibibytes);
+        return first !== 7;
+      },
+    } as unknown as BlobReader;
+    const read = (startIndex: number) => {
+      const id = quiltPatchId({ blobId, startIndex, endIndex: startIndex + 100 });
+      return readPatchById(reader, id, new AbortController().signal);
+    };
+    expect(await read(5)).toMatchObject({ identifier: 'a', contents: Uint8Array.of(9, 9, 9) });
+    const tooLarge = { code: 'BLOB_TOO_LARGE_TO_BUFFER' };
+    await expect(read(6)).rejects.toMatchObject(tooLarge);
+    await expect(read(7)).rejects.toMatchObject(tooLarge);
   });
 
   test('is not found in a plain blob', async () => {

@@ -25,7 +25,12 @@ export {
   parseQuiltIndex,
   quiltIndexColumns,
 } from './quilt/quilt-index.ts';
-export { type QuiltPatchContents, type QuiltPatchInput, parseQuiltPatch } from './quilt/quilt-patch.ts';
+export {
+  type QuiltPatchContents,
+  type QuiltPatchInput,
+  parseQuiltPatch,
+  quiltPatchSizeBytes,
+} from './quilt/quilt-patch.ts';
 export { createSliverMemory, type SliverMemory } from './sliver-memory.ts';
 export {
   checkInconsistencyProof,

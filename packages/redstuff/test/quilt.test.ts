@@ -8,7 +8,12 @@ import { quiltSymbolSize } from '../src/quilt/layout.ts';
 import { parseQuiltPatchId, quiltPatchId } from '../src/quilt/patch-id.ts';
 import { encodeQuilt, openQuilt, quiltSizeBytes } from '../src/quilt/quilt.ts';
 import { encodeQuiltIndex, parseQuiltIndex, quiltIndexColumns } from '../src/quilt/quilt-index.ts';
-import { encodePatchHead, parseQuiltPatch, type QuiltPatchInput } from '../src/quilt/quilt-patch.ts';
+import {
+  encodePatchHead,
+  parseQuiltPatch,
+  type QuiltPatchInput,
+  quiltPatchSizeBytes,
+} from '../src/quilt/quilt-patch.ts';
 import { contentOf, seededBytes, vectors } from './helpers.ts';
 
 const codec = createInlineCodec();
@@ -102,6 +107,8 @@ describe('encodeQuilt', () => {
         expect(parseQuiltIndex(geometry, symbolSize, columns(0, indexColumns)).patches).toEqual(index.patches);
         for (const entry of index.patches) {
           const input = patches.find(({ identifier }) => identifier === entry.identifier) as QuiltPatchInput;
+          const streamSize = quiltPatchSizeBytes(column(entry.startIndex));
+          expect(entry.endIndex - entry.startIndex).toBe(Math.ceil(streamSize / (geometry.rows * symbolSize)));
           for (const read of [whole.patch(entry), parseQuiltPatch(columns(entry.startIndex, entry.endIndex))]) {
             expect(read.identifier).toBe(input.identifier);
             expect(Uint8Array.from(read.contents)).toEqual(input.contents);
@@ -195,6 +202,7 @@ describe('reading a hostile quilt', () => {
 
   it('refuses versions other than 1', () => {
     expect(() => openQuilt(geometry, withByte(0, 2, bytes))).toThrow(invalidQuilt);
+    expect(() => quiltPatchSizeBytes(withByte(0, 2))).toThrow(invalidQuilt);
     expect(() => parseQuiltPatch(withByte(0, 2))).toThrow(invalidQuilt);
   });
 
@@ -205,6 +213,7 @@ describe('reading a hostile quilt', () => {
     expect(() => parseQuiltPatch(withByte(6, 4))).toThrow(invalidQuilt); // identifier shorter than its section
     expect(() => parseQuiltPatch(withByte(13, 200))).toThrow(invalidQuilt); // tags' length
     expect(() => parseQuiltPatch(stream.subarray(0, 5))).toThrow(invalidQuilt);
+    expect(() => quiltPatchSizeBytes(stream.subarray(0, 5))).toThrow(invalidQuilt);
     expect(() => parseQuiltPatch(new Uint8Array())).toThrow(invalidQuilt);
     expect(parseQuiltPatch(stream).identifier).toBe('name');
   });

@@ -69,11 +69,27 @@ export function parseQuiltPatch(columns: Uint8Array): QuiltPatchContents {
   }
 }
 
-function parse(columns: Uint8Array): QuiltPatchContents {
-  const head = new BcsReader(columns, 'quilt patch');
+/**
+ * Bytes of a patch's stream, as its first bytes claim.
+ *
+ * @param columns - the bytes of the first column that it occupies, or more
+ * @throws INVALID_QUILT
+ */
+export function quiltPatchSizeBytes(columns: Uint8Array): number {
+  if (columns.length < HEADER_SIZE_BYTES) throw invalid(`${HEADER_SIZE_BYTES} bytes or more`, `${columns.length}`);
+  return HEADER_SIZE_BYTES + readLength(new BcsReader(columns, 'quilt patch'));
+}
+
+/** Reads a version and a length. */
+function readLength(head: BcsReader): number {
   const version = head.u8('a version');
   if (version !== VERSION) throw invalid(`version ${VERSION}`, `${version}`);
-  const length = head.u32('a length');
+  return head.u32('a length');
+}
+
+function parse(columns: Uint8Array): QuiltPatchContents {
+  const head = new BcsReader(columns, 'quilt patch');
+  const length = readLength(head);
   const hasTags = (head.u8('a mask') & TAGS_BIT) !== 0;
   if (length > head.remaining) throw invalid(`at most ${head.remaining} bytes`, `a length of ${length}`);
   const body = new BcsReader(columns.subarray(HEADER_SIZE_BYTES, HEADER_SIZE_BYTES + length), 'quilt patch');
