@@ -19,7 +19,7 @@ import {
 } from '@floe/protocol';
 import type { ScratchSpace } from '@floe/redstuff';
 import type { BlobView } from './blob-view.ts';
-import { type ByteRange, type ResolvedRange, resolveRange, rowPart, rowSize, rowsOf } from './byte-range.ts';
+import { type ByteRange, collected, type ResolvedRange, resolveRange, rowPart, rowSize, rowsOf } from './byte-range.ts';
 import { clientErrors } from './errors.ts';
 import { LargeBlob } from './large-blob.ts';
 import { type GatherModules, type GatherOptions, gatherSlivers, inconsistentBlob } from './sliver-gather.ts';
@@ -103,7 +103,12 @@ export class BlobReader {
     const range = resolveRange(options.range, this.sizeBytes);
     this.#checkBufferable(range.end - range.start);
     const whole = range.start === 0 && range.end === this.sizeBytes;
-    if (options.consistency === 'strict' || whole) return (await this.#whole(options)).subarray(range.start, range.end);
+    const strict = options.consistency === 'strict';
+    const large = this.#large();
+    if (large !== undefined && !whole) {
+      return await collected(strict ? large.strictParts(range, options) : large.parts(range, options), range);
+    }
+    if (strict || whole) return (await this.#whole(options)).subarray(range.start, range.end);
     const rows = rowsOf(this.#view.verified, range);
     const slivers = await this.#slivers(rows, options);
     if (!holdsRows(rows, slivers)) return (await this.#decode(slivers, options)).slice(range.start, range.end);

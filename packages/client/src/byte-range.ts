@@ -51,3 +51,17 @@ export function rowPart(
   const rowStart = row * rowSize(verified);
   return data.subarray(Math.max(0, start - rowStart), Math.min(data.length, end - rowStart));
 }
+
+/** All parts of a range in one array. */
+export async function collected(
+  parts: AsyncIterable<Uint8Array>,
+  { start, end }: ResolvedRange,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(end - start);
+  let at = 0;
+  for await (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}

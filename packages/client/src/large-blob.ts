@@ -13,7 +13,7 @@ import type { ScratchSpace } from '@floe/redstuff';
 import { sourceOf } from './blob-input.ts';
 import type { BlobReaderModules, ReadProgress, ScopedOptions } from './blob-reader.ts';
 import type { BlobView } from './blob-view.ts';
-import { type ResolvedRange, rowPart, rowsOf } from './byte-range.ts';
+import { collected, type ResolvedRange, rowPart, rowsOf } from './byte-range.ts';
 import { decodeThroughScratch, type ScratchDecodeOptions } from './scratch-decode.ts';
 import { inconsistentBlob } from './sliver-gather.ts';
 
@@ -99,12 +99,7 @@ export class LargeBlob {
     const { verified } = this.#reader.view;
     const { signal, consistency = 'default' } = options;
     const range = { start: 0, end: this.#sizeBytes };
-    const blob = new Uint8Array(this.#sizeBytes);
-    let at = 0;
-    for await (const part of this.parts(range, options)) {
-      blob.set(part, at);
-      at += part.length;
-    }
+    const blob = await collected(this.parts(range, options), range);
     if (consistency === 'skip') return blob;
     this.#reader.onProgress(options, 'checking');
     if (consistency === 'strict') await codec.checkEncoding(verified, sourceOf(blob), { signal });

@@ -289,6 +289,9 @@ describe('reading', () => {
           blob.slice(start, end),
         );
       }
+      const range = { start: 31_000, end: 59_000 };
+      const part = net.newClient({ maxReadBytes: 28_000 }).read(blobId, { range, consistency });
+      expect(await net.run(part)).toEqual(blob.slice(31_000, 59_000));
       expect(await net.run(net.newClient().read(blobId, { consistency }))).toEqual(blob);
     },
   );
