@@ -3,6 +3,7 @@
  * client, and what a URL names never changes, so that any cache may keep it.
  */
 import type { Consistency, FloeClient, PatchContents } from '@floe/client';
+import type { BlobObject } from '@floe/contracts';
 import { isFloeError } from '@floe/platform';
 import { type BlobId, type ObjectId, parseBlobId, parseObjectId } from '@floe/protocol';
 import { parseQuiltPatchId } from '@floe/redstuff';
@@ -81,20 +82,22 @@ function serveObject(request: Request, objectId: ObjectId, modules: AggregatorMo
   const consistency = askedConsistency(request);
   return modules.reads.run(request, async (hold) => {
     const { signal } = request;
-    const [blobId, attributes] = await Promise.all([
-      blobOfObject(client, objectId, signal),
+    const [{ blobId, shared }, own] = await Promise.all([
+      blobObject(client, objectId, signal),
       client.attributes(objectId, { signal }),
     ]);
+    // Those of a shared blob lie on the blob object that it wraps.
+    const attributes = shared === undefined ? own : await client.attributes(shared.blobObjectId, { signal });
     const headers = headersFrom(attributes, allowedHeaders);
     return answerWithBlob(request, hold, modules, { blobId, consistency, caching: 'mutable', headers });
   });
 }
 
 /** @throws OBJECT_NOT_A_BLOB */
-async function blobOfObject(client: FloeClient, objectId: ObjectId, signal: AbortSignal): Promise<BlobId> {
+async function blobObject(client: FloeClient, objectId: ObjectId, signal: AbortSignal): Promise<BlobObject> {
   try {
     const object = await client.blobObject(objectId, { signal });
-    if (object !== undefined) return object.blobId;
+    if (object !== undefined) return object;
   } catch (error) {
     if (!isFloeError(error, 'WRONG_OBJECT_TYPE') || error.data['objectId'] !== objectId) throw error;
   }

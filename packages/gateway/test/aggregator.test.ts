@@ -1,6 +1,7 @@
 import { clientErrors, type FloeClient } from '@floe/client';
-import { ledgerErrors } from '@floe/contracts';
+import { type BlobObject, ledgerErrors } from '@floe/contracts';
 import { equalBytes, utf8 } from '@floe/platform';
+import { type Frost, parseObjectId } from '@floe/protocol';
 import { quiltPatchId, redstuffErrors } from '@floe/redstuff';
 import { describe, expect, it } from 'vitest';
 import { createGateway, type GatewayOptions } from '../src/index.ts';
@@ -266,6 +267,17 @@ describe('GET by object id', () => {
     expect(headers).not.toHaveProperty('authorization');
     expect(headers).not.toHaveProperty('content-language');
     expect(equalBytes(await bytesOf(response), bytes)).toBe(true);
+  });
+
+  it('sends the attributes of a shared blob, which lie on the blob object within', async () => {
+    const within = parseObjectId('0x17');
+    const shared: BlobObject = { ...BLOB_OBJECT, shared: { blobObjectId: within, funds: 5n as Frost } };
+    const client = clientWith(fakeBlob(bytes), {
+      blobObject: async () => shared,
+      attributes: async (objectId) => (objectId === within ? attributes : new Map()),
+    });
+    const response = await ask(client, objectPath);
+    expect([response.status, response.headers.get('content-type')]).toEqual([200, 'video/webm']);
   });
 
   it('sends the attributes that the operator allows', async () => {
