@@ -13,7 +13,7 @@ import {
   type StoragePoolInfo,
   type SystemInfo,
 } from '@floe/contracts';
-import { assert, isFloeError, withDeadline } from '@floe/platform';
+import { assert, isFloeError, raceAbort, withDeadline } from '@floe/platform';
 import {
   type BlobId,
   type Committee,
@@ -76,7 +76,14 @@ export async function storeInPool(
   const store = new PooledStore(opened, options, modules);
   const timeoutMs = limits.storeTimeoutMs + Math.ceil(opened.sizeBytes / limits.minStoreBytesPerMs);
   const onTimeout = () => clientErrors.STORE_TIMEOUT({ blobId: store.blobId ?? '', timeoutMs, stage: store.stage });
-  return await withDeadline({ scheduler, timeoutMs, parent: options.signal, onTimeout }, (signal) => store.run(signal));
+  try {
+    return await withDeadline({ scheduler, timeoutMs, parent: options.signal, onTimeout }, (inTime) =>
+      store.run(inTime),
+    );
+  } finally {
+    // As any store: nothing has begun that would let go of it when the caller gave up while the stream came to its end.
+    if (!store.hasBegun) await opened.close();
+  }
 }
 
 class PooledStore {
@@ -85,6 +92,8 @@ class PooledStore {
   readonly #modules: StoreModules;
   stage: StoreStage = 'encoding';
   blobId: BlobId | undefined;
+  hasBegun = false;
+  #uploadStartMs = 0;
 
   constructor(input: SpooledBlob, options: PooledStoreOptions, modules: StoreModules) {
     this.#input = input;
@@ -93,21 +102,24 @@ class PooledStore {
   }
 
   async run(signal: AbortSignal): Promise<PooledStoreResult> {
+    this.hasBegun = true;
     let slivers: SliverSource | undefined;
-    let tail: UploadTail | undefined;
+    let tailHasSlivers = false;
     try {
       const place = await this.#place(signal);
       this.#enter('encoding');
       const onProgress = (fraction: number) => this.#report({ fraction });
       slivers = await encodeInput(this.#input, place.current.geometry, { signal, onProgress }, this.#modules);
-      const stored = await this.#store(slivers, place, signal);
-      ({ tail } = stored);
-      return stored.result;
+      const { tail, result } = await this.#store(slivers, place, signal);
+      if (tail !== undefined) {
+        tailHasSlivers = true;
+        await this.#finishTail(tail, slivers, signal);
+      }
+      return result;
     } finally {
       // What the slivers are in is given back once nobody sends them any more.
       if (slivers === undefined) await this.#input.close();
-      else if (tail === undefined) await slivers.release();
-      else this.#keep(tail, slivers);
+      else if (!tailHasSlivers) await slivers.release();
     }
   }
 
@@ -152,8 +164,13 @@ class PooledStore {
     return { sizeBytes, encodedLength: encodedLength(geometry, sizeBytes) };
   }
 
-  #keep(tail: UploadTail, slivers: SliverSource): void {
-    void this.#modules.tails.keep({ ...tail, finished: tail.finished.then(() => slivers.release()) }, 0);
+  /** The result waits while more uploads go on than may, since each keeps an encoded blob. */
+  async #finishTail(tail: UploadTail, slivers: SliverSource, signal: AbortSignal): Promise<void> {
+    const { tails, clock } = this.#modules;
+    this.#enter('finishing');
+    const finished = tail.finished.then(() => slivers.release());
+    void tails.keep({ ...tail, finished }, clock.monotonicMs() - this.#uploadStartMs);
+    await raceAbort(tails.room(), signal);
   }
 
   async #register(
@@ -254,6 +271,7 @@ class PooledStore {
 
   #enter(stage: StoreStage): void {
     this.stage = stage;
+    if (stage === 'uploading') this.#uploadStartMs = this.#modules.clock.monotonicMs();
     this.#report({});
   }
 

@@ -7,7 +7,9 @@ import type {
   ContractEvent,
   ExecutedTransaction,
   LedgerEvent,
+  PooledBlobInfo,
   SimulatedTransaction,
+  StoragePoolInfo,
   StorageResource,
   SystemInfo,
 } from '@floe/contracts';
@@ -43,6 +45,8 @@ export class FakeLedger implements LedgerPort {
   writePrice = 20n;
   /** Space that the sender owns. */
   readonly storages = new Map<ObjectId, StorageResource>();
+  /** The only one; its blobs are objects that it owns. */
+  pool: StoragePoolInfo | undefined;
   /** In ledger order; nodes follow them. */
   readonly events: LedgerEvent[] = [];
   readonly objects = new Map<ObjectId, BlobObject>();
@@ -106,9 +110,13 @@ export class FakeLedger implements LedgerPort {
     yield* this.storages.values();
   }
 
-  async storagePool(): Promise<undefined> {}
+  async storagePool(poolId: ObjectId): Promise<StoragePoolInfo | undefined> {
+    return this.pool?.objectId === poolId ? this.pool : undefined;
+  }
 
-  async pooledBlob(): Promise<undefined> {}
+  async pooledBlob(pool: StoragePoolInfo, blobId: BlobId): Promise<PooledBlobInfo | undefined> {
+    return this.living(blobId).find(({ owner }) => owner === pool.objectId);
+  }
 
   async simulate(): Promise<SimulatedTransaction> {
     throw new Error('this ledger does not simulate');
@@ -176,7 +184,14 @@ export class FakeLedger implements LedgerPort {
       case 'system::register_blob':
         return this.#register(call, sender, events);
       case 'system::certify_blob':
-        return this.#certify(call, events);
+        return this.#certify(call, this.#object(call.objectId(1)), events);
+      case 'system::register_pooled_blob':
+        return this.#registerPooled(call, events);
+      case 'system::certify_pooled_blob': {
+        const [object] = this.living(blobIdFromBytes(call.pure(2)));
+        assert(object?.owner === call.objectId(1), 'a blob that is certified is in the pool');
+        return this.#certify(call, object, events);
+      }
       case 'system::extend_blob': {
         const object = this.#object(call.objectId(1));
         const epochs = bcs.u32().parse(call.pure(2));
@@ -275,11 +290,39 @@ export class FakeLedger implements LedgerPort {
     return parseObjectId(`0x${(this.#transactions * 256 + call.place).toString(16)}`);
   }
 
-  #certify(call: MoveCall, events: ContractEvent[]): bigint {
-    const object = this.#object(call.objectId(1));
+  #registerPooled(call: MoveCall, events: ContractEvent[]): bigint {
+    const { pool, epoch } = this;
+    assert(pool?.objectId === call.objectId(1), 'a blob is registered in a pool that is there');
+    const blobId = blobIdFromBytes(call.pure(2));
+    const sizeBytes = Number(bcs.u64().parse(call.pure(4)));
+    const needed = BigInt(encodedLength(this.committeesNow.current.geometry, sizeBytes));
+    const objectId = this.#newId(call);
+    const deletable = bcs.bool().parse(call.pure(6));
+    this.objects.set(objectId, {
+      objectId,
+      version: BigInt(this.#transactions),
+      owner: pool.objectId,
+      blobId,
+      sizeBytes,
+      encodingType: 1,
+      registeredEpoch: epoch,
+      startEpoch: epoch,
+      endEpoch: pool.endEpoch,
+      storage: { objectId: pool.objectId, sizeBytes: needed },
+      deletable,
+    });
+    const storagePoolId = pool.objectId;
+    const size = { unencodedSize: BigInt(sizeBytes) as never, encodingType: 1 };
+    events.push({ kind: 'PooledBlobRegistered', epoch, blobId, ...size, deletable, objectId, storagePoolId });
+    return storageUnits(needed) * this.writePrice;
+  }
+
+  /** The certificate is made of the last three arguments. */
+  #certify(call: MoveCall, object: BlobObject, events: ContractEvent[]): bigint {
     if (object.certifiedEpoch !== undefined) throw abort('blob', 'EAlreadyCertified');
-    const [signature, bitmap, message] = [2, 3, 4].map((i) =>
-      Uint8Array.from(bcs.byteVector().parse(call.pure(i))),
+    const first = object.owner === this.pool?.objectId ? 3 : 2;
+    const [signature, bitmap, message] = [0, 1, 2].map((i) =>
+      Uint8Array.from(bcs.byteVector().parse(call.pure(first + i))),
     ) as [Uint8Array, Uint8Array, Uint8Array];
     const committee = this.committeesNow.current;
     const said = decodeMessage(message);
