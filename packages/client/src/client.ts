@@ -255,9 +255,14 @@ class Client implements FloeClient {
     const { codec, ledger, scratch } = this.#modules;
     const { geometry } = (await ledger.committees(options)).current;
     const content = blob instanceof SpooledBlob ? blob.content : blob;
-    return content instanceof Uint8Array
-      ? await codec.computeMetadata(geometry, content, options)
-      : await codec.computeMetadataOf(geometry, content, { ...options, scratch });
+    if (content instanceof Uint8Array) return await codec.computeMetadata(geometry, content, options);
+    try {
+      return await codec.computeMetadataOf(geometry, content, { ...options, scratch });
+    } catch (error) {
+      // With half the blob put aside it is read twice; where there is no room for that, more often.
+      if (!isFloeError(error, 'SCRATCH_FULL')) throw error;
+      return await codec.computeMetadataOf(geometry, content, options);
+    }
   }
 
   async read(blobId: BlobId, options: ReadOptions = {}): Promise<Uint8Array> {

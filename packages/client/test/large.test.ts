@@ -246,6 +246,18 @@ describe('storing', () => {
     await spooled.close();
   });
 
+  test('the id of a source is computed without scratch where there is no room in it', async () => {
+    const net = await network();
+    const compute = net.codec.computeMetadataOf.bind(net.codec);
+    net.codec.computeMetadataOf = (geometry, source, options) =>
+      options?.scratch === undefined
+        ? compute(geometry, source, options)
+        : Promise.reject(redstuffErrors.SCRATCH_FULL({ sizeBytes: 9, place: 'memory' }));
+    const { blobId } = await net.client.metadataOf(sourceOf(bytes(20_000)));
+    const { blobId: expected } = await net.codec.computeMetadata(net.committee.geometry, bytes(20_000));
+    expect(blobId).toBe(expected);
+  });
+
   test('more bytes than the network takes are refused while they come', async () => {
     const net = await network();
     let given = 0;
