@@ -15,6 +15,11 @@ export function isPassing(error: unknown): boolean {
   return error.kind === 'unavailable' || (error.kind === 'exhausted' && error.data['httpStatus'] === 429);
 }
 
+/** Whether too few slivers of one axis could be had, so that those of the other are the way that is left. */
+export function areTooFewSlivers(error: unknown): boolean {
+  return isFloeError(error, 'SLIVERS_UNAVAILABLE') || isFloeError(error, 'BLOB_NOT_FOUND');
+}
+
 /** `REASON (weight 12), …`, heaviest first. */
 export function describeWeights(weights: ReadonlyMap<string, number>): string {
   return [...weights]

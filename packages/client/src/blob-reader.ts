@@ -18,6 +18,7 @@ import {
   type VerifiedMetadata,
 } from '@floe/protocol';
 import type { ScratchSpace } from '@floe/redstuff';
+import { areTooFewSlivers } from './answers.ts';
 import type { BlobView } from './blob-view.ts';
 import { type ByteRange, collected, type ResolvedRange, resolveRange, rowPart, rowSize, rowsOf } from './byte-range.ts';
 import { clientErrors } from './errors.ts';
@@ -264,11 +265,12 @@ export class BlobReader {
       return await this.#gather('primary', rows, options);
     } catch (error) {
       if (isFloeError(error, 'INCONSISTENT_SLIVER')) throw inconsistentBlob(this.#view, error);
-      if (!isFloeError(error, 'SLIVERS_UNAVAILABLE') && !isFloeError(error, 'BLOB_NOT_FOUND')) throw error;
+      if (!areTooFewSlivers(error)) throw error;
       const progress = { found: this.#found, needed: this.#needed };
       return await this.#gather('secondary', undefined, options).catch((second: unknown) => {
         options.signal.throwIfAborted();
-        if (isFloeError(second, 'BLOB_FORBIDDEN')) throw second;
+        // Anything else is of its own: thrown by a listener, or that the blob is blocked.
+        if (!areTooFewSlivers(second)) throw second;
         this.#found = progress.found;
         this.#needed = progress.needed;
         throw error;

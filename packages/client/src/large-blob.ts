@@ -10,6 +10,7 @@
 import { isFloeError } from '@floe/platform';
 import type { Sliver, SliverIndex } from '@floe/protocol';
 import type { ScratchSpace } from '@floe/redstuff';
+import { areTooFewSlivers } from './answers.ts';
 import { sourceOf } from './blob-input.ts';
 import type { BlobReaderModules, ReadProgress, ScopedOptions } from './blob-reader.ts';
 import type { BlobView } from './blob-view.ts';
@@ -62,7 +63,7 @@ export class LargeBlob {
         return;
       } catch (error) {
         if (isFloeError(error, 'INCONSISTENT_SLIVER')) throw inconsistentBlob(view, error);
-        if (!isFloeError(error, 'SLIVERS_UNAVAILABLE') && !isFloeError(error, 'BLOB_NOT_FOUND')) throw error;
+        if (!areTooFewSlivers(error)) throw error;
       }
     }
     yield* cut(this.#decoded(options), { start: at, end: range.end });

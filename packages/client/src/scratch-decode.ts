@@ -8,9 +8,9 @@
  * Invariants: a group of slivers is in memory, never more; every row that comes out was compared with the metadata, in
  * its sliver or after it was decoded; the scratch is given back when the stream ends, however it does.
  */
-import { isFloeError } from '@floe/platform';
 import { type Axis, type SliverIndex, sliverSize, sourceSymbols } from '@floe/protocol';
 import type { Codec, Scratch, ScratchSpace, StoredSliver } from '@floe/redstuff';
+import { areTooFewSlivers } from './answers.ts';
 import { type GatherModules, type GatherOptions, gatherSlivers } from './sliver-gather.ts';
 
 export interface ScratchDecodeOptions extends Pick<GatherOptions, 'view' | 'prefer' | 'signal'> {
@@ -54,13 +54,12 @@ async function* spooledSlivers(
   try {
     yield* spooledAxis('primary', options, modules, opened);
   } catch (error) {
-    const tooFew = isFloeError(error, 'SLIVERS_UNAVAILABLE') || isFloeError(error, 'BLOB_NOT_FOUND');
-    if (!tooFew) throw error;
+    if (!areTooFewSlivers(error)) throw error;
     try {
       yield* spooledAxis('secondary', options, modules, opened);
     } catch (second) {
       options.signal.throwIfAborted();
-      throw isFloeError(second, 'SLIVERS_UNAVAILABLE') ? error : second;
+      throw areTooFewSlivers(second) ? error : second;
     }
   }
 }

@@ -4,6 +4,7 @@ import { seededRng } from '@floe/platform/memory';
 import { type BlobId, createCommittee, type Epoch, pairOfSliver, shardOfPair, type SliverIndex } from '@floe/protocol';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { ReadProgress } from '../src/blob-reader.ts';
 import type { FakeNode, NodeFaults } from './support/fake-node.ts';
 import { createTestNetwork, type TestNetwork } from './support/network.ts';
 
@@ -310,6 +311,19 @@ describe('faulty nodes', () => {
     for (const node of net.nodes.slice(0, geometry.nShards - geometry.rows + 1)) node.faults.loses = 'primary';
     net.codec.recoverSliver = () => Promise.reject(new Error('no rebuilding here'));
     expect(await net.run(net.client.read(blobId))).toEqual(blob);
+  });
+
+  test('what a listener throws while columns are gathered ends the read, and is its error', async () => {
+    const { net, blobId } = await storing(bytes(3_000), { nShards: 10, nodes: 10 });
+    const { rows } = net.committee.geometry;
+    for (const node of net.nodes) node.faults.loses = 'primary';
+    net.codec.recoverSliver = () => Promise.reject(new Error('no rebuilding here'));
+    const noRoom = new Error('no room for a whole blob');
+    const onProgress = ({ sliversNeeded }: ReadProgress) => {
+      if (sliversNeeded > rows) throw noRoom;
+    };
+    await expect(net.run(net.client.read(blobId, { onProgress }))).rejects.toBe(noRoom);
+    await expect(net.run(collect(net.client.readStream(blobId, { onProgress })))).rejects.toBe(noRoom);
   });
 });
 
