@@ -20,6 +20,7 @@ import {
 import type { ScratchSpace } from '@floe/redstuff';
 import { areTooFewSlivers } from './answers.ts';
 import type { BlobView } from './blob-view.ts';
+import { whenNotBusy } from './busy-codec.ts';
 import { type ByteRange, collected, type ResolvedRange, resolveRange, rowPart, rowSize, rowsOf } from './byte-range.ts';
 import { clientErrors } from './errors.ts';
 import { LargeBlob } from './large-blob.ts';
@@ -308,8 +309,10 @@ export class BlobReader {
     assert(axis !== undefined, 'a decode begins with slivers');
     this.#report(options, 'decoding');
     const used = slivers.slice(0, sourceSymbols(verified.geometry, axis));
-    const { codec } = this.#modules;
-    const blob = await codec.decode(verified.geometry, this.sizeBytes, used, { signal: options.signal });
+    const { signal } = options;
+    const blob = await whenNotBusy(signal, this.#modules, () =>
+      this.#modules.codec.decode(verified.geometry, this.sizeBytes, used, { signal }),
+    );
     const bySliver = new Map(used.map((sliver) => [sliver.index, sliver]));
     const rows = rowsOf(verified, { start: 0, end: this.sizeBytes }).filter((row) => bySliver.has(row));
     await this.#check(blob, axis === 'primary' ? this.#checkedRows(rows, bySliver) : new Set(), options);
@@ -320,8 +323,10 @@ export class BlobReader {
     if (options.consistency === 'skip') return;
     this.#report(options, 'checking');
     const level = options.consistency ?? 'default';
-    const { codec } = this.#modules;
-    await codec.checkConsistency(this.#view.verified, blob, level, checkedRows, { signal: options.signal });
+    const { signal } = options;
+    await whenNotBusy(signal, this.#modules, () =>
+      this.#modules.codec.checkConsistency(this.#view.verified, blob, level, checkedRows, { signal }),
+    );
   }
 
   /** Rows whose hash is known to be that of the blob's own bytes: padding must be zero, or it hid something. */

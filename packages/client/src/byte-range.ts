@@ -65,3 +65,17 @@ export async function collected(
   }
   return bytes;
 }
+
+/** The part of a whole blob's bytes that lies in the range. */
+export async function* cut(
+  parts: AsyncIterable<Uint8Array>,
+  { start, end }: ResolvedRange,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let at = 0;
+  for await (const part of parts) {
+    const wanted = part.subarray(Math.max(0, start - at), Math.max(0, end - at));
+    at += part.length;
+    if (wanted.length > 0) yield wanted;
+    if (at >= end) return;
+  }
+}

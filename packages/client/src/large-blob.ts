@@ -14,7 +14,8 @@ import { areTooFewSlivers } from './answers.ts';
 import { sourceOf } from './blob-input.ts';
 import type { BlobReaderModules, ReadProgress, ScopedOptions } from './blob-reader.ts';
 import type { BlobView } from './blob-view.ts';
-import { collected, type ResolvedRange, rowPart, rowsOf } from './byte-range.ts';
+import { whenNotBusy } from './busy-codec.ts';
+import { collected, cut, type ResolvedRange, rowPart, rowsOf } from './byte-range.ts';
 import { decodeThroughScratch, type ScratchDecodeOptions } from './scratch-decode.ts';
 import { inconsistentBlob } from './sliver-gather.ts';
 
@@ -82,7 +83,8 @@ export class LargeBlob {
       }
       this.#reader.onProgress(options, 'checking');
       const source = { sizeBytes: this.#sizeBytes, read: copy.read.bind(copy) };
-      await codec.checkEncoding(this.#reader.view.verified, source, { signal, scratch });
+      const { verified } = this.#reader.view;
+      await whenNotBusy(signal, this.#modules, () => codec.checkEncoding(verified, source, { signal, scratch }));
       for (let from = range.start; from < range.end;) {
         const part = new Uint8Array(Math.min(limits.uploadPartBytes, range.end - from));
         await copy.read(from, part);
@@ -103,12 +105,13 @@ export class LargeBlob {
     const blob = await collected(this.parts(range, options), range);
     if (consistency === 'skip') return blob;
     this.#reader.onProgress(options, 'checking');
-    if (consistency === 'strict') await codec.checkEncoding(verified, sourceOf(blob), { signal });
-    else {
-      // All rows are checked but for what the last one, and those after it, have after the blob's end.
-      const checked = new Set(rowsOf(verified, range).slice(0, -1));
-      await codec.checkConsistency(verified, blob, 'default', checked, { signal });
-    }
+    // All rows are checked but for what the last one, and those after it, have after the blob's end.
+    const checked = new Set(rowsOf(verified, range).slice(0, -1));
+    await whenNotBusy(signal, this.#modules, () =>
+      consistency === 'strict'
+        ? codec.checkEncoding(verified, sourceOf(blob), { signal })
+        : codec.checkConsistency(verified, blob, 'default', checked, { signal }),
+    );
     return blob;
   }
 
@@ -130,19 +133,5 @@ export class LargeBlob {
     const checks = options.consistency !== 'skip';
     const report = (found: number, needed: number) => onProgress(options, 'spooling', { found, needed });
     return decodeThroughScratch({ view, prefer, checks, signal, inTime, onProgress: report }, this.#modules);
-  }
-}
-
-/** The part of a whole blob's bytes that lies in the range. */
-async function* cut(
-  parts: AsyncIterable<Uint8Array>,
-  { start, end }: ResolvedRange,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  let at = 0;
-  for await (const part of parts) {
-    const wanted = part.subarray(Math.max(0, start - at), Math.max(0, end - at));
-    at += part.length;
-    if (wanted.length > 0) yield wanted;
-    if (at >= end) return;
   }
 }

@@ -11,6 +11,8 @@
 import { type Axis, type SliverIndex, sliverSize, sourceSymbols } from '@floe/protocol';
 import type { Codec, Scratch, ScratchSpace, StoredSliver } from '@floe/redstuff';
 import { areTooFewSlivers } from './answers.ts';
+import { whenNotBusy } from './busy-codec.ts';
+import { cut } from './byte-range.ts';
 import { type GatherModules, type GatherOptions, gatherSlivers } from './sliver-gather.ts';
 
 export interface ScratchDecodeOptions extends Pick<GatherOptions, 'view' | 'prefer' | 'signal'> {
@@ -27,7 +29,8 @@ export interface ScratchDecodeModules extends GatherModules {
 }
 
 /**
- * The whole blob in order.
+ * The whole blob in order. A codec that is busy refuses the first of what is decoded, after rows that came whole: it goes
+ * on from there, with the slivers that are put aside.
  *
  * @throws SLIVERS_UNAVAILABLE, INCONSISTENT_BLOB, SCRATCH_FULL
  */
@@ -35,14 +38,46 @@ export async function* decodeThroughScratch(
   options: ScratchDecodeOptions,
   modules: ScratchDecodeModules,
 ): AsyncGenerator<Uint8Array, void, undefined> {
+  const { codec, scratch } = modules;
+  const { signal, view, checks } = options;
   const opened: Scratch[] = [];
+  const source = spooledSlivers(options, modules, opened);
+  const slivers = repeatable(source);
+  let givenBytes = 0;
+  const decoded = (): AsyncGenerator<Uint8Array, void, undefined> => {
+    const parts = codec.decodeStream(view.verified, slivers(), { scratch, checks, signal });
+    return cut(parts, { start: givenBytes, end: Number.POSITIVE_INFINITY });
+  };
+  let parts = decoded();
+  const next = () =>
+    parts.next().catch((error: unknown) => {
+      parts = decoded();
+      throw error;
+    });
   try {
-    const slivers = spooledSlivers(options, modules, opened);
-    const { signal, view, checks } = options;
-    yield* modules.codec.decodeStream(view.verified, slivers, { scratch: modules.scratch, checks, signal });
+    for (;;) {
+      const part = await whenNotBusy(signal, modules, next);
+      if (part.done === true) return;
+      givenBytes += part.value.length;
+      yield part.value;
+    }
   } finally {
-    await Promise.all(opened.map((scratch) => scratch.close()));
+    await parts.return();
+    await source.return();
+    await Promise.all(opened.map((each) => each.close()));
   }
+}
+
+/** Gives what comes of `source` as often as it is called, from the first on. */
+function repeatable<T>(source: AsyncIterator<T, void, undefined>): () => AsyncGenerator<T, void, undefined> {
+  const kept: T[] = [];
+  return async function* () {
+    yield* kept;
+    for (let next = await source.next(); next.done !== true; next = await source.next()) {
+      kept.push(next.value);
+      yield next.value;
+    }
+  };
 }
 
 /** Primary slivers, as many as decode the blob; when there are too few of them, secondary ones after that. */

@@ -13,10 +13,10 @@ import { type Axis, isQuorum, type Sliver, type SliverIndex, sliverSize, sourceS
 import { type Codec, redstuffErrors } from '@floe/redstuff';
 import { isPassing, refusalReason } from './answers.ts';
 import type { BlobView } from './blob-view.ts';
+import { whenNotBusy } from './busy-codec.ts';
 import { clientErrors } from './errors.ts';
 import type { ClientLimits } from './limits.ts';
 import type { NodeClient } from './node-client.ts';
-import { retry } from './retry.ts';
 import { canRebuild, rebuildSliver, rebuildSize } from './sliver-rebuild.ts';
 
 export interface GatherOptions {
@@ -291,13 +291,10 @@ class SliverGather {
     }
   }
 
-  /** A codec that other reads keep busy is waited for, as long as the read may take: half a blob may be out already. */
   async #verify(slivers: readonly Sliver[]): Promise<('ok' | Error)[]> {
-    const { codec, scheduler, limits } = this.#modules;
     const { signal } = this.#scope;
-    const again = (error: unknown) => isFloeError(error, 'QUEUE_FULL');
-    return await retry({ scheduler, signal, ...limits, again }, () =>
-      codec.verifySlivers(this.#options.view.verified, slivers, { signal }),
+    return await whenNotBusy(signal, this.#modules, () =>
+      this.#modules.codec.verifySlivers(this.#options.view.verified, slivers, { signal }),
     );
   }
 

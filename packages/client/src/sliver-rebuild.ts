@@ -4,7 +4,6 @@
  * Invariants: a symbol counts only with a Merkle proof against the metadata, so a lying node is found out at once and
  * costs nothing but its own answer; the result hashes to the metadata, or the writer is known to have cheated.
  */
-import type { Scheduler } from '@floe/platform';
 import {
   type Axis,
   type DecodingSymbol,
@@ -18,6 +17,7 @@ import {
 } from '@floe/protocol';
 import { type Codec, verifyRecoverySymbol } from '@floe/redstuff';
 import type { BlobView } from './blob-view.ts';
+import { type BusyCodecModules, whenNotBusy } from './busy-codec.ts';
 import { clientErrors } from './errors.ts';
 import { fanOut, type Verdict } from './fan-out.ts';
 import type { NodeClient } from './node-client.ts';
@@ -45,7 +45,7 @@ export async function rebuildSliver(
   view: BlobView,
   axis: Axis,
   index: SliverIndex,
-  modules: { codec: Codec; scheduler: Scheduler; signal: AbortSignal },
+  modules: BusyCodecModules & { codec: Codec; signal: AbortSignal },
 ): Promise<Sliver> {
   const { verified } = view;
   const needed = symbolsPerSliver(verified.geometry, axis);
@@ -76,9 +76,9 @@ export async function rebuildSliver(
     const sliver = `${axis} sliver ${index}`;
     throw clientErrors.SYMBOLS_UNAVAILABLE({ blobId: verified.blobId, sliver, found: symbols.size, needed });
   }
-  return modules.codec.recoverSliver(verified, axis, index, [...symbols.values()].slice(0, needed), {
-    signal: modules.signal,
-  });
+  const { codec, signal } = modules;
+  const used = [...symbols.values()].slice(0, needed);
+  return await whenNotBusy(signal, modules, () => codec.recoverSliver(verified, axis, index, used, { signal }));
 }
 
 function holds({ verified, committee }: BlobView, node: NodeClient, axis: Axis, source: SliverIndex): boolean {

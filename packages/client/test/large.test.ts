@@ -1,4 +1,5 @@
 /** Blobs too large to be held: stored from sources and streams, read through scratch space, nothing left behind. */
+import { concurrencyErrors } from '@floe/platform';
 import { seededRng } from '@floe/platform/memory';
 import {
   type BlobSource,
@@ -331,6 +332,30 @@ describe('reading', () => {
     const stream = client.readStream(blobId, { prefer: 'repair', onProgress: ({ stage }) => stages.add(stage) });
     expect(await net.run(collect(stream))).toEqual(blob);
     expect(stages).toContain('spooling');
+  });
+
+  test('a codec that is busy is waited for: a stream goes on from where it was', async () => {
+    const { net, blob, blobId, client } = await holding(20_001);
+    const { codec } = net;
+    const busy = concurrencyErrors.QUEUE_FULL({ queue: 'the codec', limit: 1 });
+    const [decode, check] = [codec.decodeStream.bind(codec), codec.checkEncoding.bind(codec)];
+    let [decodes, checks] = [0, 0];
+    codec.decodeStream = async function* (...parts) {
+      decodes += 1;
+      let given = 0;
+      for await (const part of decode(...parts)) {
+        if (given === 2 && decodes < 4) throw busy;
+        given += 1;
+        yield part;
+      }
+    };
+    codec.checkEncoding = (...parts) => {
+      checks += 1;
+      return checks === 1 ? Promise.reject(busy) : check(...parts);
+    };
+    const stream = client.readStream(blobId, { prefer: 'repair', consistency: 'strict' });
+    expect(await net.run(collect(stream))).toEqual(blob);
+    expect([decodes, checks]).toEqual([4, 2]);
   });
 
   test('with fewer slivers than decode it the error says so, and nothing is left behind', async () => {

@@ -67,6 +67,36 @@ describe('a healthy network', () => {
     expect(calls).toBeGreaterThan(4);
   });
 
+  test.each(['whole', 'stream'])('a codec that is busy is waited for when a blob is decoded: %s', async (how) => {
+    const blob = bytes(5_000);
+    const { net, blobId } = await storing(blob);
+    const { codec, client } = net;
+    const refused: string[] = [];
+    const refusedOnce = <T extends unknown[], R>(name: string, work: (...parts: T) => Promise<R>) => {
+      return (...parts: T): Promise<R> => {
+        if (refused.includes(name)) return work(...parts);
+        refused.push(name);
+        return Promise.reject(concurrencyErrors.QUEUE_FULL({ queue: 'the codec', limit: 1 }));
+      };
+    };
+    codec.decode = refusedOnce('decode', codec.decode.bind(codec));
+    codec.checkConsistency = refusedOnce('check', codec.checkConsistency.bind(codec));
+    const options = { prefer: 'repair' } as const;
+    const read = how === 'whole' ? client.read(blobId, options) : collect(client.readStream(blobId, options));
+    expect(Buffer.from(await net.run(read))).toEqual(Buffer.from(blob));
+    expect(refused).toEqual(['decode', 'check']);
+  });
+
+  test('a codec that stays busy ends a read within its time, as something that passes', async () => {
+    const { net, blobId } = await storing(bytes(500));
+    net.codec.decode = () => Promise.reject(concurrencyErrors.QUEUE_FULL({ queue: 'the codec', limit: 1 }));
+    const startMs = net.time.monotonicMs();
+    const read = net.run(net.client.read(blobId, { prefer: 'repair' }));
+    await expect(read).rejects.toMatchObject({ code: 'QUEUE_FULL', kind: 'exhausted' });
+    const tookMs = net.time.monotonicMs() - startMs;
+    expect([tookMs > 30_000, tookMs <= 60_000]).toEqual([true, true]);
+  });
+
   test('nodes without batches serve the same bytes one by one', async () => {
     const net = await createTestNetwork();
     for (const node of net.nodes) node.faults.plain = true;
