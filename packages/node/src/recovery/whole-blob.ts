@@ -19,6 +19,7 @@ import type { NodeLimits } from '../limits.ts';
 import { gather } from '../peers/gather.ts';
 import type { Peers } from '../peers/peers.ts';
 import type { SliverStore } from '../sliver-store.ts';
+import type { Pace } from './pace.ts';
 import { sliverSources } from './sources.ts';
 
 export interface WholeBlobModules {
@@ -26,6 +27,7 @@ export interface WholeBlobModules {
   readonly committees: CommitteeTracker;
   readonly slivers: SliverStore;
   readonly codec: Codec;
+  readonly pace: Pace;
   readonly scheduler: Scheduler;
 }
 
@@ -50,13 +52,31 @@ export async function encodeWhole(
   modules: WholeBlobModules,
 ): Promise<EncodedBlob | undefined> {
   const { verified, signal } = options;
-  const { codec } = modules;
   const slivers = await collectPrimaries(options, modules);
-  const blob = await codec.decode(verified.geometry, verified.metadata.unencodedLength, slivers, { signal });
-  const encoded = await codec.encode(verified.geometry, blob, { signal });
+  const encoded = await encodeAgain(verified, slivers, signal, modules);
   if (encoded.verified.blobId === verified.blobId) return encoded;
   encoded.release();
   return undefined;
+}
+
+async function encodeAgain(
+  { geometry, metadata }: VerifiedMetadata,
+  slivers: readonly Sliver[],
+  signal: AbortSignal,
+  { codec, pace }: WholeBlobModules,
+): Promise<EncodedBlob> {
+  let encoded: EncodedBlob | undefined;
+  try {
+    return await pace.step(async () => {
+      const blob = await codec.decode(geometry, metadata.unencodedLength, slivers, { signal });
+      encoded = await codec.encode(geometry, blob, { signal });
+      return encoded;
+    }, signal);
+  } catch (error) {
+    // The signal aborted in the rest after the step.
+    encoded?.release();
+    throw error;
+  }
 }
 
 async function collectPrimaries(
