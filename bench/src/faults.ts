@@ -3,7 +3,6 @@
  * reads that begin at fixed times whether or not those before have ended. Latency second by second, before and after.
  */
 import { connectFloe } from '@floe/client/node';
-import type { FloeClient } from '@floe/client';
 import { systemRng, systemScheduler } from '@floe/platform/node';
 import type { BlobId } from '@floe/protocol';
 import {
@@ -16,12 +15,11 @@ import {
   temporaryDirectory,
 } from '@floe/testkit';
 import { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
+import { READ_BYTES, ReadLoad, READS } from './read-load.ts';
 import { machine, median, table, writeReadme, writeResults } from './report.ts';
 
 const FAULTS: readonly Fault[] = ['kill', 'black-hole', 'pause'];
 const BLOBS = 50;
-const BLOB_BYTES = 100 * 1024;
-const READS_PER_SECOND = 25;
 const SECOND_MS = 1_000;
 /** Until connections are open and the client knows its nodes. */
 const WARM_UP_S = 3;
@@ -29,12 +27,6 @@ const HEALTHY_S = 3;
 const FAULTY_S = 7;
 /** For the node to be back and known to be. */
 const SETTLE_S = 1;
-
-interface Read {
-  /** When it began, from the beginning of its run. */
-  readonly startMs: number;
-  readonly tookMs: number;
-}
 
 interface Run {
   readonly node: string;
@@ -57,7 +49,7 @@ export async function benchFaults({ write, quick }: { write: boolean; quick: boo
     await network.dev.fund(signer.toSuiAddress());
     const ids: BlobId[] = [];
     for (let stored = 0; stored < (quick ? 10 : BLOBS); stored += 1) {
-      const { blobId } = await client.store(systemRng.bytes(BLOB_BYTES), { epochs: 1, signer, tail: 'wait' });
+      const { blobId } = await client.store(systemRng.bytes(READ_BYTES), { epochs: 1, signer, tail: 'wait' });
       ids.push(blobId);
     }
     await new ReadLoad(client, ids).runFor(WARM_UP_S * SECOND_MS);
@@ -104,46 +96,6 @@ async function measure(load: ReadLoad, node: NetworkNode, fault: Fault): Promise
   return { node: node.name, healthyP99Ms, p99Ms, backAfterS, failed: load.failed };
 }
 
-/** Reads that begin at fixed times. */
-class ReadLoad {
-  readonly reads: Read[] = [];
-  failed = 0;
-  readonly #client: FloeClient;
-  readonly #ids: readonly BlobId[];
-  #startMs = 0;
-
-  constructor(client: FloeClient, ids: readonly BlobId[]) {
-    this.#client = client;
-    this.#ids = ids;
-  }
-
-  get elapsedMs(): number {
-    return performance.now() - this.#startMs;
-  }
-
-  /** Resolves when the last read has ended. */
-  async runFor(durationMs: number): Promise<void> {
-    this.#startMs = performance.now();
-    const running: Promise<void>[] = [];
-    for (let dueMs = 0; dueMs < durationMs; dueMs += SECOND_MS / READS_PER_SECOND) {
-      const waitMs = dueMs - this.elapsedMs;
-      if (waitMs > 0) await systemScheduler.sleep(waitMs);
-      running.push(this.#read(dueMs));
-    }
-    await Promise.all(running);
-    this.reads.sort((a, b) => a.startMs - b.startMs);
-  }
-
-  /** Its time counts from when it was due. */
-  async #read(startMs: number): Promise<void> {
-    const blobId = this.#ids[systemRng.below(this.#ids.length)] as BlobId;
-    await this.#client.read(blobId).then(
-      () => this.reads.push({ startMs, tookMs: this.elapsedMs - startMs }),
-      () => (this.failed += 1),
-    );
-  }
-}
-
 function render(results: readonly { fault: Fault; runs: readonly Run[] }[]): string {
   const rows = results.map(({ fault, runs }) => {
     const returned = runs.map(({ backAfterS }) => backAfterS ?? Number.POSITIVE_INFINITY);
@@ -161,5 +113,5 @@ function render(results: readonly { fault: Fault; runs: readonly Run[] }[]): str
   });
   const seconds = Array.from({ length: FAULTY_S - 1 }, (_, second) => `in second ${second + 1}`);
   const header = ['one node', 'read p99 ms, healthy', ...seconds, 'last read over twice that, s', 'failed reads'];
-  return `${table(header, rows)}\n\nMedians on ${machine()}; ${READS_PER_SECOND} reads a second of blobs of 100 KiB, begun at fixed times by one client; a process for each node.`;
+  return `${table(header, rows)}\n\nMedians on ${machine()}; ${READS}; a process for each node.`;
 }

@@ -10,6 +10,7 @@ import { benchHeal } from './heal/main.ts';
 import { benchLedger } from './ledger/main.ts';
 import { benchNode } from './node/main.ts';
 import { benchStore } from './store.ts';
+import { benchTransfer } from './transfer/main.ts';
 
 /** `write`: put the table into the project's README; `quick`: a few short cases, to see that all is well. */
 type Benchmark = (options: {
@@ -27,6 +28,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   ledger: benchLedger,
   node: benchNode,
   store: benchStore,
+  transfer: benchTransfer,
 };
 const { values, positionals, problem } = parsed();
 const [name = '', ...rest] = positionals;

@@ -1,4 +1,4 @@
-/** A storage node that scrubs all it holds as fast as it can. Prints one line of JSON: what that took. */
+/** A storage node that scrubs all it holds, at so many bytes per second. Prints one line of JSON: what that took. */
 import { noMetrics } from '@floe/platform';
 import { systemClock, systemScheduler } from '@floe/platform/node';
 import { openNode } from '../open-node.ts';
@@ -12,13 +12,12 @@ export interface Scrubbed {
 }
 
 const POLL_MS = 5;
-/** More than any disk gives. */
-const NO_LIMIT = 2 ** 40;
+const [, , file, rate] = process.argv as [string, string, string, string];
 
 // A pass begins as the node opens, and the one before it may have ended in another process.
 const startedMs = systemClock.nowMs();
-const opened = await openNode(process.argv[2] as string, {
-  limits: { scrubMinBytesPerSecond: NO_LIMIT, scrubMaxBytesPerSecond: NO_LIMIT },
+const opened = await openNode(file, {
+  limits: { scrubMinBytesPerSecond: Number(rate), scrubMaxBytesPerSecond: Number(rate) },
   metrics: noMetrics,
 });
 const { node } = opened;

@@ -1,25 +1,6 @@
-/** What readers feel while a node in a process of its own does something. */
+/** A node in a process of its own, while this one looks on. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { FloeClient } from '@floe/client';
-import type { BlobId } from '@floe/protocol';
-
-/** Reads blobs one after another until it is over; how long each took, in ms. */
-export async function readFor(client: FloeClient, ids: readonly BlobId[], isOver: () => boolean): Promise<number[]> {
-  const times: number[] = [];
-  while (!isOver()) {
-    const startMs = performance.now();
-    await client.read(ids[times.length % ids.length] as BlobId);
-    times.push(performance.now() - startMs);
-  }
-  return times;
-}
-
-/** For `readFor`: over after so many. */
-export function rounds(count: number): () => boolean {
-  let left = count;
-  return () => (left -= 1) < 0;
-}
 
 export interface Child<T> {
   readonly isOver: boolean;
@@ -28,8 +9,8 @@ export interface Child<T> {
 }
 
 /** Runs a script with a node's `node.json`, in a process of its own, so that its processor time is its own. */
-export function runChild<T>(script: string, file: string): Child<T> {
-  const child = spawn(process.execPath, [script, file], { stdio: ['ignore', 'pipe', 'inherit'] });
+export function runChild<T>(script: string, ...args: readonly string[]): Child<T> {
+  const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
   const state = {
