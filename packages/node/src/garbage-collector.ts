@@ -136,10 +136,10 @@ export class GarbageCollector {
   }
 
   async #collect(isDryRun: boolean, signal: AbortSignal | undefined): Promise<CollectionReport> {
-    const { registry, clock, logger } = this.#modules;
+    const { registry, clock, scheduler, logger } = this.#modules;
     const startedMs = clock.monotonicMs();
     const { epoch } = registry;
-    const ended = await registry.dropEnded({ isDryRun, ...(signal && { signal }) });
+    const ended = await registry.dropEnded({ isDryRun, ...(signal && { signal }) }, { scheduler });
     const totals = { blobs: 0, slivers: 0, movedSlivers: 0, segments: 0, postponedSegments: 0, freedBytes: 0 };
     await this.#collectMetadata(totals, isDryRun, signal);
     await this.#collectDeleted(totals, isDryRun, signal);
@@ -165,7 +165,7 @@ export class GarbageCollector {
   }
 
   async #collectMetadata(totals: Totals, isDryRun: boolean, signal: AbortSignal | undefined): Promise<void> {
-    const { metadata } = this.#modules;
+    const { metadata, scheduler } = this.#modules;
     for (let after: BlobId | undefined; ;) {
       signal?.throwIfAborted();
       const page = metadata.page({ limit: PAGE, ...(after && { after }) });
@@ -173,24 +173,32 @@ export class GarbageCollector {
       if (after === undefined) return;
       const unwanted = page.filter((blobId) => this.#endEpochOf(blobId) === undefined);
       totals.blobs += unwanted.length;
-      // Also when there is nothing to remove: the write is what lets others have their turn.
       if (!isDryRun) await metadata.remove(unwanted);
+      if (page.length === PAGE) await scheduler.sleep(0, signal);
     }
   }
 
   /** Slivers that are not wanted, in segments that stay; in all of them when they are only counted. */
   async #collectDeleted(totals: Totals, isDryRun: boolean, signal: AbortSignal | undefined): Promise<void> {
-    const { registry, slivers } = this.#modules;
+    const { registry, slivers, scheduler } = this.#modules;
     for (let after: SliverKey | undefined; ;) {
       signal?.throwIfAborted();
       const { entries, next } = slivers.page({ limit: PAGE, ...(after && { after }) });
+      // A blob's slivers stand together: the registry is asked once for all of them.
+      const unwantedBlobs = new Map<BlobId, boolean>();
+      const isUnwanted = (blobId: BlobId): boolean => {
+        const known = unwantedBlobs.get(blobId) ?? this.#endEpochOf(blobId) === undefined;
+        unwantedBlobs.set(blobId, known);
+        return known;
+      };
       const unwanted = entries.filter(
-        ({ key, entry }) => (isDryRun || entry.endEpoch > registry.epoch) && this.#endEpochOf(key.blobId) === undefined,
+        ({ key, entry }) => (isDryRun || entry.endEpoch > registry.epoch) && isUnwanted(key.blobId),
       );
       totals.slivers += unwanted.length;
       await (isDryRun ? undefined : slivers.remove(unwanted.map(({ key }) => key)));
       if (next === undefined) return;
       after = next;
+      await scheduler.sleep(0, signal);
     }
   }
 

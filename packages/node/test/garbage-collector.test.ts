@@ -1,9 +1,21 @@
 /** What is collected and what is kept, through a whole node. */
 import type { ContractEvent } from '@floe/contracts';
-import { AXES, type BlobId, type Epoch, type ObjectId, parseObjectId } from '@floe/protocol';
+import {
+  AXES,
+  type BlobId,
+  blobIdBytes,
+  blobIdFromBytes,
+  type Epoch,
+  type ObjectId,
+  objectIdFromBytes,
+  parseObjectId,
+  type ShardIndex,
+} from '@floe/protocol';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { NodeLimits } from '../src/limits.ts';
+import { put } from '../src/segment-log/segment-index.ts';
+import { tables } from '../src/tables.ts';
 import {
   type Blob,
   certified,
@@ -12,6 +24,7 @@ import {
   FakeLedger,
   type Harness,
   makeBlob,
+  OWN_SHARDS,
   outcomeOf,
   registered,
   startNode,
@@ -137,6 +150,38 @@ describe('garbage collection', () => {
     expect(await holds(harness, again)).toBe(true);
   });
 
+  it('lets others have their turn after each page that it looks at, also when there is nothing to collect', async () => {
+    const { ledger, node, store, time } = await startNode();
+    const count = 1001;
+    const many = Array.from({ length: count }, (_, at) => numbered(at));
+    await ledger.emit(...many.map((blob) => registered(blob)));
+    const place = { segment: 1, offset: 64, payloadSize: 1, endEpoch: 20 as Epoch, sequence: 1 };
+    await store.write(
+      many.flatMap(({ id: blobId }) => [
+        { kind: 'put', table: tables.metadata, key: blobIdBytes(blobId), value: new Uint8Array(1) },
+        put.entry({ blobId, shard: OWN_SHARDS[0] as ShardIndex, axis: 'primary' }, place),
+      ]),
+    );
+    let isOver = false;
+    let turn = 0;
+    const nextTurn = (): void => {
+      turn += 1;
+      if (!isOver) setImmediate(nextTurn);
+    };
+    const turns = new Map<string, number[]>();
+    const entries = store.entries.bind(store);
+    store.entries = (table, range) => {
+      turns.set(table, [...(turns.get(table) ?? []), turn]);
+      return entries(table, range);
+    };
+    nextTurn();
+    expect(await time.run(node.collectGarbage({ isDryRun: false }))).toMatchObject({ rows: 0, blobs: 0, slivers: 0 });
+    isOver = true;
+    for (const table of [tables.objects, tables.blobs, tables.metadata, tables.slivers]) {
+      expect(new Set(turns.get(table)).size, `turns in which ${table} are looked at`).toBe(2);
+    }
+  });
+
   it('says without doing it what it would do', async () => {
     const harness = await startNode({ limits: smallSegments });
     await storeBlob(harness, blobOf(0), { deletable: true });
@@ -227,6 +272,13 @@ describe('garbage collection', () => {
     );
   });
 });
+
+/** A blob that only the ledger knows. */
+function numbered(at: number): Pick<Blob, 'id' | 'objectId'> {
+  const bytes = new Uint8Array(32);
+  new DataView(bytes.buffer).setUint32(0, at);
+  return { id: blobIdFromBytes(bytes), objectId: objectIdFromBytes(bytes) };
+}
 
 /** The sliver index is lost; the segments are not. */
 async function clearIndex(store: Harness['store']): Promise<void> {

@@ -8,7 +8,14 @@
  * - Only events change what a row says; the passing of an epoch changes the answers, and what has ended may be dropped.
  */
 import type { CheckpointRecord, LedgerEvent } from '@floe/contracts';
-import { equalBytes, isFloeError, type KeyValueOperation, type KeyValueStore, Semaphore } from '@floe/platform';
+import {
+  equalBytes,
+  isFloeError,
+  type KeyValueOperation,
+  type KeyValueStore,
+  type Scheduler,
+  Semaphore,
+} from '@floe/platform';
 import {
   type BlobId,
   type BlobStatus,
@@ -177,22 +184,26 @@ export class BlobRegistry {
   }
 
   /**
-   * Drops what had ended when {@link epoch} began, in bounded writes; resolves to how many rows. Changes no answer.
-   * With `isDryRun` only counts.
+   * Drops what had ended when {@link epoch} began, in bounded writes, between which others have their turn; resolves to how many rows.
+   * Changes no answer. With `isDryRun` only counts.
    */
-  async dropEnded(options: { readonly isDryRun: boolean; readonly signal?: AbortSignal }): Promise<EndedRows> {
+  async dropEnded(
+    options: { readonly isDryRun: boolean; readonly signal?: AbortSignal },
+    { scheduler }: { readonly scheduler: Scheduler },
+  ): Promise<EndedRows> {
     const epoch = this.#epoch;
     const hasEnded = (object: ObjectRow): boolean =>
       (object.poolId === undefined ? (object.endEpoch ?? 0) : (this.#poolEnds(object.poolId) ?? 0)) <= epoch;
-    const objects = await this.#dropRows(tables.objects, options, (bytes) =>
+    const how = { ...options, scheduler };
+    const objects = await this.#dropRows(tables.objects, how, (bytes) =>
       hasEnded(decodeObjectRow(bytes)) ? undefined : bytes,
     );
-    const blobs = await this.#dropRows(tables.blobs, options, (bytes) => {
+    const blobs = await this.#dropRows(tables.blobs, how, (bytes) => {
       const row = withoutEnded(decodeBlobRow(bytes), epoch, this.#poolEnds);
       return row === undefined ? undefined : encodeBlobRow(row);
     });
     // Last, as the others ask when a pool ends.
-    const pools = await this.#dropRows(tables.pools, options, (bytes) =>
+    const pools = await this.#dropRows(tables.pools, how, (bytes) =>
       decodePoolRow(bytes) <= epoch ? undefined : bytes,
     );
     return { objects, blobs, pools };
@@ -218,12 +229,12 @@ export class BlobRegistry {
 
   async #dropRows(
     table: string,
-    { isDryRun, signal }: { readonly isDryRun: boolean; readonly signal?: AbortSignal },
+    how: { readonly isDryRun: boolean; readonly signal?: AbortSignal; readonly scheduler: Scheduler },
     change: (row: Uint8Array) => Uint8Array | undefined,
   ): Promise<number> {
+    const { isDryRun, signal, scheduler } = how;
     let dropped = 0;
-    let from: Uint8Array | undefined;
-    do {
+    for (let from: Uint8Array | undefined; ;) {
       signal?.throwIfAborted();
       from = await this.#turn.run(async () => {
         const operations: KeyValueOperation[] = [];
@@ -238,8 +249,9 @@ export class BlobRegistry {
         const last = page.length < ROWS_PER_TURN ? undefined : page.at(-1);
         return last && new Uint8Array([...last[0], 0]);
       });
-    } while (from !== undefined);
-    return dropped;
+      if (from === undefined) return dropped;
+      await scheduler.sleep(0, signal);
+    }
   }
 
   readonly #poolEnds: PoolEnds = (poolId) => {
