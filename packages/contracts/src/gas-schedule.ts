@@ -3,9 +3,14 @@
  * else, so that what a store will cost can be told before it is sent.
  *
  *     computation = round up to whole thousands (BASE + per command + per input + per 64 bytes of transaction
- *                   + what built-in functions count for signature checks) × gas price
+ *                   + what built-in functions count for signature checks
+ *                   + 1 per byte of pure inputs read, beyond the bytes of the transaction
+ *                   + 50 per element of vectors gone through, beyond 128) × gas price
  *     storage     = for every object written: bytes of its BCS × 100 units × 76 MIST, kept in the object
  *     rebate      = 99 % of what is kept in the objects it overwrites or deletes; 1 % is not refunded
+ *
+ * A pure input is read once for each type that commands take it as: only what takes large inputs as many types comes to
+ * pay for that. A transaction that needs more than {@link MAX_COMPUTATION_UNITS} fails.
  *
  * The sender pays computation + storage - rebate, which can be negative.
  */
@@ -27,6 +32,30 @@ export const MIN_COMPUTATION_UNITS = BUCKET_UNITS;
 
 /** Units for the check of a committee's certificate: a pairing, which outweighs everything else a call can do. */
 export const CERTIFICATE_UNITS = 1000n;
+
+/** The most units that one transaction can use: what it can hold of commands and inputs, and a signature check for each command. */
+export const MAX_COMPUTATION_UNITS = 1_200_000n;
+
+const FREE_ELEMENTS = 128;
+const ELEMENT_UNITS = 50n;
+
+/** What a transaction is found to do while it runs, beside signature checks. */
+export interface CountedWork {
+  /** Bytes of pure inputs that were read, each once for every type that they were taken as. */
+  readonly decodedBytes: number;
+  /** Elements of vectors that built-in functions looked up one by one. */
+  readonly elements: number;
+}
+
+/**
+ * Units for what was counted.
+ *
+ * @param transactionBytes BCS of the transaction
+ */
+export function countedUnits({ decodedBytes, elements }: CountedWork, transactionBytes: number): bigint {
+  const bytes = BigInt(Math.max(0, decodedBytes - transactionBytes));
+  return bytes + ELEMENT_UNITS * BigInt(Math.max(0, elements - FREE_ELEMENTS));
+}
 
 /** What of a transaction is known before it runs. */
 export interface TransactionShape {

@@ -76,6 +76,7 @@ export type ExecutionError =
       readonly kind:
         | 'InsufficientGas'
         | 'InvalidGasObject'
+        | 'InvariantViolation'
         | 'FeatureNotYetSupported'
         | 'InsufficientCoinBalance'
         | 'CoinBalanceOverflow'
@@ -89,6 +90,7 @@ export type ExecutionError =
     }
   | ({ readonly kind: 'PackageUpgradeError' } & PackageUpgradeError)
   | { readonly kind: 'MoveObjectTooBig'; readonly objectSize: bigint; readonly maxObjectSize: bigint }
+  | { readonly kind: 'MoveVectorElemTooBig'; readonly valueSize: bigint; readonly maxScaledSize: bigint }
   | { readonly kind: 'EffectsTooLarge'; readonly currentSize: bigint; readonly maxSize: bigint }
   | { readonly kind: 'MovePrimitiveRuntimeError'; readonly location: MoveLocation | undefined }
   | { readonly kind: 'MoveAbort'; readonly location: MoveLocation; readonly code: bigint }
@@ -376,4 +378,6 @@ export interface ExecuteOptions {
 export interface SimulateOptions {
   /** `enabled` (default): as at execution, without signatures. `disabled`: no ownership, gas or expiration checks. */
   readonly checks?: 'enabled' | 'disabled';
+  /** False: `commandResults` stays empty, and nothing is encoded for it. */
+  readonly outputs?: boolean;
 }

@@ -26,6 +26,7 @@ import { decodeStructName, structTagBytes } from './type-tag.ts';
 const FAILURES: Readonly<Record<ExecutionError['kind'], number>> = {
   InsufficientGas: 0,
   InvalidGasObject: 1,
+  InvariantViolation: 2,
   FeatureNotYetSupported: 3,
   MoveObjectTooBig: 4,
   InsufficientCoinBalance: 7,
@@ -45,6 +46,7 @@ const FAILURES: Readonly<Record<ExecutionError['kind'], number>> = {
   PublishUpgradeMissingDependency: 25,
   PackageUpgradeError: 27,
   SharedObjectOperationNotAllowed: 31,
+  MoveVectorElemTooBig: 37,
 };
 const FAILURE_KINDS = new Map(Object.entries(FAILURES).map(([kind, tag]) => [tag, kind as ExecutionError['kind']]));
 
@@ -196,6 +198,9 @@ function writeError(writer: BcsWriter, error: ExecutionError): void {
     case 'MoveObjectTooBig':
       writer.u64(error.objectSize).u64(error.maxObjectSize);
       break;
+    case 'MoveVectorElemTooBig':
+      writer.u64(error.valueSize).u64(error.maxScaledSize);
+      break;
     case 'EffectsTooLarge':
       writer.u64(error.currentSize).u64(error.maxSize);
       break;
@@ -232,6 +237,8 @@ function readError(reader: BcsReader): ExecutionError {
   switch (kind) {
     case 'MoveObjectTooBig':
       return { kind, objectSize: reader.u64(), maxObjectSize: reader.u64() };
+    case 'MoveVectorElemTooBig':
+      return { kind, valueSize: reader.u64(), maxScaledSize: reader.u64() };
     case 'EffectsTooLarge':
       return { kind, currentSize: reader.u64(), maxSize: reader.u64() };
     case 'MovePrimitiveRuntimeError':

@@ -339,6 +339,7 @@ export class Ledger implements LedgerApi {
         sizeBytes: bytes.length,
         timestampMs,
         mode: options.checks === 'disabled' ? 'unchecked' : 'simulate',
+        withOutputs: options.outputs !== false,
       },
       this.#machine.stateAt(timestampMs),
       this.#machine.execution,

@@ -23,6 +23,10 @@ export const MAX_GAS_PAYMENTS = 256;
 export const MAX_CHANGED_OBJECTS = 2048;
 /** BCS of one Move object's contents. */
 export const MAX_OBJECT_BYTES = 256_000;
+/** BCS of all vectors that one transaction makes by command, those within others counted again. */
+export const MAX_MADE_BYTES = 4 * 1024 * 1024;
+/** BCS of all that the commands of a simulated transaction return. */
+export const MAX_OUTPUT_BYTES = 8 * 1024 * 1024;
 export const MAX_EVENTS = 1024;
 export const MAX_EVENT_BYTES = 256_000;
 /** BCS of the effects of one transaction. */
@@ -67,7 +71,7 @@ export const OBJECT_CACHE_BYTES = 64 * 1024 * 1024;
 export const BALANCE_CACHE_ENTRIES = 4096;
 /** Pages of the state tree kept in memory, about 2 KiB each. */
 export const TREE_CACHE_PAGES = 16_384;
-/** Verified certificates remembered: a simulation is usually followed by the same execution. */
+/** Verified certificates, and proofs of possession, remembered: a simulation is usually followed by the same execution. */
 export const CERTIFICATE_CACHE_ENTRIES = 4096;
 /** Parsed types remembered. */
 export const TYPE_CACHE_ENTRIES = 4096;

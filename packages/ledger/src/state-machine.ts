@@ -7,7 +7,7 @@
  * A batch in which nothing could be executed makes no checkpoint.
  */
 import { packageAddresses } from '@floe/contracts';
-import { type KeyValueOperation, type KeyValueStore, toHex } from '@floe/platform';
+import { isFloeError, type KeyValueOperation, type KeyValueStore, type Logger, toHex } from '@floe/platform';
 import type { ObjectId } from '@floe/protocol';
 import { BoundedCache } from './bounded-cache.ts';
 import type { ChainInfo, CheckpointRecord, Digest, GasUsed, LedgerObject, TransactionRecord } from './api.ts';
@@ -37,6 +37,7 @@ export interface StateMachineModules {
   readonly bls: BlsPort;
   /** Ed25519 signature (64 bytes) of the chain's key. */
   readonly sign: (message: Uint8Array) => Uint8Array;
+  readonly logger?: Logger;
 }
 
 /** A batch that was executed and is not durable yet. */
@@ -105,6 +106,7 @@ export class StateMachine {
       types,
       natives: createNatives(),
       certificates: createCertificateVerifier(modules.bls),
+      logger: modules.logger,
     };
   }
 
@@ -252,6 +254,10 @@ export class StateMachine {
       }
       return { record: { ...result, transactionBytes, signatures, checkpoint: sequence, timestampMs } };
     } catch (error) {
+      // Refused for what the transaction is, unless it is a defect: that is left without trace on the chain, not hidden.
+      if (!isFloeError(error)) {
+        this.#modules.logger?.error('a transaction met a defect', { digest: toHex(digest), error: stackOf(error) });
+      }
       return { error: error as Error };
     }
   }
@@ -348,6 +354,10 @@ function setClock(overlay: Overlay, timestampMs: number): void {
 function recordRandomness(overlay: Overlay, staking: ObjectId, started: StartedEpoch): void {
   const field = randomnessField(staking, started);
   overlay.writes.set(field.id, field);
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
 function addGas(total: GasUsed, used: GasUsed): GasUsed {

@@ -16,10 +16,10 @@ import { holdsRows, TABLES } from './tables.ts';
 /** The machine at the chain's newest checkpoint. */
 export async function openChain(
   genesis: Genesis | undefined,
-  modules: Pick<LedgerModules, 'store' | 'bls' | 'signer'>,
+  modules: Pick<LedgerModules, 'store' | 'bls' | 'signer' | 'logger'>,
 ): Promise<{ machine: StateMachine; genesis: Genesis }> {
-  const { store, bls, signer } = modules;
-  const machineModules: StateMachineModules = { store, bls, sign: (message) => signer.sign(message) };
+  const { store, bls, signer, logger } = modules;
+  const machineModules: StateMachineModules = { store, bls, logger, sign: (message) => signer.sign(message) };
   const format = store.get(TABLES.meta, META_KEYS.format);
   if (format === undefined) {
     // A restoration writes the format last: a chain begun on what it left would have coins that no transaction made.

@@ -11,6 +11,7 @@ import type { Argument } from '../transaction-data.ts';
 import type { Ref } from './call.ts';
 import { type Datatype, type Datatypes, decodePure } from './datatypes.ts';
 import { failArgument } from './failure.ts';
+import type { WorkMeter } from './work-meter.ts';
 
 export interface Origin {
   readonly object: LedgerObject;
@@ -50,12 +51,21 @@ export class Arena {
   readonly inputs: readonly Slot[];
   readonly results: Slot[][] = [];
   readonly #types: Datatypes;
+  readonly #meter: Pick<WorkMeter, 'decode'>;
+  /** What pure inputs are, by the type they were taken as: values are never changed in place. */
+  readonly #decoded = new Map<Slot, Map<TypeName, unknown>>();
+  /** BCS of values, of slots whose value is still the same. */
+  readonly #sizes = new Map<Slot, { readonly value: unknown; readonly bytes: number }>();
   #uses = new Map<Slot, Use>();
 
-  constructor(options: { gas: Slot; inputs: readonly Slot[] }, modules: { types: Datatypes }) {
+  constructor(
+    options: { gas: Slot; inputs: readonly Slot[] },
+    modules: { types: Datatypes; meter: Pick<WorkMeter, 'decode'> },
+  ) {
     this.gas = options.gas;
     this.inputs = options.inputs;
     this.#types = modules.types;
+    this.#meter = modules.meter;
   }
 
   /** Starts a command: nothing is borrowed yet. */
@@ -145,6 +155,26 @@ export class Arena {
     return undefined;
   }
 
+  /** BCS size of what an argument names, of the type it was just taken as. */
+  sizeOf(argument: Argument, position: number, datatype: Datatype): number {
+    const slot = this.slot(argument, position);
+    if (slot.type === undefined) return (slot.pure as Uint8Array).length;
+    const { value, origin } = slot;
+    if (origin !== undefined && value === slot.before) return origin.object.contents.length;
+    const known = this.#sizes.get(slot);
+    if (known !== undefined && known.value === value) return known.bytes;
+    const bytes = datatype.codec.serialize(value).toBytes().length;
+    this.#sizes.set(slot, { value, bytes });
+    return bytes;
+  }
+
+  /** A result whose size is known without encoding it. */
+  sizedResult(type: TypeName, value: unknown, bytes: number): Slot {
+    const slot = resultSlot(type, value);
+    this.#sizes.set(slot, { value, bytes });
+    return slot;
+  }
+
   #check(slot: Slot, position: number, expected: Datatype): void {
     if (slot.type !== expected.type) failArgument(position, 'TypeMismatch');
     if (this.#uses.get(slot) === 'taken') failArgument(position, 'InvalidValueUsage');
@@ -161,8 +191,13 @@ export class Arena {
 
   #readPure(slot: Slot, position: number, expected: Datatype): unknown {
     if (!expected.isPure) failArgument(position, 'InvalidUsageOfPureArg');
-    const decoded = decodePure(expected, slot.pure as Uint8Array);
+    const known = this.#decoded.get(slot) ?? new Map<TypeName, unknown>();
+    if (known.has(expected.type)) return known.get(expected.type);
+    const bytes = slot.pure as Uint8Array;
+    this.#meter.decode(bytes.length);
+    const decoded = decodePure(expected, bytes);
     if (decoded === undefined) failArgument(position, 'InvalidBCSBytes');
+    this.#decoded.set(slot, known.set(expected.type, decoded.value));
     return decoded.value;
   }
 }

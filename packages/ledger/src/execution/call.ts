@@ -80,8 +80,10 @@ export interface Call {
   child<T extends { readonly id: ObjectId }>(place: ChildPlace): FieldRef<T>;
   /** Stops the transaction with a constant of a module, of Walrus unless another package is named. */
   abort(module: string, constant: string, packageName?: PackageName): never;
-  /** Counts computation beyond the flat price of a call; see gas.ts. */
+  /** Counts computation beyond the flat price of a call; see work-meter.ts. */
   work(units: bigint): void;
+  /** Counts elements of a vector before they are gone through; see work-meter.ts. */
+  elements(count: number): void;
 }
 
 /** A built-in function; returns its results in order. */

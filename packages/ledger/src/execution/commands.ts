@@ -3,14 +3,15 @@ import {
   abortCode,
   type Ability,
   callParameters,
-  formatMoveType,
   functionSignature,
   type FunctionSignature,
   packageAt,
   type Parameter,
 } from '@floe/contracts';
+import type { Logger } from '@floe/platform';
 import type { ObjectId, SuiAddress } from '@floe/protocol';
 import type { CommandResult, MoveLocation, TypeName } from '../api.ts';
+import { MAX_OUTPUT_BYTES } from '../limits.ts';
 import type { Argument, Command, MoveCall } from '../transaction-data.ts';
 import { coinOf, coinTypeName } from '../type-constants.ts';
 import { type Arena, resultSlot, type Slot } from './arena.ts';
@@ -19,6 +20,7 @@ import type { Datatype, Datatypes } from './datatypes.ts';
 import { ExecutionFailure, fail, failArgument } from './failure.ts';
 import type { TransactionState } from './transaction-state.ts';
 import { redeemTicket } from './upgrade-command.ts';
+import type { WorkMeter } from './work-meter.ts';
 
 /** A coin in the arena. */
 export interface CoinValue {
@@ -34,7 +36,8 @@ export interface CommandContext {
   readonly types: Datatypes;
   readonly natives: ReadonlyMap<string, Native>;
   readonly certificates: CertificateVerifier;
-  work(units: bigint): void;
+  readonly meter: WorkMeter;
+  readonly logger: Logger | undefined;
 }
 
 const MAX_U64 = (1n << 64n) - 1n;
@@ -45,14 +48,33 @@ export function runCommand(command: Command, context: CommandContext): void {
   context.arena.results.push(execute(command, context));
 }
 
-/** What the last command returned, as bytes. */
-export function commandResult(context: CommandContext, index: number): CommandResult {
-  const slots = context.arena.results[index] ?? [];
-  const returnValues = slots.map((slot) => {
-    const type = slot.type as TypeName;
-    return { type, bytes: context.types.get(type).codec.serialize(slot.value).toBytes() };
-  });
-  return { returnValues };
+/** What the commands of a simulation returned, as bytes, up to a bound. */
+export class CommandOutputs {
+  readonly results: CommandResult[] = [];
+  #bytes = 0;
+
+  /** Of all that was encoded. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Whether there is more than is returned. */
+  get isOverflowing(): boolean {
+    return this.#bytes > MAX_OUTPUT_BYTES;
+  }
+
+  /** Adds what the last command returned. */
+  add(context: CommandContext, index: number): void {
+    const returnValues: CommandResult['returnValues'][number][] = [];
+    for (const slot of context.arena.results[index] ?? []) {
+      if (this.isOverflowing) return;
+      const type = slot.type as TypeName;
+      const bytes = context.types.get(type).codec.serialize(slot.value).toBytes();
+      this.#bytes += bytes.length;
+      returnValues.push({ type, bytes });
+    }
+    this.results.push({ returnValues });
+  }
 }
 
 function execute(command: Command, context: CommandContext): Slot[] {
@@ -116,7 +138,7 @@ function mergeCoins(destination: Argument, sources: readonly Argument[], context
 }
 
 function makeMoveVec(named: TypeName | undefined, elements: readonly Argument[], context: CommandContext): Slot[] {
-  const { arena, types } = context;
+  const { arena, types, meter } = context;
   const first = elements[0];
   const type = named ?? (first === undefined ? undefined : arena.typeOf(first, 0));
   const datatype = type === undefined ? undefined : types.find(type);
@@ -125,9 +147,19 @@ function makeMoveVec(named: TypeName | undefined, elements: readonly Argument[],
   if (named === undefined && !datatype.abilities.includes('key')) {
     failArgument(0, 'InvalidMakeMoveVecNonObjectArgument');
   }
+  const vector = types.find(`vector<${type}>`);
+  // One level too deep for a type.
+  if (vector === undefined) fail({ kind: 'TypeArgumentError', argumentIndex: 0, argumentError: 'TypeNotFound' });
   const values = elements.map((argument, position) => arena.take(argument, position, datatype));
+  let bytes = elements.length < 128 ? 1 : 2;
+  meter.make(bytes);
+  for (const [position, argument] of elements.entries()) {
+    const size = arena.sizeOf(argument, position, datatype);
+    meter.make(size);
+    bytes += size;
+  }
   const value = type === 'u8' ? Uint8Array.from(values as number[]) : values;
-  return [resultSlot(types.get(`vector<${type}>`).type, value)];
+  return [arena.sizedResult(vector.type, value, bytes)];
 }
 
 function coinDatatype(argument: Argument, position: number, { arena, types }: CommandContext): Datatype {
@@ -155,15 +187,16 @@ function moveCall(command: MoveCall, context: CommandContext): Slot[] {
   const typeArguments = checkTypeArguments(command, signature, types);
   const parameters = callParameters(signature);
   if (parameters.length !== command.arguments.length) fail({ kind: 'ArityMismatch' });
+  const returned = signature.returns.map(({ type }) => types.mentioned(type, typeArguments)?.type);
+  // Of a type argument that is as deep as types can be.
+  if (returned.includes(undefined))
+    fail({ kind: 'TypeArgumentError', argumentIndex: 0, argumentError: 'TypeNotFound' });
 
   const values = command.arguments.map((argument, i) =>
     passArgument(argument, i, parameters[i] as Parameter, typeArguments, context),
   );
   const results = runNative(run, values, command, typeArguments, context);
-  return signature.returns.map(({ type }, i) => {
-    const name = types.mentioned(type, typeArguments)?.type ?? formatMoveType(type, types.addresses, typeArguments);
-    return resultSlot(name, results[i]);
-  });
+  return returned.map((type, i) => resultSlot(type as TypeName, results[i]));
 }
 
 function checkTypeArguments(command: MoveCall, signature: FunctionSignature, types: Datatypes): readonly TypeName[] {
@@ -226,7 +259,8 @@ function runNative(
       const code = abortCode(module, constant, packageName === 'std' || packageName === 'sui');
       return fail({ kind: 'MoveAbort', location: locate(types.addresses[packageName], module), code });
     },
-    work: (units) => context.work(units),
+    work: (units) => context.meter.work(units),
+    elements: (count) => context.meter.elements(count),
   };
   try {
     return run(call, values);

@@ -15,7 +15,7 @@ import {
   packageAt,
   type PackageAddresses,
 } from '@floe/contracts';
-import { assert, equalBytes } from '@floe/platform';
+import { assert, equalBytes, isFloeError } from '@floe/platform';
 import type { LedgerObject, TypeName } from '../api.ts';
 import { BoundedCache } from '../bounded-cache.ts';
 import { TYPE_CACHE_ENTRIES } from '../limits.ts';
@@ -66,11 +66,12 @@ export class Datatypes {
     this.addresses = addresses;
   }
 
-  /** Undefined for types this ledger does not have. */
+  /** Undefined for types this ledger does not have, such as one deeper than types can be. */
   find(type: TypeName): Datatype | undefined {
     const known = this.#known.get(type);
     if (known !== undefined) return known.datatype;
-    const datatype = this.#make(type, parseTypeTag(type));
+    const tag = tagOf(type);
+    const datatype = tag === undefined ? undefined : this.#make(type, tag);
     this.#known.set(type, { datatype });
     return datatype;
   }
@@ -117,6 +118,15 @@ export class Datatypes {
       name: tag.name,
       typeArguments: typeArguments as MoveType[],
     };
+  }
+}
+
+function tagOf(type: TypeName): TypeTag | undefined {
+  try {
+    return parseTypeTag(type);
+  } catch (error) {
+    if (isFloeError(error)) return undefined;
+    throw error;
   }
 }
 

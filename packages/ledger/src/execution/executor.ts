@@ -5,27 +5,29 @@
  * in execution: everything is undone but gas and the new versions of inputs, and the effects say why.
  */
 import { computationCost } from '@floe/contracts';
-import { concatBytes, utf8 } from '@floe/platform';
+import { concatBytes, type Logger, utf8 } from '@floe/platform';
 import { objectIdBytes, objectIdFromBytes } from '@floe/protocol';
 import type {
   ChainInfo,
   CommandResult,
   Digest,
+  ExecutionError,
   ExecutionResult,
   ExecutionStatus,
   GasUsed,
   LedgerObject,
 } from '../api.ts';
 import { coinValue } from '../coin-value.ts';
+import { errors } from '../errors.ts';
 import { blake2b256 } from '../hash.ts';
-import { MAX_CHANGED_OBJECTS, MAX_GAS_BUDGET } from '../limits.ts';
+import { MAX_CHANGED_OBJECTS, MAX_GAS_BUDGET, MAX_OUTPUT_BYTES } from '../limits.ts';
 import { sealObject } from '../object-codec.ts';
 import type { ObjectReader, ObjectWrites } from '../object-store.ts';
 import type { TransactionData } from '../transaction-data.ts';
 import { GAS_COIN_TYPE } from '../type-constants.ts';
 import { Arena, objectSlot, pureSlot, type Slot } from './arena.ts';
 import type { CertificateVerifier, Native } from './call.ts';
-import { commandResult, type CommandContext, runCommand } from './commands.ts';
+import { type CommandContext, CommandOutputs, runCommand } from './commands.ts';
 import type { Datatypes } from './datatypes.ts';
 import {
   buildResult,
@@ -38,10 +40,10 @@ import {
   settleByBudget,
   settleGas,
 } from './effects-builder.ts';
-import { ExecutionFailure, fail } from './failure.ts';
-import { baseUnits } from './gas.ts';
+import { ExecutionFailure, fail, failureOf } from './failure.ts';
 import { checkInputs, type CheckedInputs } from './input-checks.ts';
 import { TransactionState } from './transaction-state.ts';
+import { WorkMeter } from './work-meter.ts';
 
 /** What execution needs beside the state; the same for all transactions of a chain. */
 export interface ExecutionModules {
@@ -49,6 +51,7 @@ export interface ExecutionModules {
   readonly types: Datatypes;
   readonly natives: ReadonlyMap<string, Native>;
   readonly certificates: CertificateVerifier;
+  readonly logger?: Logger;
 }
 
 export interface ExecutionInput {
@@ -59,6 +62,8 @@ export interface ExecutionInput {
   readonly timestampMs: number;
   /** `commit`: for real. `simulate`: gas coins may be missing. `unchecked`: no owners, gas terms and expiration either. */
   readonly mode: 'commit' | 'simulate' | 'unchecked';
+  /** Whether to encode what each command returns. */
+  readonly withOutputs?: boolean;
 }
 
 export interface Execution {
@@ -106,47 +111,56 @@ function runCommands(
   const isReserved = mode !== 'unchecked';
   const total = inputs.gasCoins.reduce((sum, coin) => sum + coinValue(coin), 0n);
   const gasBalance = isReserved ? total - transaction.gas.budget : total;
-  const arena = new Arena(makeSlots(transaction, inputs, gasBalance, modules.types), { types: modules.types });
-  let units = baseUnits(transaction, input.sizeBytes);
+  const meter = new WorkMeter({ transaction, sizeBytes: input.sizeBytes, isReserved });
+  const { types } = modules;
+  const arena = new Arena(makeSlots(transaction, inputs, gasBalance, types), { types, meter });
   const context: CommandContext = {
     sender: transaction.sender,
     timestampMs: BigInt(input.timestampMs),
     arena,
     state,
-    types: modules.types,
+    types,
     natives: modules.natives,
     certificates: modules.certificates,
-    work: (more) => {
-      units += more;
-      if (isReserved && computationCost(units, transaction.gas.price) > transaction.gas.budget) {
-        fail({ kind: 'InsufficientGas' });
-      }
-    },
+    meter,
+    logger: modules.logger,
   };
-  const commandResults: CommandResult[] = [];
-  const status = runAll(transaction, context, mode === 'commit' ? undefined : commandResults);
+  const outputs = input.withOutputs === true ? new CommandOutputs() : undefined;
+  const status = runAll(transaction, context, outputs);
+  if (outputs?.isOverflowing === true) {
+    throw errors.LIMIT_EXCEEDED({ what: 'bytes that commands return', limit: MAX_OUTPUT_BYTES, came: outputs.bytes });
+  }
   const payment = { coins: inputs.gasCoins, budget: transaction.gas.budget, isReserved };
-  return { arena, status, units, payment, gasBalance, commandResults };
+  return { arena, status, units: meter.units, payment, gasBalance, commandResults: outputs?.results ?? [] };
 }
 
-function runAll(transaction: TransactionData, context: CommandContext, results?: CommandResult[]): ExecutionStatus {
+function runAll(transaction: TransactionData, context: CommandContext, outputs?: CommandOutputs): ExecutionStatus {
   let command: number | undefined;
   try {
     // What is known of the cost before the first command may be more than the budget already.
-    context.work(0n);
+    context.meter.work(0n);
     for (const [index, next] of transaction.commands.entries()) {
       command = index;
       runCommand(next, context);
-      results?.push(commandResult(context, index));
+      outputs?.add(context, index);
     }
     command = undefined;
     const unused = context.arena.unusedResult();
     if (unused !== undefined) fail({ kind: 'UnusedValueWithoutDrop', ...unused });
     return { success: true };
   } catch (error) {
-    if (error instanceof ExecutionFailure) return { success: false, error: error.failure, command };
-    throw error;
+    return { success: false, error: recordedFailure(error, context.logger), command };
   }
+}
+
+/** What stopped the transaction, for the record. What no rule of execution foresees is also reported. */
+function recordedFailure(error: unknown, logger: Logger | undefined): ExecutionError {
+  const failure = failureOf(error);
+  if (failure === undefined) throw error;
+  if (!(error instanceof ExecutionFailure)) {
+    logger?.error('a transaction failed for no reason that contracts know', { error: String(error) });
+  }
+  return failure;
 }
 
 interface Settled {
@@ -176,8 +190,7 @@ function settle(
       if (gas !== undefined) return { status, gas, changes, isStorageCharged: true };
       status = { success: false, error: { kind: 'InsufficientGas' }, command: undefined };
     } catch (error) {
-      if (!(error instanceof ExecutionFailure)) throw error;
-      status = { success: false, error: error.failure, command: undefined };
+      status = { success: false, error: recordedFailure(error, modules.logger), command: undefined };
     }
   }
   const changes = bumpInputs(inputs, run.gasBalance);

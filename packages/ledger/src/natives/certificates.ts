@@ -125,6 +125,7 @@ function readHeader(call: Call, message: Uint8Array, committeeEpoch: number): Om
 /** Verifies aggregates of the chain's keys (96 bytes) and remembers the answers, bounded, by hash of the question. */
 export function createCertificateVerifier(bls: BlsPort): CertificateVerifier {
   const answers = new BoundedCache<string, boolean>(CERTIFICATE_CACHE_ENTRIES);
+  const possessions = new BoundedCache<string, { readonly key: Uint8Array | undefined }>(CERTIFICATE_CACHE_ENTRIES);
   const compressed = new WeakMap<Uint8Array, Uint8Array>();
   const compress = (key: Uint8Array) => {
     let short = compressed.get(key);
@@ -148,8 +149,14 @@ export function createCertificateVerifier(bls: BlsPort): CertificateVerifier {
       return answer;
     },
     verifyPossession(compressedKey, message, signature) {
-      if (!bls.verify(compressedKey, message, signature)) return undefined;
-      return bls.expandPublicKey(compressedKey);
+      const question = toHex(blake2b256(concatBytes(blake2b256(compressedKey), blake2b256(message), signature)));
+      let answer = possessions.get(question);
+      if (answer === undefined) {
+        const isGood = bls.verify(compressedKey, message, signature);
+        answer = { key: isGood ? bls.expandPublicKey(compressedKey) : undefined };
+        possessions.set(question, answer);
+      }
+      return answer.key;
     },
     aggregate: (publicKeys) => (publicKeys.length === 0 ? IDENTITY : bls.aggregatePublicKeys(publicKeys.map(compress))),
   };

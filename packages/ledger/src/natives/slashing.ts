@@ -64,6 +64,7 @@ export const slashingNatives: Readonly<Record<string, Native>> = {
   cleanup_slashing_proposals: native(
     (call, manager: Ref<Manager>, staking: Staking, candidates: readonly ObjectId[]) => {
       const { epoch } = stakingState(call, staking).value;
+      call.elements(candidates.length);
       for (const candidate of candidates) {
         const proposal = proposalField(call, manager.value, candidate).value;
         if (proposal !== undefined && proposal.epoch < epoch) setProposal(call, manager, candidate, undefined);

@@ -118,6 +118,7 @@ export const upgradeNatives: Readonly<Record<string, Native>> = {
   ),
   cleanup_upgrade_proposals: native((call, manager: Ref<Manager>, staking: Staking, digests: readonly Uint8Array[]) => {
     const { epoch } = stakingState(call, staking).value;
+    call.elements(digests.length);
     for (const digest of digests) {
       if (digest.length !== DIGEST_BYTES) call.abort('upgrade', 'EInvalidPackageDigest');
       const proposal = proposalField(call, manager.value, digest).value;

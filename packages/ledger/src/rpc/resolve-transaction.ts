@@ -82,7 +82,7 @@ function gasCoinsFor(ledger: LedgerApi, { inputs, gas }: TransactionData): Ledge
 
 /** Cost of a dry run without the rebate, a tenth more, and the overhead; a failed run is charged like any other. */
 function estimateBudget(ledger: LedgerApi, transaction: TransactionData): bigint {
-  const { gasUsed } = ledger.simulate(transaction, { checks: 'disabled' }).effects;
+  const { gasUsed } = ledger.simulate(transaction, { checks: 'disabled', outputs: false }).effects;
   const cost = gasUsed.computationCost + gasUsed.storageCost;
   const budget = cost + cost / 10n + BUDGET_OVERHEAD_UNITS * transaction.gas.price;
   return budget < MAX_GAS_BUDGET ? budget : MAX_GAS_BUDGET;

@@ -67,6 +67,7 @@ export function nativeCall(
       });
     },
     work() {},
+    elements() {},
   };
 }
 

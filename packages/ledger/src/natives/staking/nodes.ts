@@ -267,8 +267,10 @@ export const nodeNatives: Readonly<Record<string, Native>> = {
     nodeMetadataOf(call, poolOf(call, stakingState(call, staking).value, nodeId).value).value,
   ]),
   add_commission_to_pools: native(
-    (call, staking: Ref<Staking>, nodeIds: readonly ObjectId[], amounts: readonly bigint[]) =>
-      addCommissions(call, stakingState(call, staking.value).value, nodeIds, amounts),
+    (call, staking: Ref<Staking>, nodeIds: readonly ObjectId[], amounts: readonly bigint[]) => {
+      call.elements(nodeIds.length);
+      addCommissions(call, stakingState(call, staking.value).value, nodeIds, amounts);
+    },
   ),
 };
 

@@ -20,6 +20,7 @@ const NO_DETAILS: Details = { oneofKind: undefined };
 const PLAIN: Readonly<Record<Extract<ExecutionError, { kind: PlainKind }>['kind'], readonly [number, string]>> = {
   InsufficientGas: [Kind.INSUFFICIENT_GAS, 'Insufficient gas'],
   InvalidGasObject: [Kind.INVALID_GAS_OBJECT, 'Invalid gas object'],
+  InvariantViolation: [Kind.INVARIANT_VIOLATION, 'The ledger could not run the command'],
   FeatureNotYetSupported: [Kind.FEATURE_NOT_YET_SUPPORTED, 'Feature is not supported by this ledger'],
   InsufficientCoinBalance: [Kind.INSUFFICIENT_COIN_BALANCE, 'Insufficient coin balance for operation'],
   CoinBalanceOverflow: [Kind.COIN_BALANCE_OVERFLOW, 'The coin balance overflows u64'],
@@ -39,6 +40,7 @@ const PLAIN: Readonly<Record<Extract<ExecutionError, { kind: PlainKind }>['kind'
 };
 
 type PlainKind =
+  | 'InvariantViolation'
   | 'VMVerificationOrDeserializationError'
   | 'PublishUpgradeMissingDependency'
   | 'InsufficientGas'
@@ -105,6 +107,8 @@ function renderError(error: ExecutionError): Rendered {
       };
     case 'MoveObjectTooBig':
       return tooLarge(Kind.OBJECT_TOO_BIG, 'object', error.objectSize, error.maxObjectSize);
+    case 'MoveVectorElemTooBig':
+      return tooLarge(Kind.MOVE_VECTOR_ELEM_TOO_BIG, 'vectors made', error.valueSize, error.maxScaledSize);
     case 'EffectsTooLarge':
       return tooLarge(Kind.EFFECTS_TOO_LARGE, 'effects', error.currentSize, error.maxSize);
     case 'CommandArgumentError':

@@ -54,10 +54,11 @@ function simulateTransaction(
   const checks =
     request.checks === GrpcTypes.SimulateTransactionRequest_TransactionChecks.DISABLED ? 'disabled' : 'enabled';
   const transaction = transactionToSimulate(ledger, request, checks === 'enabled' && request.doGasSelection === true);
-  const result = ledger.simulate(transaction, { checks });
+  const outputs = selects(mask, 'command_outputs');
+  const result = ledger.simulate(transaction, { checks, outputs });
   const response: GrpcTypes.SimulateTransactionResponse = {
     transaction: renderSimulated(result, transaction, maskOf(mask, 'transaction')),
-    commandOutputs: selects(mask, 'command_outputs') ? result.commandResults.map(renderOutput) : [],
+    commandOutputs: outputs ? result.commandResults.map(renderOutput) : [],
   };
   return applyFieldMask(GrpcTypes.SimulateTransactionResponse, response, mask);
 }
