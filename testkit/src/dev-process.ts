@@ -22,6 +22,8 @@ export interface FloeRunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly input?: string;
+  /** The input does not end: more could come. */
+  readonly inputStaysOpen?: boolean;
   readonly signal?: AbortSignal;
   /** Sends a signal as soon as `text` stands in what the command printed on standard error. */
   readonly kill?: { readonly on: string; readonly signal: NodeJS.Signals };
@@ -31,7 +33,8 @@ export interface FloeRunOptions {
 export async function runFloe(args: readonly string[], options: FloeRunOptions = {}): Promise<FloeResult> {
   const child = start(args, options, options.input === undefined ? 'ignore' : 'pipe');
   const output = collect(child);
-  if (options.input !== undefined) child.stdin?.end(options.input);
+  if (options.input !== undefined) child.stdin?.write(options.input);
+  if (options.inputStaysOpen !== true) child.stdin?.end();
   const { kill } = options;
   if (kill !== undefined) {
     const onText = (): void => {

@@ -8,6 +8,7 @@ import type { BlobSource } from '@floe/redstuff';
 import { openFileSource } from '@floe/redstuff/node';
 import { cliErrors } from './errors.ts';
 import { fileSize, unreadable } from './files.ts';
+import { withStandardInput } from './standard-input.ts';
 
 /** What names standard input. */
 export const STANDARD_INPUT = '-';
@@ -43,7 +44,7 @@ export async function spoolStandardInput(
   const { nShards, ...rest } = options;
   const maxBytes = maxBlobSize(geometryOf(nShards));
   try {
-    return await client.spool(process.stdin, { ...rest, maxBytes });
+    return await withStandardInput(rest.signal, (input) => client.spool(input, { ...rest, maxBytes }));
   } catch (error) {
     if (!isFloeError(error, 'SOURCE_TOO_LARGE')) throw error;
     throw cliErrors.BLOB_TOO_LARGE({ path: 'standard input', sizeBytes: maxBytes + 1, maxBytes, nShards }, error);

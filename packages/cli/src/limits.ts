@@ -16,6 +16,9 @@ export const BATCH_FILES = 64;
 /** Memory to decode in, and as much again to check in: with the process and files on their way below 512 MiB. */
 export const DECODE_MEMORY_BYTES = 128 * 1024 * 1024;
 
+/** Longest secret key that `floe wallet import -` takes in; they have 70 bytes. */
+export const MAX_SECRET_KEY_BYTES = 4096;
+
 /** What `floe decode` copies in one piece. */
 export const READ_PIECE_BYTES = 1024 * 1024;
 

@@ -51,6 +51,6 @@ export function addNetworkCommands(program: Command, signal: AbortSignal): void 
     .action(async (secretKey: string, _options: unknown, command: Command) => {
       const options = command.optsWithGlobals<WalletImportOptions>();
       const { runWalletImport } = await import('./wallet.ts');
-      await runWalletImport(secretKey, options, outputOf(options));
+      await runWalletImport(secretKey, options, outputOf(options), signal);
     });
 }

@@ -1,11 +1,14 @@
 /** `floe wallet`, `floe wallet export`, `floe wallet import`, `floe faucet`. */
-import { text as readAll } from 'node:stream/consumers';
+import { joinBytes } from '@floe/platform';
 import { parseObjectId } from '@floe/protocol';
+import { STANDARD_INPUT } from '../blob-file.ts';
 import { cliErrors } from '../errors.ts';
 import { requestFunds } from '../faucet.ts';
+import { MAX_SECRET_KEY_BYTES } from '../limits.ts';
 import { findNetworkIfAny } from '../network.ts';
 import { formatCoin, type Output } from '../output.ts';
 import { openSession, openWallet } from '../session.ts';
+import { withStandardInput } from '../standard-input.ts';
 import { keypairFromSecret, readWallet, walletPath, writeWallet } from '../wallet.ts';
 import type { NetworkOptions } from './blob-options.ts';
 import type { WalletImportOptions } from './network-options.ts';
@@ -34,9 +37,14 @@ export async function runWalletExport(options: NetworkOptions, output: Output): 
   output.result({ address: wallet.address, secretKey });
 }
 
-export async function runWalletImport(given: string, options: WalletImportOptions, output: Output): Promise<void> {
+export async function runWalletImport(
+  given: string,
+  options: WalletImportOptions,
+  output: Output,
+  signal: AbortSignal,
+): Promise<void> {
   const path = walletPath(options, await findNetworkIfAny(options));
-  const secretKey = (given === '-' ? await readAll(process.stdin) : given).trim();
+  const secretKey = (given === STANDARD_INPUT ? await readSecretKey(output, signal) : given).trim();
   let keypair: ReturnType<typeof keypairFromSecret>;
   try {
     keypair = keypairFromSecret(secretKey);
@@ -49,6 +57,25 @@ export async function runWalletImport(given: string, options: WalletImportOption
   const address = keypair.toSuiAddress();
   output.line(`${address} written to ${path}`);
   output.result({ address, path });
+}
+
+/** What standard input holds, taken to be a key. @throws USAGE when it is too long to be one */
+async function readSecretKey(output: Output, signal: AbortSignal): Promise<string> {
+  const progress = output.progress('standard input');
+  progress.update('reading the secret key');
+  try {
+    return await withStandardInput(signal, async (input) => {
+      let bytes = new Uint8Array(0);
+      for await (const part of input) {
+        bytes = joinBytes([bytes, part]);
+        if (bytes.length > MAX_SECRET_KEY_BYTES)
+          throw cliErrors.USAGE({ detail: 'standard input is not a secret key' });
+      }
+      return new TextDecoder().decode(bytes);
+    });
+  } finally {
+    progress.done();
+  }
 }
 
 export async function runFaucet(address: string | undefined, options: NetworkOptions, output: Output): Promise<void> {
