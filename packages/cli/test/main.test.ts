@@ -35,6 +35,16 @@ describe('the command tree', () => {
     }
   });
 
+  it('lets every command on blobs of any size choose where large ones are put aside', () => {
+    const chosen = everyCommand(createProgram(signal)).filter(({ options }) =>
+      options.some(({ long }) => long === '--scratch'),
+    );
+    const names = chosen.map((command) => `${command.parent?.name()} ${command.name()}`);
+    expect(names.toSorted()).toEqual(
+      ['blob-id', 'decode', 'encode', 'quote', 'read', 'store'].map((name) => `floe ${name}`).concat('pool store'),
+    );
+  });
+
   it('refuses what it does not know, before anything is done', async () => {
     for (const args of [
       ['nonsense'],

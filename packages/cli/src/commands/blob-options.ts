@@ -73,7 +73,7 @@ export function addBlobCommands(program: Command, signal: AbortSignal): void {
       const { runStore } = await import('./store.ts');
       await runStore(files, options, outputOf(options), signal);
     });
-  withNetwork(program.command('quote <files...>'))
+  withScratch(withNetwork(program.command('quote <files...>')))
     .description('say what storing files would charge now: storage, write fee and gas, each to the last unit')
     .option('--epochs <count>', 'how many epochs to keep them, the current one included', wholeNumber(1, 1000), 1)
     .option('--permanent', 'for a store with --permanent')
