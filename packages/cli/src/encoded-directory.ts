@@ -1,12 +1,11 @@
 /**
- * The directory that `floe encode` writes and `floe decode` reads: a file for each sliver, `primary-<i>` and
- * `secondary-<i>` by sliver index, in the form in which nodes take them (BCS `SliverData`), and `metadata.bcs`. Slivers
- * are written and read in pieces, so neither their size nor their number shows in memory.
+ * The directory that `floe decode` reads and `floe encode` writes (encoded-directory-writer.ts): a file for each sliver,
+ * `primary-<i>` and `secondary-<i>` by sliver index, in the form in which nodes take them (BCS `SliverData`), and
+ * `metadata.bcs`. Slivers are written and read in pieces, so neither their size nor their number shows in memory.
  */
-import { constants } from 'node:fs';
-import { mkdir, open, readdir } from 'node:fs/promises';
+import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isFloeError, mapConcurrent } from '@floe/platform';
+import { isFloeError } from '@floe/platform';
 import {
   AXES,
   type Axis,
@@ -14,92 +13,33 @@ import {
   decodeBlobMetadata,
   decodeMetadataWithId,
   decodeSliverData,
-  encodeMetadataWithId,
-  type Geometry,
+  encodedMetadataSize,
   geometryOf,
+  ID_SIZE_BYTES,
+  MAX_SHARDS,
   metadataRoot,
   type Sliver,
   sliverDataEnds,
+  sliverDataSize,
   type SliverIndex,
   sliverSize,
   sourceSymbols,
-  symbolSizeOf,
   type VerifiedMetadata,
   verifyMetadata,
 } from '@floe/protocol';
-import type { BlobSource, Codec, SliverRun, SliverSink, StoredSliver } from '@floe/redstuff';
+import type { Codec, StoredSliver } from '@floe/redstuff';
 import { cliErrors } from './errors.ts';
-import { readWhole, unreadable, unwritable, writeWhole } from './files.ts';
-import { FILES_AT_ONCE, VERIFIED_AT_ONCE_BYTES } from './limits.ts';
+import { readSized, readWhole, unreadable } from './files.ts';
+import { NAMED_REJECTIONS, VERIFIED_AT_ONCE_BYTES } from './limits.ts';
 
-const METADATA_FILE = 'metadata.bcs';
-
-/** Writes slivers as they come. Call {@link EncodedDirectoryWriter.finish} when all others have. */
-export class EncodedDirectoryWriter implements SliverSink {
-  readonly #directory: string;
-  readonly #geometry: Geometry;
-  readonly #symbolSize: number;
-
-  private constructor(directory: string, geometry: Geometry, symbolSize: number) {
-    this.#directory = directory;
-    this.#geometry = geometry;
-    this.#symbolSize = symbolSize;
-  }
-
-  /** Makes the directory when it is absent. @throws FILE_UNWRITABLE, BLOB_TOO_LARGE */
-  static async open(directory: string, geometry: Geometry, blobSize: number): Promise<EncodedDirectoryWriter> {
-    const symbolSize = symbolSizeOf(geometry, blobSize);
-    await mkdir(directory, { recursive: true }).catch((error: unknown) => Promise.reject(unwritable(directory, error)));
-    return new EncodedDirectoryWriter(directory, geometry, symbolSize);
-  }
-
-  /** Runs of one sliver come in order; the first begins its file anew. @throws FILE_UNWRITABLE */
-  async write({ axis, index, offset, data }: SliverRun): Promise<void> {
-    const path = join(this.#directory, `${axis}-${index}`);
-    const size = sliverSize(this.#geometry, axis, this.#symbolSize);
-    const { head, tail } = sliverDataEnds({ symbolSize: this.#symbolSize, index }, size);
-    const start = offset === 0 ? constants.O_TRUNC : 0;
-    try {
-      const file = await open(path, constants.O_WRONLY | constants.O_CREAT | start, 0o666);
-      try {
-        if (offset === 0) await file.write(head, 0, head.length, 0);
-        let done = 0;
-        while (done < data.length) {
-          const { bytesWritten } = await file.write(data, done, data.length - done, head.length + offset + done);
-          done += bytesWritten;
-        }
-        if (offset + data.length === size) await file.write(tail, 0, tail.length, head.length + size);
-      } finally {
-        await file.close();
-      }
-    } catch (error) {
-      throw unwritable(path, error);
-    }
-  }
-
-  /** Writes what an encoder does not hand out, the slivers that are slices of the blob, and the metadata. */
-  async finish(source: BlobSource, { blobId, metadata }: VerifiedMetadata, signal: AbortSignal): Promise<void> {
-    const { rows } = this.#geometry;
-    const size = sliverSize(this.#geometry, 'primary', this.#symbolSize);
-    await mapConcurrent(
-      Array.from({ length: rows }, (_, row) => row),
-      FILES_AT_ONCE,
-      async (row) => {
-        signal.throwIfAborted();
-        const data = new Uint8Array(size);
-        const present = Math.min(size, source.sizeBytes - row * size);
-        if (present > 0) await source.read(row * size, data.subarray(0, present), { signal });
-        await this.write({ axis: 'primary', index: row as SliverIndex, offset: 0, data });
-      },
-    );
-    await source.check?.({ signal });
-    await writeWhole(join(this.#directory, METADATA_FILE), encodeMetadataWithId(blobId, metadata));
-  }
-}
+/** Its metadata. */
+export const METADATA_FILE = 'metadata.bcs';
+/** With a blob id. */
+const MAX_METADATA_BYTES = ID_SIZE_BYTES + encodedMetadataSize(MAX_SHARDS);
 
 /** Metadata with its blob id, or without, as the file may have been written by others. @throws ENCODED_DIRECTORY_INVALID */
 export async function readMetadata(directory: string): Promise<VerifiedMetadata> {
-  const bytes = await readWhole(join(directory, METADATA_FILE));
+  const bytes = await readWhole(join(directory, METADATA_FILE), MAX_METADATA_BYTES);
   try {
     const { blobId, metadata } = decodeMetadataWithId(bytes);
     return verifyMetadata(geometryOf(metadata.pairHashes.length / 64), blobId, metadata);
@@ -116,11 +56,18 @@ export async function readMetadata(directory: string): Promise<VerifiedMetadata>
   }
 }
 
-/** What a directory has to decode from, and the names of files that are not what they should be. */
+/** A sliver's file that cannot be used. */
+export interface RejectedFile {
+  readonly name: string;
+  /** Why, in words that follow "it": `is damaged`. */
+  readonly detail: string;
+}
+
+/** What a directory has to decode from, and the files that are not what they should be. */
 export interface Sufficient {
   readonly axis: Axis;
   readonly slivers: readonly StoredSliver[];
-  readonly rejected: readonly string[];
+  readonly rejected: readonly RejectedFile[];
 }
 
 /**
@@ -135,7 +82,7 @@ export async function findSufficient(
 ): Promise<Sufficient> {
   const { geometry, symbolSize } = verified;
   const names = await readdir(directory).catch((error: unknown) => Promise.reject(unreadable(directory, error)));
-  const rejected: string[] = [];
+  const rejected: RejectedFile[] = [];
   const counts: string[] = [];
   for (const axis of AXES) {
     const needed = sourceSymbols(geometry, axis);
@@ -144,20 +91,26 @@ export async function findSufficient(
     const slivers: StoredSliver[] = [];
     while (slivers.length < needed && indices.length > 0) {
       const some = indices.splice(0, Math.min(atOnce, needed - slivers.length));
-      const good = await verifyFiles(directory, { axis, indices: some }, codec, verified, signal);
-      rejected.push(...some.filter((index) => !good.has(index)).map((index) => `${axis}-${index}`));
-      slivers.push(
-        ...some.filter((index) => good.has(index)).map((index) => storedIn(directory, axis, index, verified)),
-      );
+      const bad = await verifyFiles(directory, { axis, indices: some }, codec, verified, signal);
+      rejected.push(...[...bad].map(([index, detail]) => ({ name: `${axis}-${index}`, detail })));
+      const good = some.filter((index) => !bad.has(index));
+      slivers.push(...good.map((index) => storedIn(directory, axis, index, verified)));
     }
     if (slivers.length === needed) return { axis, slivers, rejected };
     counts.push(`${slivers.length} good ${axis} slivers of the ${needed} needed`);
   }
-  throw cliErrors.ENCODED_DIRECTORY_INVALID({ directory, detail: `it has ${counts.join(', and ')}` });
+  const detail = `it has ${counts.join(', and ')}${rejected.length === 0 ? '' : `: ${namesOf(rejected)}`}`;
+  throw cliErrors.ENCODED_DIRECTORY_INVALID({ directory, detail });
+}
+
+function namesOf(rejected: readonly RejectedFile[]): string {
+  const named = rejected.slice(0, NAMED_REJECTIONS).map(({ name, detail }) => `${name} ${detail}`);
+  const others = rejected.length - named.length;
+  return [...named, ...(others === 0 ? [] : [`and so for ${others} more`])].join(', ');
 }
 
 function indicesOf(names: readonly string[], axis: Axis, nShards: number): SliverIndex[] {
-  const pattern = new RegExp(`^${axis}-(\\d{1,4})$`);
+  const pattern = new RegExp(`^${axis}-(0|[1-9]\\d{0,3})$`);
   return names
     .map((name) => pattern.exec(name)?.[1])
     .filter((digits) => digits !== undefined)
@@ -166,24 +119,36 @@ function indicesOf(names: readonly string[], axis: Axis, nShards: number): Slive
     .toSorted((a, b) => a - b) as SliverIndex[];
 }
 
-/** Those of the slivers that are what their names say and match the metadata. */
+/** Those of the slivers that are not what their names say, do not match the metadata or cannot be read, each with why. */
 async function verifyFiles(
   directory: string,
   { axis, indices }: { readonly axis: Axis; readonly indices: readonly SliverIndex[] },
   codec: Codec,
   verified: VerifiedMetadata,
   signal: AbortSignal,
-): Promise<Set<SliverIndex>> {
+): Promise<Map<SliverIndex, string>> {
+  const sizeBytes = sliverDataSize(sliverSize(verified.geometry, axis, verified.symbolSize));
   const slivers: Sliver[] = [];
+  const bad = new Map<SliverIndex, string>();
   for (const index of indices) {
-    const sliver = parseSliver(await readWhole(join(directory, `${axis}-${index}`)), axis);
-    if (sliver?.index === index) slivers.push(sliver);
+    signal.throwIfAborted();
+    try {
+      const sliver = parseSliver(await readSized(join(directory, `${axis}-${index}`), sizeBytes), axis);
+      if (sliver?.index === index) slivers.push(sliver);
+      else bad.set(index, 'is damaged');
+    } catch (error) {
+      // The others may be enough.
+      if (!isFloeError(error, 'FILE_UNREADABLE')) throw error;
+      bad.set(index, `cannot be read (${(error.data as { detail: string }).detail})`);
+    }
   }
   const results = await codec.verifySlivers(verified, slivers, { signal });
-  return new Set(slivers.filter((_, i) => results[i] === 'ok').map(({ index }) => index));
+  for (const [i, { index }] of slivers.entries()) if (results[i] !== 'ok') bad.set(index, 'is damaged');
+  return bad;
 }
 
-function parseSliver(bytes: Uint8Array, axis: Axis): Sliver | undefined {
+function parseSliver(bytes: Uint8Array | undefined, axis: Axis): Sliver | undefined {
+  if (bytes === undefined) return undefined;
   try {
     return decodeSliverData(bytes, axis);
   } catch (error) {

@@ -59,10 +59,10 @@ export const cliErrors = errorCatalogue({
     'invalid',
     ({ path, problems }) => `${path} cannot be used as it is:\n${problems.map((problem) => `  ${problem}`).join('\n')}`,
   ),
-  DIRECTORY_NOT_EMPTY: spec<{ directory: string; holds: string }>(
+  DIRECTORY_NOT_EMPTY: spec<{ directory: string; holds: string; remedy?: string }>(
     'conflict',
-    ({ directory, holds }) =>
-      `${directory} holds ${holds} already, and nothing is overwritten: name an empty or new directory`,
+    ({ directory, holds, remedy = 'name an empty or new directory' }) =>
+      `${directory} holds ${holds} already, and nothing is overwritten: ${remedy}`,
   ),
   BACKUP_INVALID: spec<{ directory: string; detail: string }>(
     'invalid',

@@ -1,6 +1,6 @@
 /** Reading and writing the files that people name, with errors that name them back. */
 import { constants } from 'node:fs';
-import { open, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises';
+import { open, rename, stat, unlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { cliErrors, systemErrorCode } from './errors.ts';
 
@@ -15,14 +15,35 @@ export async function fileSize(path: string): Promise<number> {
   }
 }
 
-/** A whole file. @throws FILE_UNREADABLE */
-export async function readWhole(path: string): Promise<Uint8Array> {
+/** A whole file of at most `maxBytes`. @throws FILE_UNREADABLE */
+export async function readWhole(path: string, maxBytes: number): Promise<Uint8Array> {
+  const sizeBytes = await fileSize(path);
+  if (sizeBytes > maxBytes) throw cliErrors.FILE_UNREADABLE({ path, detail: `it has more than ${maxBytes} bytes` });
+  return readBytes(path, sizeBytes);
+}
+
+/** A whole file if it has that size; else undefined, and nothing was read. @throws FILE_UNREADABLE */
+export async function readSized(path: string, sizeBytes: number): Promise<Uint8Array | undefined> {
+  return (await fileSize(path)) === sizeBytes ? readBytes(path, sizeBytes) : undefined;
+}
+
+async function readBytes(path: string, sizeBytes: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(sizeBytes);
   try {
-    const bytes = await readFile(path);
-    return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const file = await open(path);
+    try {
+      for (let done = 0; done < sizeBytes;) {
+        const { bytesRead } = await file.read(bytes, done, sizeBytes - done, done);
+        if (bytesRead === 0) throw cliErrors.FILE_UNREADABLE({ path, detail: 'it was cut while it was read' });
+        done += bytesRead;
+      }
+    } finally {
+      await file.close();
+    }
   } catch (error) {
     throw unreadable(path, error);
   }
+  return bytes;
 }
 
 /** Writes a file. @throws FILE_UNWRITABLE */
@@ -114,8 +135,12 @@ export function unwritable(path: string, error: unknown): Error {
 
 const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
+  EDQUOT: 'the disk quota is used up',
   EEXIST: 'there is a file of that name',
+  EIO: 'the disk failed',
   EISDIR: 'it is a directory',
+  ELOOP: 'its symbolic links lead in a circle',
+  ENAMETOOLONG: 'its name is too long',
   ENOSPC: 'the disk is full',
   ENOTDIR: 'a part of its path is not a directory',
   EROFS: 'the file system is read-only',

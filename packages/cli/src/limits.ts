@@ -9,6 +9,9 @@ export const FILES_AT_ONCE = 4;
 /** Slivers that `floe decode` holds at once to verify them; a larger one alone. */
 export const VERIFIED_AT_ONCE_BYTES = 16 * 1024 * 1024;
 
+/** Damaged slivers that `floe decode` names when the others are too few; it counts the rest. */
+export const NAMED_REJECTIONS = 5;
+
 /** Files of up to this size `floe blob-id` computes together, so many at most. */
 export const BATCH_FILE_BYTES = 64 * 1024;
 export const BATCH_FILES = 64;

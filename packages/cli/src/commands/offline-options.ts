@@ -14,6 +14,7 @@ export interface BlobIdOptions {
 export interface EncodeOptions {
   readonly shards: number;
   readonly out: string;
+  readonly force?: boolean;
   readonly scratch?: string;
   readonly json?: boolean;
 }
@@ -42,6 +43,7 @@ export function addOfflineCommands(program: Command, signal: AbortSignal): void 
     .addHelpText('after', examples('floe encode file.bin --shards 100 -o slivers'))
     .requiredOption('--shards <count>', 'number of shards', shards)
     .requiredOption('-o, --out <dir>', 'where to write; made when absent')
+    .option('--force', 'replace the encoding that is there')
     .option('--json', 'print JSON')
     .action(async (file: string, options: EncodeOptions) => {
       const { runEncode } = await import('./offline.ts');

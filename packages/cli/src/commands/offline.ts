@@ -4,7 +4,8 @@ import { encodedLength, type Geometry, geometryOf, sliverSize, type VerifiedMeta
 import { type BlobSource, type Codec, type ScratchSpace, spool } from '@floe/redstuff';
 import { createWorkerCodec, scratchOnDemand } from '@floe/redstuff/node';
 import { openBlobFile } from '../blob-file.ts';
-import { EncodedDirectoryWriter, findSufficient, readMetadata } from '../encoded-directory.ts';
+import { EncodedDirectoryWriter } from '../encoded-directory-writer.ts';
+import { findSufficient, readMetadata } from '../encoded-directory.ts';
 import { writeParts } from '../files.ts';
 import { BATCH_FILE_BYTES, BATCH_FILES, DECODE_MEMORY_BYTES, READ_PIECE_BYTES } from '../limits.ts';
 import { findNetworkIfAny } from '../network.ts';
@@ -127,14 +128,22 @@ export async function runEncode(
   const source = await openBlobFile(path, geometry.nShards);
   try {
     const { sizeBytes } = source;
-    const directory = await EncodedDirectoryWriter.open(options.out, geometry, sizeBytes);
+    const target = { directory: options.out, replace: options.force === true };
+    const directory = await EncodedDirectoryWriter.open(target, geometry, sizeBytes);
     const progress = output.progress(path);
     await withTools(options, async ({ codec, scratch }) => {
       const onProgress = (part: number) => progress.update('encoding', part);
-      const verified = await codec.encodeStream(geometry, source, directory, { scratch, signal, onProgress });
-      progress.update('writing the slivers that are slices of the file');
-      await directory.finish(source, verified, signal);
-      progress.done();
+      let verified: VerifiedMetadata;
+      try {
+        verified = await codec.encodeStream(geometry, source, directory, { scratch, signal, onProgress });
+        progress.update('writing the slivers that are slices of the file');
+        await directory.finish(source, verified, signal);
+      } catch (error) {
+        await directory.discard();
+        throw error;
+      } finally {
+        progress.done();
+      }
       const { blobId, symbolSize } = verified;
       output.line(`${blobId}  ${path}`);
       output.line(
@@ -168,7 +177,7 @@ export async function runDecode(
   await withTools(options, async ({ codec, scratch }) => {
     progress.update('reading slivers');
     const { axis, slivers, rejected } = await findSufficient(directory, codec, verified, signal);
-    for (const name of rejected) output.warn(`${name} is damaged and was left out`);
+    for (const { name, detail } of rejected) output.warn(`${name} ${detail} and was left out`);
     const onProgress = (part: number) => progress.update('decoding', part);
     const within = { scratch, signal, memorySizeBytes: DECODE_MEMORY_BYTES };
     const decoded = codec.decodeStream(verified, slivers, { ...within, onProgress });
@@ -183,7 +192,13 @@ export async function runDecode(
     }
     const { sizeBytes } = source;
     output.line(`${verified.blobId}: ${formatBytes(sizeBytes)} written to ${options.out}`);
-    output.result({ blobId: verified.blobId, sizeBytes, path: options.out, axis, rejected });
+    output.result({
+      blobId: verified.blobId,
+      sizeBytes,
+      path: options.out,
+      axis,
+      rejected: rejected.map(({ name }) => name),
+    });
   });
 }
 

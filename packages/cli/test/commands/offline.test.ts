@@ -1,4 +1,4 @@
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { geometryOf } from '@floe/protocol';
@@ -95,6 +95,61 @@ describe('blob-id and encode', () => {
     await expect(encode(home, 10, join(home, 'never'))).rejects.toMatchObject({ data: { path: home } });
   });
 
+  describe('into a directory that holds an encoding', () => {
+    const [first, second] = [BLOB.subarray(0, 3000), BLOB.subarray(3000)];
+    let path: string;
+    let out: string;
+    let trials = 0;
+    beforeEach(async () => {
+      trials += 1;
+      path = join(home, `kept-${trials}`);
+      out = `${path}.slivers`;
+      await writeFile(path, first);
+      await encode(path, 7, out);
+      await writeFile(path, second);
+    });
+    const decoded = async (): Promise<Uint8Array> => {
+      await printed(false, (output) => runDecode(out, { out: `${path}.out` }, output, signal));
+      return new Uint8Array(await readFile(`${path}.out`));
+    };
+
+    it('is refused, and what is there stays', async () => {
+      const expected = { code: 'DIRECTORY_NOT_EMPTY', data: { directory: out, holds: 'metadata.bcs' } };
+      await expect(encode(path, 7, out)).rejects.toMatchObject(expected);
+      expect(await decoded()).toEqual(first);
+      await rm(join(out, 'metadata.bcs'));
+      await expect(encode(path, 7, out)).rejects.toMatchObject({
+        message: expect.stringContaining('holds primary-0 already') as string,
+      });
+    });
+
+    it('replaces it with --force, and leaves no sliver of it', async () => {
+      await printed(true, (output) => runEncode(path, { shards: 4, out, force: true }, output, signal));
+      expect(await decoded()).toEqual(second);
+      expect(await readdir(out)).toHaveLength(9);
+    });
+
+    it('is done next to other files, which stay', async () => {
+      await mkdir(`${out}.notes`);
+      for (const name of ['notes.txt', 'primary-01']) await writeFile(join(`${out}.notes`, name), '');
+      await encode(path, 4, `${out}.notes`);
+      expect(await readdir(`${out}.notes`)).toHaveLength(11);
+    });
+  });
+
+  it('leave nothing of an encoding that failed', async () => {
+    const [path, out] = [join(home, 'file'), join(home, 'stopped')];
+    await writeFile(path, BLOB);
+    const stopped = new AbortController();
+    const stopping = printed(true, (output) => {
+      const stop = (): void => stopped.abort(new Error('enough'));
+      const progress = () => ({ update: stop, done: () => undefined });
+      return runEncode(path, { shards: 10, out }, { ...output, progress }, stopped.signal);
+    });
+    await expect(stopping).rejects.toThrow('enough');
+    expect(await readdir(home)).not.toContain('stopped');
+  });
+
   it('name a directory that cannot be made', async () => {
     const [path, inTheWay] = [join(home, 'file'), join(home, 'taken')];
     await writeFile(path, BLOB);
@@ -167,6 +222,35 @@ describe('decode', () => {
     expect(Buffer.compare(await readFile(out), BLOB)).toBe(0);
     for (const index of range(0, 5)) expect(stderr).toContain(`primary-${index} is damaged and was left out`);
     expect(stderr).not.toContain('primary-5 is damaged');
+  });
+
+  it('leaves out slivers that cannot be read, and one that is too long', async () => {
+    await keep([...some('primary', range(4, SHARDS - 4)), 'metadata.bcs']);
+    await mkdir(join(directory, 'primary-0'));
+    await symlink('primary-1', join(directory, 'primary-1'));
+    await symlink('nowhere', join(directory, 'primary-2'));
+    await writeFile(join(directory, 'primary-3'), '');
+    await truncate(join(directory, 'primary-3'), 2 ** 40);
+    const { stderr } = await decode(directory, out);
+    expect(Buffer.compare(await readFile(out), BLOB)).toBe(0);
+    expect(stderr.match(/^warning: .*/gm)).toEqual([
+      'warning: primary-0 cannot be read (it is not a regular file) and was left out',
+      'warning: primary-1 cannot be read (its symbolic links lead in a circle) and was left out',
+      'warning: primary-2 cannot be read (there is no such file) and was left out',
+      'warning: primary-3 is damaged and was left out',
+    ]);
+  });
+
+  it('names some of those left out when the others are too few', async () => {
+    await keep([...some('primary', range(0, rows)), 'metadata.bcs']);
+    for (const name of some('primary', range(0, rows))) await truncate(join(directory, name), 10);
+    for (const name of some('secondary', range(0, 3))) await mkdir(join(directory, name));
+    await expect(decode(directory, out)).rejects.toMatchObject({
+      code: 'ENCODED_DIRECTORY_INVALID',
+      message: expect.stringContaining(
+        'primary-3 is damaged, secondary-0 cannot be read (it is not a regular file), and so for 2 more',
+      ) as string,
+    });
   });
 
   it('says how many there are of how many needed, and writes nothing', async () => {
