@@ -32,11 +32,17 @@ export interface FileHandle {
   close(): Promise<void>;
 }
 
+/** Who may look into what is made: everybody whom the system lets, which is the default, or only its owner. */
+export type Privacy = 'shared' | 'private';
+
 export interface FileSystem {
-  /** `read`: must exist. `write`: opened for reading and writing, made when absent. `create`: must not exist. */
-  open(path: string, mode: 'read' | 'write' | 'create'): Promise<FileHandle>;
-  /** Makes a directory and its parents. */
-  makeDirectory(path: string): Promise<void>;
+  /**
+   * `read`: must exist. `write`: opened for reading and writing, made when absent. `create`: must not exist. `privacy` is
+   * that of a file that is made.
+   */
+  open(path: string, mode: 'read' | 'write' | 'create', privacy?: Privacy): Promise<FileHandle>;
+  /** Makes a directory and its parents; those that are there stay as they are. */
+  makeDirectory(path: string, privacy?: Privacy): Promise<void>;
   /** Names in a directory, sorted; `FILE_NOT_FOUND` when there is none. */
   list(path: string): Promise<string[]>;
   remove(path: string): Promise<void>;

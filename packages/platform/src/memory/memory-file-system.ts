@@ -5,7 +5,7 @@
  * `syncDirectory` of their directory survive a crash as a prefix of the order in which they were made, per directory;
  * a rename is one step. Directories themselves are durable when made.
  */
-import { type FileHandle, type FileSystem, fileSystemErrors } from '../file-system.ts';
+import { type FileHandle, type FileSystem, fileSystemErrors, type Privacy } from '../file-system.ts';
 import type { Rng } from '../time.ts';
 import { MemoryFile } from './memory-file.ts';
 import { seededRng } from './rng.ts';
@@ -48,6 +48,8 @@ export interface MemoryFileSystem extends FileSystem {
   flipBit(path: string, offset: number, bit?: number): void;
   /** From now on every read that touches the page of 4 KiB around `offset` of a file fails with `IO_FAILED`. */
   breakPage(path: string, offset: number): void;
+  /** Whether only their owner may look into the file or directory of that name. */
+  isPrivate(path: string): boolean;
   /** Bytes of all files. */
   readonly usedBytes: number;
 }
@@ -65,7 +67,8 @@ export function createMemoryFileSystem(options: MemoryFileSystemOptions = {}): M
 
 class SimulatedDisk implements MemoryFileSystem {
   readonly #rng: Rng;
-  readonly #directories = new Set<string>(['/']);
+  readonly #directories = new Map<string, Privacy>([['/', 'shared']]);
+  readonly #privateFiles = new WeakSet<MemoryFile>();
   #names = new Map<string, MemoryFile>();
   #durableNames = new Map<string, MemoryFile>();
   #nameChanges: NameChange[] = [];
@@ -91,7 +94,7 @@ class SimulatedDisk implements MemoryFileSystem {
     return sum;
   }
 
-  async open(path: string, mode: 'read' | 'write' | 'create'): Promise<FileHandle> {
+  async open(path: string, mode: 'read' | 'write' | 'create', privacy: Privacy = 'shared'): Promise<FileHandle> {
     const name = normal(path);
     await this.#enter('open', name);
     let file = this.#names.get(name);
@@ -101,21 +104,24 @@ class SimulatedDisk implements MemoryFileSystem {
       this.#requireDirectory(parentOf(name));
       const made = new MemoryFile();
       file = made;
+      if (privacy === 'private') this.#privateFiles.add(made);
       this.#changeNames('open', name, { directories: [parentOf(name)], apply: (names) => names.set(name, made) });
     }
     return this.#handle(name, file, mode);
   }
 
-  async makeDirectory(path: string): Promise<void> {
+  async makeDirectory(path: string, privacy: Privacy = 'shared'): Promise<void> {
     await this.#enter('open', normal(path));
-    for (let name = normal(path); !this.#directories.has(name); name = parentOf(name)) this.#directories.add(name);
+    for (let name = normal(path); !this.#directories.has(name); name = parentOf(name)) {
+      this.#directories.set(name, privacy);
+    }
   }
 
   async list(path: string): Promise<string[]> {
     const directory = normal(path);
     await this.#enter('list', directory);
     this.#requireDirectory(directory);
-    const inside = [...this.#names.keys(), ...this.#directories].filter(
+    const inside = [...this.#names.keys(), ...this.#directories.keys()].filter(
       (name) => name !== '/' && parentOf(name) === directory,
     );
     return inside.map((name) => name.slice(name.lastIndexOf('/') + 1)).sort();
@@ -195,6 +201,11 @@ class SimulatedDisk implements MemoryFileSystem {
 
   breakPage(path: string, offset: number): void {
     this.#fileAt(path).breakPage(offset);
+  }
+
+  isPrivate(path: string): boolean {
+    const directory = this.#directories.get(normal(path));
+    return directory === undefined ? this.#privateFiles.has(this.#fileAt(path)) : directory === 'private';
   }
 
   #fileAt(path: string): MemoryFile {

@@ -9,11 +9,15 @@ const FLAGS = {
   create: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL,
 } as const;
 
+const FILE_MODES = { shared: 0o644, private: 0o600 } as const;
+const DIRECTORY_MODES = { shared: 0o777, private: 0o700 } as const;
+
 export const nodeFileSystem: FileSystem = {
-  open: (path, mode) => named(path, 'open', async () => new NodeFile(path, await open(path, FLAGS[mode], 0o644))),
-  makeDirectory: (path) =>
+  open: (path, mode, privacy = 'shared') =>
+    named(path, 'open', async () => new NodeFile(path, await open(path, FLAGS[mode], FILE_MODES[privacy]))),
+  makeDirectory: (path, privacy = 'shared') =>
     named(path, 'make directory', async () => {
-      await mkdir(path, { recursive: true });
+      await mkdir(path, { recursive: true, mode: DIRECTORY_MODES[privacy] });
     }),
   list: (path) => named(path, 'list', async () => (await readdir(path)).sort()),
   remove: (path) => named(path, 'remove', () => rm(path)),

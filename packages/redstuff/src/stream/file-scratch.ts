@@ -1,6 +1,6 @@
 /**
  * Scratches in files of one directory, each named after its owner, so that what a process left behind when it ended
- * without warning is found and removed by the next one.
+ * without warning is found and removed by the next one. Only their owner may read them: they hold what others stored.
  */
 import { type FileHandle, type FileSystem, isFloeError } from '@floe/platform';
 import { errors } from '../errors.ts';
@@ -36,7 +36,7 @@ export async function openFileScratchSpace(
   { directory }: FileScratchOptions,
   modules: FileScratchModules,
 ): Promise<ScratchSpace> {
-  await modules.fileSystem.makeDirectory(directory);
+  await modules.fileSystem.makeDirectory(directory, 'private');
   await removeStale(directory, modules);
   return new FileScratchSpace(directory, modules);
 }
@@ -72,7 +72,7 @@ class FileScratchSpace implements ScratchSpace {
     }
     made += 1;
     const path = `${this.#directory}/floe-scratch_${processes.own}_${made}`;
-    const scratch = new FileScratch(path, sizeBytes, await fileSystem.open(path, 'create'), async () => {
+    const scratch = new FileScratch(path, sizeBytes, await fileSystem.open(path, 'create', 'private'), async () => {
       this.#open.delete(scratch);
       await fileSystem.remove(path).catch((error: unknown) => {
         // Somebody cleared the directory.

@@ -52,6 +52,17 @@ describe.each([
 });
 
 describe('scratch files', () => {
+  it('are for their owner alone, and so is their directory', async () => {
+    const fileSystem = createMemoryFileSystem();
+    await fileSystem.makeDirectory('/shared');
+    const space = await spaceOn(fileSystem);
+    await space.open(10);
+    const [name] = await fileSystem.list('/scratch');
+    const paths = ['/scratch', `/scratch/${name}`, '/shared'];
+    expect(paths.map((path) => fileSystem.isPrivate(path))).toEqual([true, true, false]);
+    await space.close();
+  });
+
   it('are gone when they or their space are closed', async () => {
     const fileSystem = createMemoryFileSystem();
     const space = await spaceOn(fileSystem);
