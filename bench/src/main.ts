@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- NAME [--quick] [--write] [--node PATH]`; `ledger` also takes `--objects N,…`, `codec` `--part NAME` and
- * `--only TEXT`, both as often as wanted.
+ * `npm run bench -- NAME [--quick] [--write] [--node PATH]`; `ledger` also takes `--objects N,…`, `codec` and `node` `--part NAME`, `codec`
+ * `--only TEXT`, both as often as wanted, `node` `--gigabytes N`.
  */
 import { spawn } from 'node:child_process';
 import { parseArgs } from 'node:util';
@@ -19,6 +19,7 @@ type Benchmark = (options: {
   objects?: readonly number[] | undefined;
   parts?: readonly string[] | undefined;
   only?: readonly string[] | undefined;
+  gigabytes?: number | undefined;
 }) => Promise<void>;
 
 const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
@@ -36,13 +37,14 @@ const benchmark = Object.hasOwn(BENCHMARKS, name) ? BENCHMARKS[name] : undefined
 if (benchmark === undefined || rest.length > 0 || problem) {
   const names = Object.keys(BENCHMARKS).join('|');
   process.stderr.write(
-    `usage: npm run bench -- ${names} [--quick] [--write] [--node PATH] [--part NAME]… [--only TEXT]…\n`,
+    `usage: npm run bench -- ${names} [--quick] [--write] [--node PATH] [--part NAME]… [--only TEXT]… [--gigabytes N]\n`,
   );
   process.exitCode = 2;
 } else if (values.node === undefined) {
   const objects = values.objects?.split(',').map(Number);
   const { write = false, quick = false, part: parts, only } = values;
-  await benchmark({ write, quick, objects, parts, only });
+  const gigabytes = values.gigabytes === undefined ? undefined : Number(values.gigabytes);
+  await benchmark({ write, quick, objects, parts, only, gigabytes });
 } else {
   process.exitCode = await runOn(values.node);
 }
@@ -54,11 +56,15 @@ function parsed() {
       write: { type: 'boolean' },
       node: { type: 'string' },
       objects: { type: 'string' },
+      gigabytes: { type: 'string' },
       part: { type: 'string', multiple: true },
       only: { type: 'string', multiple: true },
     } as const;
     const { values, positionals } = parseArgs({ options, allowPositionals: true });
-    return { values, positionals, problem: values.objects !== undefined && !/^\d+(,\d+)*$/.test(values.objects) };
+    const isWrong =
+      (values.objects !== undefined && !/^\d+(,\d+)*$/.test(values.objects)) ||
+      (values.gigabytes !== undefined && !/^[1-9]\d*$/.test(values.gigabytes));
+    return { values, positionals, problem: isWrong };
   } catch {
     return { values: {}, positionals: [], problem: true };
   }
@@ -68,6 +74,7 @@ function parsed() {
 async function runOn(node: string): Promise<number> {
   const flags = (['quick', 'write'] as const).filter((flag) => values[flag] === true).map((flag) => `--${flag}`);
   if (values.objects !== undefined) flags.push(`--objects=${values.objects}`);
+  if (values.gigabytes !== undefined) flags.push(`--gigabytes=${values.gigabytes}`);
   flags.push(
     ...(values.part ?? []).map((part) => `--part=${part}`),
     ...(values.only ?? []).map((text) => `--only=${text}`),
