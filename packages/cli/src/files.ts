@@ -1,8 +1,10 @@
 /** Reading and writing the files that people name, with errors that name them back. */
-import { constants } from 'node:fs';
-import { open, rename, stat, unlink, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { randomUUID } from 'node:crypto';
+import { constants, type Stats } from 'node:fs';
+import { type FileHandle, open, readlink, rename, stat, unlink, writeFile } from 'node:fs/promises';
+import { dirname, isAbsolute, join } from 'node:path';
 import { cliErrors, systemErrorCode } from './errors.ts';
+import { MAX_SYMBOLIC_LINKS } from './limits.ts';
 
 /** A regular file's size in bytes. @throws FILE_UNREADABLE */
 export async function fileSize(path: string): Promise<number> {
@@ -57,7 +59,8 @@ export async function writeWhole(path: string, bytes: Uint8Array): Promise<void>
 
 /**
  * Writes parts as they come to `path`, which appears only when all of them are there: a read that fails half way
- * leaves what was there before. Returns the number of bytes.
+ * leaves what was there before. A symbolic link is followed, and a file that is replaced gives its owner and mode on.
+ * Returns the number of bytes.
  *
  * @throws FILE_UNWRITABLE, or what `parts` threw
  */
@@ -66,14 +69,25 @@ export async function writeParts(
   parts: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
 ): Promise<number> {
   if (await isSpecial(path)) return writeSpecial(path, parts);
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.part`);
-  let file: Awaited<ReturnType<typeof open>>;
+  const target = await followed(path);
+  const old = await stat(target).catch((error: unknown) => {
+    if (systemErrorCode(error) !== 'ENOENT') throw unwritable(path, error);
+    return undefined;
+  });
+  // Not after its target, whose name may be as long as names can be.
+  const temporary = join(dirname(target), `.floe-${randomUUID()}.part`);
+  let file: FileHandle;
   try {
-    file = await open(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC, 0o666);
+    file = await open(
+      temporary,
+      constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL,
+      (old?.mode ?? 0o666) & 0o777,
+    );
   } catch (error) {
     throw unwritable(path, error);
   }
   try {
+    if (old !== undefined) await inherit(file, old);
     let size = 0;
     for await (const part of parts) {
       await file.writeFile(part).catch((error: unknown) => Promise.reject(unwritable(path, error)));
@@ -82,13 +96,31 @@ export async function writeParts(
     // On disk before its name is: after a power failure there is the old file or all of the new one.
     await file.datasync().catch((error: unknown) => Promise.reject(unwritable(path, error)));
     await file.close();
-    await rename(temporary, path).catch((error: unknown) => Promise.reject(unwritable(path, error)));
+    await rename(temporary, target).catch((error: unknown) => Promise.reject(unwritable(path, error)));
     return size;
   } catch (error) {
     await file.close().catch(() => undefined);
     await unlink(temporary).catch(() => undefined);
     throw error;
   }
+}
+
+/** Where the symbolic links from `path` lead, whether there is a file or not. @throws FILE_UNWRITABLE */
+async function followed(path: string): Promise<string> {
+  let target = path;
+  for (let links = 0; links <= MAX_SYMBOLIC_LINKS; links += 1) {
+    const link = await readlink(target).catch(() => undefined);
+    if (link === undefined) return target;
+    // Not normalised: what `..` is above a link to a directory, only the system knows.
+    target = isAbsolute(link) ? link : `${dirname(target)}/${link}`;
+  }
+  throw cliErrors.FILE_UNWRITABLE({ path, detail: SYSTEM_ERRORS['ELOOP'] as string });
+}
+
+/** Makes a new file that of the one that it replaces, as far as this user may. */
+async function inherit(file: FileHandle, { uid, gid, mode }: Stats): Promise<void> {
+  await file.chown(uid, gid).catch(() => undefined);
+  await file.chmod(mode & 0o777).catch(() => undefined);
 }
 
 /** Whether `path` is there and no regular file, such as /dev/null: it cannot be replaced, only written to. */

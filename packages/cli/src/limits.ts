@@ -22,6 +22,9 @@ export const DECODE_MEMORY_BYTES = 128 * 1024 * 1024;
 /** Longest secret key that `floe wallet import -` takes in; they have 70 bytes. */
 export const MAX_SECRET_KEY_BYTES = 4096;
 
+/** Symbolic links that are followed from one to the next to where a command writes: as many as Linux follows. */
+export const MAX_SYMBOLIC_LINKS = 40;
+
 /** What `floe decode` copies in one piece. */
 export const READ_PIECE_BYTES = 1024 * 1024;
 
