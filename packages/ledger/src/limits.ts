@@ -24,7 +24,7 @@ export const MAX_CHANGED_OBJECTS = 2048;
 /** BCS of one Move object's contents. */
 export const MAX_OBJECT_BYTES = 256_000;
 /** BCS of all vectors that one transaction makes by command, those within others counted again. */
-export const MAX_MADE_BYTES = 4 * 1024 * 1024;
+export const MAX_MADE_BYTES = 2 * 1024 * 1024;
 /** BCS of all that the commands of a simulated transaction return. */
 export const MAX_OUTPUT_BYTES = 8 * 1024 * 1024;
 export const MAX_EVENTS = 1024;

@@ -11,7 +11,7 @@ export const rpcLimits = {
   maskPathBytes: 512,
   /** Objects or transactions in one batch request. */
   batchItems: 1000,
-  /** Bytes of the items in the answer to a batch request: 50 of the largest objects, which is what Sui's SDK asks for at once, fit. */
+  /** Bytes of the items in the answer to a batch request, or of a checkpoint's transactions: 50 of the largest objects, which is what Sui's SDK asks for at once, fit. */
   batchReplyBytes: 32 * 1024 * 1024,
   /** Entries of a page when the request does not say. */
   defaultPageSize: 50,

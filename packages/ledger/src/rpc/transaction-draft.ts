@@ -201,8 +201,8 @@ function parseExpiration(expiration: GrpcTypes.TransactionExpiration | undefined
         kind: 'valid-during',
         minEpoch: expiration.minEpoch,
         maxEpoch: expiration.epoch,
-        minTimestamp: milliseconds(expiration.minTimestamp),
-        maxTimestamp: milliseconds(expiration.maxTimestamp),
+        minTimestamp: milliseconds('expiration.min_timestamp', expiration.minTimestamp),
+        maxTimestamp: milliseconds('expiration.max_timestamp', expiration.maxTimestamp),
         chain: requiredDigest('expiration.chain', expiration.chain),
         nonce: expiration.nonce ?? 0,
       };
@@ -211,8 +211,15 @@ function parseExpiration(expiration: GrpcTypes.TransactionExpiration | undefined
   }
 }
 
-function milliseconds(time: { readonly seconds: bigint; readonly nanos: number } | undefined): bigint | undefined {
-  return time === undefined ? undefined : time.seconds * 1000n + BigInt(Math.floor(time.nanos / 1_000_000));
+/** A time as a transaction holds it: milliseconds since 1970 in a u64. */
+function milliseconds(
+  field: string,
+  time: { readonly seconds: bigint; readonly nanos: number } | undefined,
+): bigint | undefined {
+  if (time === undefined) return undefined;
+  const ms = time.seconds * 1000n + BigInt(Math.floor(time.nanos / 1_000_000));
+  if (ms < 0n || ms >= 1n << 64n) throw rpcErrors.RPC_INVALID_FIELD({ field, reason: `${ms} ms does not fit in u64` });
+  return ms;
 }
 
 function u16(field: string, value: number | undefined): number {

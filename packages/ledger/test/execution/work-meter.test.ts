@@ -32,13 +32,13 @@ describe('pure inputs', () => {
     const result = simulated(
       (p) => {
         const input = p.pure(EMPTIES);
-        for (let i = 0; i < 200; i += 1) p.vector('vector<vector<u8>>', input);
+        for (let i = 0; i < 100; i += 1) p.vector('vector<vector<u8>>', input);
       },
       { outputs: false },
     );
     expect(failureText(result)).toBe('success');
-    // 200 commands, one input, 17 KiB of transaction, and nothing for what was read.
-    expect(result.effects.gasUsed.computationCost).toBe(11n * BUCKET);
+    // 100 commands, one input, 17 KiB of transaction, and nothing for what was read.
+    expect(result.effects.gasUsed.computationCost).toBe(6n * BUCKET);
     const types = new Datatypes(world.ledger.chain.addresses);
     let reads = 0;
     const slots = { gas: pureSlot(EMPTIES), inputs: [pureSlot(EMPTIES)] };

@@ -160,6 +160,34 @@ describe('transactions and checkpoints', () => {
   });
 });
 
+describe('a checkpoint of very large transactions', () => {
+  const digest = digestOf(1);
+  const latest = ledger.getCheckpoint('latest')!;
+  const entry = latest.transactions[0]!;
+  const large = {
+    ...ledger.getTransaction(entry.digest)!,
+    digest,
+    transactionBytes: new Uint8Array(128 * 1024),
+  };
+  const crowded: typeof ledger = Object.create(ledger) as typeof ledger;
+  crowded.getTransaction = () => large;
+  crowded.getCheckpoint = () => ({
+    ...latest,
+    transactions: Array.from({ length: 300 }, () => ({ ...entry, digest })),
+  });
+  const { ledgerService } = clientOfLedger(crowded);
+
+  it('is refused with all of them, and given with what is small of them', async () => {
+    const ask = (path: string) =>
+      ledgerService.getCheckpoint({ checkpointId: { oneofKind: undefined }, readMask: { paths: [path] } });
+    expect(await rpcErrorOf(ask('transactions.transaction.bcs'))).toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringContaining('would be larger than'),
+    });
+    expect((await ask('transactions.digest')).response.checkpoint?.transactions).toHaveLength(300);
+  });
+});
+
 describe('the service and its epoch', () => {
   it('names the chain and its height', async () => {
     const { response } = await client.ledgerService.getServiceInfo({});

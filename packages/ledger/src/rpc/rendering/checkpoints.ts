@@ -15,8 +15,17 @@ const CONTENTS_VERSION = 1;
 /** Fields that `GetCheckpoint` returns when the request has no mask. */
 export const checkpointDefaults = ['sequence_number', 'digest'] as const;
 
-/** The message of a checkpoint with the mask applied. */
-export function renderCheckpoint(ledger: LedgerApi, record: CheckpointRecord, mask: FieldMask): GrpcTypes.Checkpoint {
+/**
+ * The message of a checkpoint with the mask applied.
+ *
+ * @param pass what each of its transactions goes through, such as a count of their bytes
+ */
+export function renderCheckpoint(
+  ledger: LedgerApi,
+  record: CheckpointRecord,
+  mask: FieldMask,
+  pass: (transaction: GrpcTypes.ExecutedTransaction) => GrpcTypes.ExecutedTransaction = (transaction) => transaction,
+): GrpcTypes.Checkpoint {
   const message: GrpcTypes.Checkpoint = {
     sequenceNumber: record.sequence,
     digest: digestText(record.digest),
@@ -30,7 +39,7 @@ export function renderCheckpoint(ledger: LedgerApi, record: CheckpointRecord, ma
   if (!selects(mask, 'transactions')) return masked;
   const transactionMask = maskOf(mask, 'transactions');
   const transactions = record.transactions.map(({ digest }, index) =>
-    renderCommitted(transactionOf(ledger, digest), BigInt(index), transactionMask),
+    pass(renderCommitted(transactionOf(ledger, digest), BigInt(index), transactionMask)),
   );
   return { ...masked, transactions };
 }

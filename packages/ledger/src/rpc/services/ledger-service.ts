@@ -133,7 +133,7 @@ function getCheckpoint(ledger: LedgerApi, request: GrpcTypes.GetCheckpointReques
     }
     throw rpcErrors.RPC_NOT_FOUND({ what: 'Checkpoint', id });
   }
-  return { checkpoint: renderCheckpoint(ledger, record, mask) };
+  return { checkpoint: renderCheckpoint(ledger, record, mask, replyCounter(GrpcTypes.ExecutedTransaction)) };
 }
 
 function checkpointOf(id: GrpcTypes.GetCheckpointRequest['checkpointId']): bigint | Uint8Array | 'latest' {

@@ -8,9 +8,11 @@ import { decodeBase64Text, encodeBase64Text } from '../../../src/rpc/base64-text
 import { dataFrame, requestMessage } from '../../../src/rpc/frames.ts';
 import type { ObjectRef } from '../../../src/api.ts';
 import { decodeTransactionData, encodeTransactionData, type TransactionData } from '../../../src/transaction-data.ts';
+import { CLOCK_ID } from '../../../src/type-constants.ts';
 import { seededRandom } from '../../rpc/support/random.ts';
 import { damage, splice } from './bytes.ts';
 import { type Corpus, type RealCall, REQUEST_DECODERS } from './corpus.ts';
+import { dearProgram, type SharedObjects } from './dear-programs.ts';
 import { mutateMessage } from './protobuf-mutations.ts';
 import { mutateTransaction } from './transaction-mutations.ts';
 
@@ -70,6 +72,22 @@ export function createTargets(corpus: Corpus): readonly Target[] {
     return encodable(broughtUpToDate(corpus, mutated)) ?? transaction(random);
   };
 
+  /** Every shared object that a transaction of the corpus named. */
+  const shared: SharedObjects = new Map(
+    structures.flatMap(({ inputs }) =>
+      inputs.flatMap((input) => {
+        const type = input.kind === 'shared' ? run.world.ledger.getObject(input.id)?.type : undefined;
+        return input.kind === 'shared' && type !== undefined
+          ? [[type, { ...input, mutable: input.id !== CLOCK_ID }]]
+          : [];
+      }),
+    ),
+  );
+
+  const ids = structures.flatMap(({ inputs }) =>
+    inputs.flatMap((input) => (input.kind === 'pure' && input.bytes.length === 32 ? [input.bytes] : [])),
+  );
+
   const call = async ({ path, message }: RealCall): Promise<Outcome> => {
     // A subscription has no end of its own.
     const signal = path.includes('/Subscribe') ? AbortSignal.abort() : new AbortController().signal;
@@ -104,7 +122,7 @@ export function createTargets(corpus: Corpus): readonly Target[] {
     },
     {
       name: 'unwrap a frame',
-      share: 203,
+      share: 201,
       feed: (random) => unwrap(oneOf(calls, random).message, random),
     },
     {
@@ -127,6 +145,15 @@ export function createTargets(corpus: Corpus): readonly Target[] {
         const { path, message } = oneOf(simulations, random);
         if (random(2) === 0) return call({ path, message: mutateMessage(message, random) });
         return simulate(corpus, current(random), random);
+      },
+    },
+    {
+      name: 'simulate what is made to be dear',
+      share: 2,
+      feed: (random) => {
+        const made = dearProgram(oneOf(structures, random), random, { addresses, shared, ids });
+        const bytes = encodable(broughtUpToDate(corpus, made));
+        return bytes === undefined ? 'refused' : simulate(corpus, bytes, random);
       },
     },
     {
