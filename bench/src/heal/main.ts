@@ -131,6 +131,7 @@ function render(results: readonly Result[]): string {
       latency(({ readMs }) => readMs, 0.5),
       latency(({ idleReadMs }) => idleReadMs, 0.99),
       latency(({ readMs }) => readMs, 0.99),
+      `${runs.reduce((sum, { failedReads }) => sum + failedReads, 0)}`,
     ];
   };
   const rows = results.flatMap(({ label, alone, beside }) => [
@@ -139,7 +140,7 @@ function render(results: readonly Result[]): string {
   ]);
   const columns =
     'lost with the disk|MB restored|s|MB/s|bytes moved per byte lost|per byte of the least|CPU ns per byte|peak MiB';
-  const header = `${columns}|read p50 ms, idle|while it heals|read p99 ms, idle|while it heals`.split('|');
+  const header = `${columns}|read p50 ms, idle|while it heals|read p99 ms, idle|while it heals|failed reads`.split('|');
   const note =
     'a network of a process for each node, all on the same disk and processors; metadata are not counted as moved.';
   return `${table(header, rows)}\n\nMedians on ${machine()}; readers: ${READS}; ${note}`;

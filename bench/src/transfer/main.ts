@@ -175,10 +175,14 @@ function render(alone: readonly Run[], beside: readonly Run[]): string {
       latency(({ readMs }) => readMs, 0.5),
       latency(({ idleReadMs }) => idleReadMs, 0.99),
       latency(({ readMs }) => readMs, 0.99),
+      `${runs.reduce((sum, { failedReads }) => sum + failedReads, 0)}`,
     ];
   };
   const columns = 'shards move|shards|MB|s|MB/s|giver CPU ns per byte|taker CPU ns per byte';
-  const header = `${columns}|read p50 ms, idle|meanwhile|read p99 ms, idle|meanwhile`.split('|');
-  const note = `a process for each node, all on the same disk and processors; readers: ${READS}, whose answers count in what the nodes' processors did.`;
+  const header = `${columns}|read p50 ms, idle|meanwhile|read p99 ms, idle|meanwhile|failed reads`.split('|');
+  const recovered = [...alone, ...beside].filter(({ otherBytes }) => otherBytes > 0).length;
+  const recovery =
+    recovered === 0 ? '' : ` In ${recovered} runs the old owner was too slow for some: those were recovered.`;
+  const note = `a process for each node, all on the same disk and processors; readers: ${READS}, whose answers count in what the nodes' processors did.${recovery}`;
   return `${table(header, [row('alone', alone), row('beside readers', beside)])}\n\nMedians on ${machine()}; ${note}`;
 }
