@@ -70,3 +70,6 @@ export const ADMIN_LEDGER_TIMEOUT_MS = 2_000;
 /** How often `floe node drain` looks: a hundredth of an epoch, within these. */
 export const DRAIN_SHORTEST_PAUSE_MS = 500;
 export const DRAIN_LONGEST_PAUSE_MS = 60_000;
+
+/** Listeners of one signal past which Node.js warns of a leak: all calls that end with the same work share one. */
+export const MAX_LISTENERS = 4_096;

@@ -2,6 +2,7 @@
  * The `floe` command: reads arguments and environment, runs one command, and turns its end into an exit code. The only
  * place of Floe that does so. Commands are loaded when they are called, so that `floe --help` is quick.
  */
+import { setMaxListeners } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { guardBlobIds, unguardBlobIds } from './blob-id-arguments.ts';
@@ -17,11 +18,13 @@ import { addLedgerCommands } from './commands/ledger-options.ts';
 import { addNetworkCommands } from './commands/network-options.ts';
 import { cliErrors, EXIT_BROKEN_PIPE, EXIT_CODES, EXIT_INTERRUPTED, exitCodeOf, systemErrorCode } from './errors.ts';
 import { unwritable } from './files.ts';
+import { MAX_LISTENERS } from './limits.ts';
 import { createOutput, type Output } from './output.ts';
 
 /** Runs the command line `args` (without the program's own name); resolves to the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
   const json = args.includes('--json');
+  setMaxListeners(MAX_LISTENERS);
   const ending = watchForEnd();
   const output = createOutput(json);
   try {

@@ -1,8 +1,9 @@
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { COMMANDS_DOCUMENT, commandsDocument } from '../../../tools/commands.mjs';
-import { createProgram } from '../src/main.ts';
+import { createProgram, main } from '../src/main.ts';
 
 const { signal } = new AbortController();
 
@@ -43,6 +44,15 @@ describe('the command tree', () => {
     expect(names.toSorted()).toEqual(
       ['blob-id', 'decode', 'encode', 'quote', 'read', 'store'].map((name) => `floe ${name}`).concat('pool store'),
     );
+  });
+
+  it('lets a thousand calls share a signal without a warning', async () => {
+    await main(['--version']);
+    const shared = new AbortController().signal;
+    const warned = once(process, 'warning', { signal: AbortSignal.timeout(5_000) });
+    for (let call = 0; call < 1_000; call += 1) shared.addEventListener('abort', () => undefined);
+    process.emitWarning('the first one');
+    expect(await warned).toMatchObject([{ message: 'the first one' }]);
   });
 
   it('refuses what it does not know, before anything is done', async () => {

@@ -38,7 +38,9 @@ function readBy<T, Input>(layout: BcsType<T, Input>, read: (reader: Reader) => T
 }
 
 const BYTES = readBy(moveValues.bytes, (reader) => reader.readBytes(readLength(reader)));
-const STRING = readBy(moveValues.string, (reader) => new TextDecoder().decode(reader.readBytes(readLength(reader))));
+const STRING = readBy(moveValues.string, (reader) =>
+  new TextDecoder('utf-8', { ignoreBOM: true }).decode(reader.readBytes(readLength(reader))),
+);
 
 /**
  * A vector that grows as its elements are read: a length that the bytes do not bear out ends with them, and no memory is

@@ -15,7 +15,6 @@ const HUGE = [0xff, 0xff, 0xff, 0x0f];
 test('lengths that the bytes do not bear out set no memory aside', () => {
   const bytes = Uint8Array.from(Array.from({ length: 16 }, () => HUGE).flat());
   const before = process.memoryUsage().rss;
-  const started = performance.now();
   for (const type of [
     nested('bool', 16),
     nested('u8', 16),
@@ -26,17 +25,14 @@ test('lengths that the bytes do not bear out set no memory aside', () => {
   }
   expect(decoded(nested(`${addresses.std}::option::Option<u64>`, 8), bytes)).toBeUndefined();
   expect(process.memoryUsage().rss - before).toBeLessThan(64 * 2 ** 20);
-  expect(performance.now() - started).toBeLessThan(1000);
 });
 
 test('a length has at most five bytes, whatever follows', () => {
   const endless = new Uint8Array(16_384).fill(0xff);
-  const started = performance.now();
   for (const type of ['vector<u64>', 'vector<vector<u8>>', `vector<${addresses.std}::string::String>`]) {
     const bytes = type === 'vector<u64>' ? endless : Uint8Array.of(1, ...endless.subarray(1));
     for (let i = 0; i < 20; i += 1) expect(decoded(type, bytes), type).toBeUndefined();
   }
-  expect(performance.now() - started).toBeLessThan(1000);
 });
 
 test('only the shortest form of a length is taken', () => {
@@ -50,9 +46,14 @@ test('vectors, options and strings within vectors are read as they are written',
   expect(decoded(`vector<${addresses.std}::option::Option<u64>>`, options)).toEqual({ value: [null, 7n, 300n] });
   const texts = bcs
     .vector(bcs.string())
-    .serialize(['', 'grüße', 'x'.repeat(300)])
+    .serialize(['', 'grüße', '\ufeffmarked', 'x'.repeat(300)])
     .toBytes();
-  expect(decoded(`vector<${addresses.std}::string::String>`, texts)?.value).toEqual(['', 'grüße', 'x'.repeat(300)]);
+  expect(decoded(`vector<${addresses.std}::string::String>`, texts)?.value).toEqual([
+    '',
+    'grüße',
+    '\ufeffmarked',
+    'x'.repeat(300),
+  ]);
   const bytes = bcs
     .vector(bcs.byteVector())
     .serialize([Uint8Array.of(), Uint8Array.of(1, 2)])
