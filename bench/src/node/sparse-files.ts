@@ -14,8 +14,8 @@ const ZEROS = new Uint8Array(STRETCH);
 export function sparseFileSystem(fileSystem: FileSystem): FileSystem {
   return {
     ...fileSystem,
-    async open(path, mode) {
-      const file = await fileSystem.open(path, mode);
+    async open(path, mode, privacy) {
+      const file = await fileSystem.open(path, mode, privacy);
       return mode === 'read' ? file : sparseFile(file, await file.size());
     },
   };
