@@ -102,6 +102,10 @@ export interface NodeLimits {
   readonly challengeIntervalMs: number;
   /** How often peers are asked what their challenges came to. */
   readonly challengeGossipMs: number;
+  /** How often in a row a peer may say that it has no room for a challenge before that counts as silence. */
+  readonly challengeBusyTries: number;
+  /** Between two of those. */
+  readonly challengeBusyPauseMs: number;
   /** How old a count of incomplete blobs may be before it is made anew. */
   readonly recountAgeMs: number;
   /** How long whoever asks for it waits for a new count before getting the last one. */
@@ -232,6 +236,9 @@ export const defaultLimits: NodeLimits = {
   // With 100 nodes all through in an hour, at a request of about a kilobyte and a symbol each time.
   challengeIntervalMs: 2000,
   challengeGossipMs: 60_000,
+  // Five minutes without room for one request of a kilobyte.
+  challengeBusyTries: 5,
+  challengeBusyPauseMs: 75_000,
   // 16 MiB/s * 604,800 s see 10 TB in a week.
   scrubPeriodMs: 7 * 24 * 60 * 60 * 1000,
   scrubMinBytesPerSecond: MIB,

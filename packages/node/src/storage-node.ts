@@ -371,7 +371,7 @@ function startWork(
     { ...modules, operator: modules.operator, changes, shardsInPlace },
   );
   const challenger = new Challenger(
-    { nodeId: config.nodeId, limits },
+    { nodeId: config.nodeId, limits, caughtUpAt: latestCheckpoint },
     { ...modules, ledger, metrics: modules.registerMetrics },
   );
   const background = [

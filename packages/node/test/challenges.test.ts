@@ -2,16 +2,18 @@
 import {
   AXES,
   type BlobId,
+  type Committee,
   type CommitteeMember,
   type Epoch,
   type NodeId,
   parseObjectId,
   type ShardIndex,
 } from '@floe/protocol';
+import { deferred } from '@floe/platform';
 import { seededRng } from '@floe/platform/memory';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
-import { challengedSliver, planChallenge } from '../src/challenges/challenge-plan.ts';
+import { challengedSliver, challengeTargets, planChallenge } from '../src/challenges/challenge-plan.ts';
 import { EPOCH, geometry, makeBlob, outcomeOf } from './node-harness.ts';
 import { Network, type NetworkNode, type NetworkOptions } from './network-harness.ts';
 
@@ -24,6 +26,7 @@ const SHARDS = [
   [8, 9],
 ];
 const NEXT = (EPOCH + 1) as Epoch;
+const QUICK = { challengesPerPeer: 4, challengeIntervalMs: 100, challengeGossipMs: 1000 };
 let network: Network | undefined;
 
 afterEach(async () => {
@@ -33,7 +36,7 @@ afterEach(async () => {
 
 /** A network with blobs that were certified in the epoch before. */
 async function start(options: Partial<NetworkOptions> = {}, blobs = 3): Promise<Network> {
-  const limits = { challengesPerPeer: 4, challengeIntervalMs: 100, challengeGossipMs: 1000, ...options.limits };
+  const limits = { ...QUICK, ...options.limits };
   const net = await Network.start({ shards: SHARDS, ...options, limits });
   network = net;
   for (let seed = 0; seed < blobs; seed += 1) await net.storeBlob(await makeBlob(900, 500 + seed));
@@ -127,6 +130,73 @@ describe('challenges', () => {
     expect(await outcomeOf(await net.call(0, route))).toEqual([200, { epoch: EPOCH, results: [] }]);
   });
 
+  it('blame nobody for slivers of a member that gained its shards in this epoch and has not copied them yet', async () => {
+    const net = await Network.start({ shards: [...SHARDS, []], limits: QUICK, down: [5] });
+    network = net;
+    for (const seed of [1, 2, 3]) await net.storeBlob(await makeBlob(900, 500 + seed));
+    await net.changeCommittee([[0, 1], [2, 3], [4, 5], [6], [8], [7, 9]]);
+    // A quorum has attested without it.
+    await net.openEpoch();
+    await untilAsked(net, 0, 4 * 4);
+    const asked = (await bookOf(net, 0)).map(({ nodeId }) => nodeId);
+    expect(asked.toSorted()).toEqual([1, 2, 3, 4].map((index) => nodeIdOf(net, index)).toSorted());
+    for (const index of [0, 1, 2, 3, 4]) expect(net.node(index).status().failingNodes).toEqual([]);
+  });
+
+  it.each([
+    ['was away while they were deleted', 'away'],
+    ['lags behind its ledger', 'lags'],
+  ])('are about no blobs of which a node does not know yet that they are gone, when it %s', async (_what, how) => {
+    const net = await Network.start({ shards: SHARDS, limits: QUICK });
+    network = net;
+    const blobs = [await makeBlob(900, 501), await makeBlob(900, 502)];
+    for (const blob of blobs) await net.storeBlob(blob, { deletable: true });
+    await net.changeCommittee(SHARDS);
+    await net.stop(0);
+    await net.openEpoch();
+    const told = deferred<void>();
+    const known = net.ledger.checkpoints.length;
+    const follow = net.ledger.followCheckpoints.bind(net.ledger);
+    net.ledger.followCheckpoints = async function* later(options) {
+      for await (const checkpoint of follow(options)) {
+        if (checkpoint.sequence >= known) await told.promise;
+        yield checkpoint;
+      }
+    };
+    if (how === 'lags') await net.boot(0);
+    const deleted = blobs.map(({ id: blobId, objectId }) => {
+      return { kind: 'BlobDeleted', epoch: NEXT, blobId, endEpoch: 20 as Epoch, objectId, wasCertified: true } as const;
+    });
+    const handled = net.ledger.emit(...deleted);
+    await net.until(() => [1, 2, 3, 4].every((index) => net.node(index).status().store.slivers === 0));
+    if (how === 'away') await net.boot(0);
+    await net.pass(1500);
+    told.resolve();
+    await net.time.run(handled);
+    await net.pass(500);
+    for (const { failed, silent } of await bookOf(net, 0)) expect([failed, silent]).toEqual([0, 0]);
+  });
+
+  it('are put again to a node that has no room, which counts as silence only after some time', async () => {
+    const net = await start({ limits: { challengeBusyTries: 3, challengeBusyPauseMs: 2000 } });
+    let isBusy = true;
+    for (const index of [3, 4]) {
+      (net.nodes[index] as NetworkNode).front = (handler) => (request) =>
+        request.url.includes('recoverySymbols') && (index === 4 || isBusy)
+          ? new Response('busy', { status: index === 4 ? 503 : 429 })
+          : handler(request);
+    }
+    await untilAsked(net, 0, 4 * 2);
+    await net.pass(1000);
+    expect((await bookOf(net, 0)).map(({ nodeId }) => nodeId).toSorted()).toEqual([nodeIdOf(net, 1), nodeIdOf(net, 2)]);
+    isBusy = false;
+    await net.until(() => net.node(0).status().failingNodes.includes(nodeIdOf(net, 4)));
+    const book = await bookOf(net, 0);
+    expect(book.find(({ nodeId }) => nodeId === nodeIdOf(net, 3))).toMatchObject({ passed: 4, failed: 0, silent: 0 });
+    expect(book.find(({ nodeId }) => nodeId === nodeIdOf(net, 4))).toMatchObject({ passed: 0, failed: 0 });
+    expect(net.node(0).status().failingNodes).toEqual([nodeIdOf(net, 4)]);
+  });
+
   it('are remembered through a restart, so that nobody is asked the same twice', async () => {
     const net = await start();
     await untilAsked(net, 0, 5);
@@ -167,6 +237,33 @@ describe('the plan of challenges', () => {
         expect(challengedSliver(geometry, challenge.from, challenge)).toBeLessThan(geometry.nShards);
       }),
     );
+  });
+
+  it('is about shards that the target had in the epoch before as well', () => {
+    const committee = (epoch: number, assigned: readonly (readonly number[])[]): Committee => ({
+      epoch: epoch as Epoch,
+      geometry,
+      members: assigned.map((shards, index) => {
+        const nodeId = parseObjectId(`0x${index + 1}`) as NodeId;
+        return { ...target, index, nodeId, shards: shards as ShardIndex[] };
+      }),
+    });
+    const current = committee(6, [
+      [0, 1, 2, 7],
+      [3, 4],
+      [5, 6, 8, 9],
+    ]);
+    const previous = committee(5, [
+      [2, 3, 0],
+      [1, 7, 8, 9],
+      [4, 5, 6],
+    ]);
+    const targets = challengeTargets({ current, previous, phase: 'done' });
+    expect(targets.map(({ index, shards }) => [index, shards])).toEqual([
+      [0, [0, 2]],
+      [2, [5, 6]],
+    ]);
+    expect(challengeTargets({ current, phase: 'done' })).toEqual([]);
   });
 
   it('is spread over shards, axes and places, and other with every part of its seed', () => {

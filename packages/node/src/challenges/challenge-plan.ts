@@ -4,8 +4,9 @@
  *
  * challenge k of `challenger` to `target` in an epoch has the seed
  *   BLAKE2b-256("floe/challenge/1" ‖ randomness ‖ epoch u32 ‖ challenger id ‖ target id ‖ k u32), little-endian,
- * and the four bytes from 0 of it choose one of the target's shards, byte 4 the axis, the two bytes from 5 the place in the
- * sliver, and all 32 bytes the blob: the first certified one that is not before them, in the order of ids, around the end.
+ * and the four bytes from 0 of it choose one of the target's shards (those of `challengeTargets`), byte 4 the axis, the two bytes
+ * from 5 the place in the sliver, and all 32 bytes the blob: the first certified one that is not before them, in the order of
+ * ids, around the end.
  * What a remainder prefers by chance is below 2^-6 for places and shards, and does not matter here.
  */
 import { blake2b256 } from '@floe/kernels';
@@ -15,8 +16,10 @@ import {
   type BlobId,
   blobIdFromBytes,
   type CommitteeMember,
+  type Committees,
   type Epoch,
   type Geometry,
+  memberOfNode,
   type NodeId,
   objectIdBytes,
   pairOfShard,
@@ -43,6 +46,19 @@ export interface Challenge {
 }
 
 const DOMAIN = utf8('floe/challenge/1');
+
+/**
+ * The members of the current committee with those of their shards that were theirs in the epoch before as well, in the order of the current
+ * assignment; without those who gained all that they have: what is still being copied when a quorum has attested proves nothing of its new owner.
+ */
+export function challengeTargets({ current, previous }: Committees): CommitteeMember[] {
+  if (previous === undefined) return [];
+  return current.members.flatMap((member) => {
+    const before = new Set(memberOfNode(previous, member.nodeId)?.shards);
+    const shards = member.shards.filter((shard) => before.has(shard));
+    return shards.length === 0 ? [] : [{ ...member, shards }];
+  });
+}
 
 /** The target must hold shards. */
 export function planChallenge({ nShards }: Geometry, seed: ChallengeSeed): Challenge {
