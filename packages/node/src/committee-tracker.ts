@@ -169,13 +169,15 @@ export class CommitteeTracker {
 
   /**
    * Takes up the slivers of shards that were found on disk while nothing was known of their shards: kept readable for the new owner when they were
-   * this node's in the epoch before, else dropped.
+   * this node's in the epoch before, else dropped. Records of no committee's shard, such as a probe's, are no shard to take up: they go when
+   * they end.
    */
   async adopt(found: ReadonlySet<ShardIndex>): Promise<void> {
-    const { previous } = this.#committees;
+    const { current, previous } = this.#committees;
     const had = new Set(previous === undefined ? [] : memberOfNode(previous, this.#nodeId)?.shards);
     await this.#states.alone(async () => {
-      const unknown = [...found].filter((shard) => this.#states.of(shard) === undefined);
+      const { nShards } = current.geometry;
+      const unknown = [...found].filter((shard) => shard < nShards && this.#states.of(shard) === undefined);
       const states = new Map(unknown.map((shard) => [shard, had.has(shard) ? 'locked' : 'dropping'] as const));
       if (states.size > 0) await this.#states.assign(this.epoch, states);
     });

@@ -110,6 +110,27 @@ describe('a storage node that is restarted', () => {
     await second.node.close();
   });
 
+  it('reads its history anew and opens again after it lost its database, also when its disk was tried before', async () => {
+    const first = await startNode();
+    const { ledger, fileSystem } = first;
+    await ledger.emit(registered(blob));
+    await first.upload(blob);
+    ledger.current = { ...committees(EPOCH + 1), previous: committees(EPOCH).current };
+    await ledger.emit({ kind: 'EpochChangeStart', epoch: (EPOCH + 1) as Epoch });
+    expect(await first.node.probe()).toMatchObject({ ok: true });
+    await first.node.close();
+    const second = await startNode({ ledger, fileSystem });
+    // It follows what is new only after the epoch's change in its history.
+    await Promise.race([ledger.emit(), second.node.finished]);
+    await second.node.close();
+    const third = await startNode({ ledger, fileSystem, store: second.store });
+    expect([third.node.status().epoch, third.node.status().store.slivers]).toEqual([
+      EPOCH + 1,
+      2 * pairsOf(blob).length,
+    ]);
+    await third.node.close();
+  });
+
   it('takes metadata again whose row is damaged', async () => {
     const first = await startNode();
     const { ledger, fileSystem, store } = first;

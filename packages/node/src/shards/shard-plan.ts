@@ -14,6 +14,7 @@
  * |                     | recovery              |                                       | recovery   |
  * | not this node's     | here in any state     | it was so in the epoch before         | locked     |
  * |                     |                       | and neither in the epoch before       | dropping   |
+ * | no committee's      | here in any state     |                                       | dropping   |
  */
 import { type Committees, type Epoch, memberOfNode, memberOfShard, type NodeId, type ShardIndex } from '@floe/protocol';
 import type { ShardState } from './shard-states.ts';
@@ -30,8 +31,11 @@ export function planShards(options: {
   const { current } = committees;
   const previous = committees.previous?.members.length === 0 ? undefined : committees.previous;
   const own = new Set(memberOfNode(current, nodeId)?.shards ?? []);
-  const hadBefore = (shard: ShardIndex): boolean | undefined =>
-    previous === undefined ? undefined : memberOfShard(previous, shard).nodeId === nodeId;
+  const hadBefore = (shard: ShardIndex): boolean | undefined => {
+    // No committee has it: rows of such shards are of a time when whatever records were found on disk was taken for a shard.
+    if (shard >= current.geometry.nShards) return false;
+    return previous === undefined ? undefined : memberOfShard(previous, shard).nodeId === nodeId;
+  };
   const passed = lastEpoch === undefined ? 0 : current.epoch - lastEpoch;
   const changes = new Map<ShardIndex, ShardState>();
   const set = (shard: ShardIndex, state: ShardState): void => {

@@ -84,3 +84,21 @@ describe('a shard that is not this node’s', () => {
     expect(plan({ owner: OTHER, ...options })).toBe(expected);
   });
 });
+
+describe('a state of a shard that no committee has', () => {
+  it.each<[ShardState, string, boolean]>([
+    ['dropping', 'is known', true],
+    ['dropping', 'is not known', false],
+    ['locked', 'is known', true],
+    ['locked', 'is not known', false],
+  ])('is dropped when it is %s and the epoch before %s', (state, _, isKnown) => {
+    const states = new Map([[0xffff as ShardIndex, state]]);
+    const committees = {
+      current: committee(9, SELF),
+      ...(isKnown && { previous: committee(8, SELF) }),
+      phase: 'sync' as const,
+    };
+    const changes = planShards({ nodeId: SELF, committees, states, lastEpoch: 8 as Epoch });
+    expect(changes.get(0xffff as ShardIndex) ?? state).toBe('dropping');
+  });
+});
