@@ -6,6 +6,7 @@
  *   crash anywhere only repeats some.
  * - Nothing is skipped: what cannot be handled stops the follower, and with it the node. What only a full or failing disk keeps from being
  *   handled waits until the disk takes it.
+ * - What is held goes with a deletion only once the node knows all that the ledger knew when it opened; before, garbage collection decides.
  * - The ledger must be the one followed before, and must reach at least as far as this node has come.
  */
 import type { CheckpointRecord, ContractEvent } from '@floe/contracts';
@@ -134,7 +135,10 @@ async function takeEffect(
     case 'BlobDeleted':
     case 'PooledBlobDeleted':
       if (!registry.isCertified(event.blobId, committees.epoch)) healing.cancel(event.blobId);
-      if (!registry.isRegistered(event.blobId, registry.epoch)) await uploads.discard(event.blobId);
+      // While the past is read anew, the blob may be registered again further on: then it is collected if it is not.
+      if (collector.isReady && !registry.isRegistered(event.blobId, registry.epoch)) {
+        await uploads.discard(event.blobId);
+      }
       return;
     case 'InvalidBlobID':
       healing.cancel(event.blobId);

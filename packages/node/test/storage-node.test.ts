@@ -110,6 +110,52 @@ describe('a storage node that is restarted', () => {
     await second.node.close();
   });
 
+  it('keeps, without its database, the slivers of a blob that was deleted and registered again', async () => {
+    const first = await startNode();
+    const { ledger, fileSystem } = first;
+    const deletable = { deletable: true };
+    const again = { ...blob, objectId: parseObjectId('0x98') };
+    await ledger.emit(registered(blob, deletable));
+    await first.upload(blob);
+    const { id: blobId, objectId } = blob;
+    await ledger.emit(certified(blob, deletable), {
+      kind: 'BlobDeleted',
+      epoch: EPOCH,
+      blobId,
+      endEpoch: 20 as Epoch,
+      objectId,
+      wasCertified: true,
+    });
+    expect(first.node.status().store.slivers).toBe(0);
+    await ledger.emit(registered(again));
+    await first.upload(again);
+    await ledger.emit(certified(again));
+    await first.node.close();
+    // There are no peers to get anything from.
+    const second = await startNode({ ledger, fileSystem });
+    await ledger.emit();
+    const put = { name: 'putMetadata', blobId, pending: false } as const;
+    expect((await second.call(put, metadataBytes(blob))).status).toBe(201);
+    await expectWhole(second, again);
+    await second.node.close();
+  });
+
+  it('gives back what was deleted while it was away', async () => {
+    const first = await startNode();
+    const { ledger, fileSystem, store } = first;
+    await ledger.emit(registered(blob, { deletable: true }));
+    await first.upload(blob);
+    await first.node.close();
+    const { id: blobId, objectId } = blob;
+    const endEpoch = 20 as Epoch;
+    ledger.append({ kind: 'BlobDeleted', epoch: EPOCH, blobId, endEpoch, objectId, wasCertified: false });
+    const second = await startNode({ ledger, fileSystem, store });
+    await ledger.emit();
+    await second.time.advance(10_000);
+    expect([second.node.status().store.slivers, store.count('metadata')]).toEqual([0, 0]);
+    await second.node.close();
+  });
+
   it('reads its history anew and opens again after it lost its database, also when its disk was tried before', async () => {
     const first = await startNode();
     const { ledger, fileSystem } = first;
