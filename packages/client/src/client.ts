@@ -20,6 +20,7 @@ import {
   type BlobStatus,
   type Bls,
   type CommitteeMember,
+  type Epoch,
   type Committees,
   encodedLength,
   geometryOf,
@@ -42,7 +43,7 @@ import { rankedNodes } from './blob-view.ts';
 import { clientErrors } from './errors.ts';
 import type { LedgerPort } from './ledger-port.ts';
 import { type ClientLimits, DEFAULT_LIMITS } from './limits.ts';
-import { type NetworkRedundancy, sumRedundancy } from './network-redundancy.ts';
+import { type NetworkRedundancy, saidOfEpoch, sumRedundancy } from './network-redundancy.ts';
 import { NodePool } from './node-pool.ts';
 import {
   type PatchContents,
@@ -386,8 +387,9 @@ class Client implements FloeClient {
     const { clientOf } = this.#modules.pool;
     const answers = await this.#askAll(options.signal, (member, signal) => clientOf(member).redundancy(signal));
     return sumRedundancy(
-      answers.map(({ member: { nodeId, name, shards }, answer }) => {
-        return { nodeId, name, shards: shards.length, redundancy: 'ok' in answer ? answer.ok : answer };
+      answers.map(({ member: { nodeId, name, shards }, epoch, answer }) => {
+        const redundancy = 'ok' in answer ? saidOfEpoch(answer.ok, epoch) : answer;
+        return { nodeId, name, shards: shards.length, redundancy };
       }),
     );
   }
@@ -396,8 +398,16 @@ class Client implements FloeClient {
   async #askAll<T>(
     parent: AbortSignal | undefined,
     ask: (member: CommitteeMember, signal: AbortSignal) => Promise<T>,
-  ): Promise<{ readonly member: CommitteeMember; readonly answer: { readonly ok: T } | { readonly error: Error } }[]> {
+  ): Promise<
+    {
+      readonly member: CommitteeMember;
+      /** Of the committee that was asked. */
+      readonly epoch: Epoch;
+      readonly answer: { readonly ok: T } | { readonly error: Error };
+    }[]
+  > {
     const { current } = await this.#finder.committees({ fresh: true, signal: parent });
+    const { epoch } = current;
     const { scheduler, limits } = this.#modules;
     const timeoutMs = limits.statusTimeoutMs;
     return await Promise.all(
@@ -407,10 +417,10 @@ class Client implements FloeClient {
         const onTimeout = () => clientErrors.NODE_UNREACHABLE({ node: member.name, reason });
         try {
           const inTime = { scheduler, timeoutMs, parent, onTimeout };
-          return { member, answer: { ok: await withDeadline(inTime, (signal) => ask(member, signal)) } };
+          return { member, epoch, answer: { ok: await withDeadline(inTime, (signal) => ask(member, signal)) } };
         } catch (error) {
           parent?.throwIfAborted();
-          return { member, answer: { error: error as Error } };
+          return { member, epoch, answer: { error: error as Error } };
         }
       }),
     );

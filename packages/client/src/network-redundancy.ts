@@ -4,7 +4,7 @@
  * A blob is below its target when some node that owes slivers of it does not have them, or cannot be asked. Each node counts by looking
  * at what it stores; none is asked how its jobs went.
  */
-import type { BlobId, NodeId, NodeRedundancy } from '@floe/protocol';
+import type { BlobId, Epoch, NodeId, NodeRedundancy } from '@floe/protocol';
 
 export interface NodeCount {
   readonly nodeId: NodeId;
@@ -22,11 +22,18 @@ export interface NetworkRedundancy {
   readonly isExact: boolean;
   /** Blobs that nodes are about to heal or healing; one counts for each node that does. */
   readonly healing: number;
-  /** Shards of nodes that could not be asked, or have not counted yet. */
+  /** Shards of nodes that could not be asked, or have not counted yet in this epoch. */
   readonly unknownShards: number;
   /** Nodes that fail their challenges in the view of at least one node. */
   readonly failingNodes: readonly NodeId[];
   readonly nodes: readonly NodeCount[];
+}
+
+/** What a node says, without its count if that is not of `epoch`: in another one it owes other shards. */
+export function saidOfEpoch(said: NodeRedundancy | undefined, epoch: Epoch): NodeRedundancy | undefined {
+  if (said === undefined || said.epoch === epoch) return said;
+  const { count: _, ...rest } = said;
+  return rest;
 }
 
 export function sumRedundancy(nodes: readonly NodeCount[]): NetworkRedundancy {

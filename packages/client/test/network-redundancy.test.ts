@@ -1,7 +1,7 @@
 /** What nodes count, summed up without making anything look better than somebody vouches for. */
 import { type BlobId, type Epoch, type NodeId, type NodeRedundancy, parseObjectId } from '@floe/protocol';
 import { describe, expect, it } from 'vitest';
-import { type NodeCount, sumRedundancy } from '../src/network-redundancy.ts';
+import { type NodeCount, saidOfEpoch, sumRedundancy } from '../src/network-redundancy.ts';
 
 const blobIds = [0, 1, 2].map((n) => `${'A'.repeat(42)}${'AEI'[n]}` as BlobId);
 
@@ -43,6 +43,7 @@ describe('the redundancy of a network', () => {
   it.each([
     ['cannot be asked', { error: new Error('unreachable') }],
     ['has not counted yet', { ...counted(0, []), count: undefined } as unknown as NodeRedundancy],
+    ['counted for another epoch', saidOfEpoch(counted(5, []), 2 as Epoch)],
     ['does not offer to say', undefined],
   ])('is nobody’s word for the shards of a node that %s', (_what, redundancy) => {
     expect(sumRedundancy([node(1, counted(5, [])), node(2, redundancy)])).toMatchObject({
@@ -50,6 +51,11 @@ describe('the redundancy of a network', () => {
       belowTarget: 5,
       unknownShards: 2,
     });
+  });
+
+  it('takes the word of a node that counted for the epoch of the committee', () => {
+    const said = counted(5, blobIds.slice(0, 1));
+    expect(saidOfEpoch(said, 1 as Epoch)).toEqual(said);
   });
 
   it('names the nodes that anyone sees failing', () => {

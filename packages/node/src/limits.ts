@@ -106,7 +106,7 @@ export interface NodeLimits {
   readonly challengeBusyTries: number;
   /** Between two of those. */
   readonly challengeBusyPauseMs: number;
-  /** How old a count of incomplete blobs may be before it is made anew. */
+  /** How old a count of incomplete blobs is at least before it is made anew; one that took long rests four times as long. */
   readonly recountAgeMs: number;
   /** How long whoever asks for it waits for a new count before getting the last one. */
   readonly recountWaitMs: number;

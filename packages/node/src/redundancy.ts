@@ -20,7 +20,7 @@ export async function nodeRedundancy(modules: {
   const { waiting, active } = healing.status;
   const { passes, lastPass } = scrubber.status();
   return {
-    epoch: committees.epoch,
+    epoch: counted?.epoch ?? committees.epoch,
     ...(counted && {
       count: {
         ageMs: Math.round(clock.monotonicMs() - counted.endedMs),

@@ -117,7 +117,7 @@ export function parseNodeCapabilities(json: unknown): NodeCapabilities {
 /** The `data` of `GET /v1/redundancy`: what the answering node lacks of what it owes, counted now. */
 export interface NodeRedundancy {
   readonly epoch: Epoch;
-  /** Undefined while the first count since the node's start is under way. */
+  /** Undefined while the first count of what the node owes in this epoch is under way. */
   readonly count?: {
     readonly ageMs: number;
     /** Certified blobs. */
