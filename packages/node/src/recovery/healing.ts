@@ -148,7 +148,8 @@ export class Healing {
   #graceMs(blobId: BlobId): number {
     const { metadata, committees } = this.#modules;
     const { uploadGraceMs } = this.#limits;
-    const size = metadata.get(blobId, committees.geometry)?.metadata.unencodedLength ?? 0;
+    // Of a blob whose metadata are still to come everything is: it may be as large as any.
+    const size = metadata.get(blobId, committees.geometry)?.metadata.unencodedLength ?? Number.POSITIVE_INFINITY;
     if (size <= 100 * MIB) return uploadGraceMs;
     return size <= 4096 * MIB ? 2 * uploadGraceMs : 8 * uploadGraceMs;
   }
