@@ -161,10 +161,14 @@ export class CommitteeTracker {
       .finally(() => (this.#isRefreshing = false));
   }
 
-  /** The epoch's own changes are for `advanceTo`: here only what it may have read in the same epoch is taken. */
+  /**
+   * The epoch's own changes are for `advanceTo`: here only what it may have read in the same epoch is taken, and nothing that it may have read
+   * later.
+   */
   async #refresh(signal: AbortSignal): Promise<void> {
+    const before = this.#committees;
     const committees = await this.#ledger.committees({ fresh: true, signal });
-    if (committees.current.epoch === this.epoch) this.#committees = committees;
+    if (this.#committees === before && committees.current.epoch === this.epoch) this.#committees = committees;
   }
 
   /**

@@ -1,4 +1,4 @@
-import { httpErrors, noMetrics, silentLogger, toHex } from '@floe/platform';
+import { deferred, httpErrors, noMetrics, silentLogger, toHex } from '@floe/platform';
 import { createMemoryStore, createVirtualTime, seededRng } from '@floe/platform/memory';
 import {
   blobIdFromBytes,
@@ -93,5 +93,23 @@ describe('the committees', () => {
     tracker.refreshSoon(signal);
     await time.advance(10_000);
     expect([reads, tracker.epoch, keyNow()]).toEqual([3, 3, newKey]);
+  });
+
+  it('stay as they were read last when an older reading comes late', async () => {
+    const time = createVirtualTime({ startMs: 0 });
+    const { signal } = new AbortController();
+    const answers: Promise<Committees>[] = [];
+    const ledger = { committees: () => answers.shift() } as Partial<NodeLedger> as NodeLedger;
+    const modules = { ledger, store: createMemoryStore(), scheduler: time, logger: silentLogger };
+    const changing: Committees = { ...committeesWith(oldKey), phase: 'sync' };
+    answers.push(Promise.resolve(changing));
+    const tracker = await CommitteeTracker.open({ nodeId: self, signal }, modules);
+    const late = deferred<Committees>();
+    answers.push(late.promise, Promise.resolve(committeesWith(oldKey)));
+    tracker.refreshSoon(signal);
+    await tracker.advanceTo(3 as Epoch, signal);
+    late.resolve(changing);
+    await time.advance(1);
+    expect(tracker.committees.phase).toBe('done');
   });
 });
