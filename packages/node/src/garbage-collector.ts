@@ -26,6 +26,7 @@ import type { BlobId, Epoch } from '@floe/protocol';
 import type { NodeLimits } from './limits.ts';
 import type { MetadataStore } from './metadata-store.ts';
 import { isDiskTrouble } from './patience.ts';
+import { PROBE_SHARD } from './probe.ts';
 import type { BlobRegistry } from './registry/blob-registry.ts';
 import type { SegmentStatus, SliverKey, SliverStore } from './sliver-store.ts';
 
@@ -178,7 +179,10 @@ export class GarbageCollector {
     }
   }
 
-  /** Slivers that are not wanted, in segments that stay; in all of them when they are only counted. */
+  /**
+   * Slivers that are not wanted, in segments that stay; in all of them when they are only counted. A probe that is under way would miss its
+   * record: those go with their segments.
+   */
   async #collectDeleted(totals: Totals, isDryRun: boolean, signal: AbortSignal | undefined): Promise<void> {
     const { registry, slivers, scheduler } = this.#modules;
     for (let after: SliverKey | undefined; ;) {
@@ -192,7 +196,8 @@ export class GarbageCollector {
         return known;
       };
       const unwanted = entries.filter(
-        ({ key, entry }) => (isDryRun || entry.endEpoch > registry.epoch) && isUnwanted(key.blobId),
+        ({ key, entry }) =>
+          (isDryRun || (entry.endEpoch > registry.epoch && key.shard !== PROBE_SHARD)) && isUnwanted(key.blobId),
       );
       totals.slivers += unwanted.length;
       await (isDryRun ? undefined : slivers.remove(unwanted.map(({ key }) => key)));

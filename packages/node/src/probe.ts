@@ -3,7 +3,7 @@
  * removed. What a node answers from memory can be fine for long after its disk is not.
  *
  * Invariants: one probe at a time, and none again before `probePauseMs` passed, however many ask; it is never of a blob that
- * exists, and what a crash leaves of it is garbage that collection drops.
+ * exists, and what a crash leaves of it is garbage that collection drops with its segment.
  */
 import { type Clock, equalBytes, type Metrics, type Rng, type Scheduler, withDeadline } from '@floe/platform';
 import { blobIdFromBytes, type Epoch, type ProbeResult, type ShardIndex } from '@floe/protocol';
@@ -13,8 +13,8 @@ import type { SliverKey, SliverStore } from './sliver-store.ts';
 
 /** A page of the disk and a little: the record does not end where a sector does. */
 const PAYLOAD_BYTES = 4_111;
-/** No committee has so many. */
-const NO_SHARD = 0xffff as ShardIndex;
+/** Whose slivers are records of probes: no committee has so many. */
+export const PROBE_SHARD = 0xffff as ShardIndex;
 
 export interface ProbeModules {
   readonly slivers: Pick<SliverStore, 'put' | 'get' | 'remove'>;
@@ -89,7 +89,7 @@ export class Probe {
 
   async #storeAndRead(): Promise<void> {
     const { slivers, committees, rng } = this.#modules;
-    const key: SliverKey = { blobId: blobIdFromBytes(rng.bytes(32)), shard: NO_SHARD, axis: 'primary' };
+    const key: SliverKey = { blobId: blobIdFromBytes(rng.bytes(32)), shard: PROBE_SHARD, axis: 'primary' };
     const payload = rng.bytes(PAYLOAD_BYTES);
     // The log may keep the array that it was given.
     await slivers.put(key, payload.slice(), (committees.epoch + 1) as Epoch);

@@ -1,5 +1,7 @@
 /** What is collected and what is kept, through a whole node. */
 import type { ContractEvent } from '@floe/contracts';
+import { noMetrics, silentLogger } from '@floe/platform';
+import { createMemoryStore, createVirtualTime } from '@floe/platform/memory';
 import {
   AXES,
   type BlobId,
@@ -13,8 +15,12 @@ import {
 } from '@floe/protocol';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { NodeLimits } from '../src/limits.ts';
+import { GarbageCollector } from '../src/garbage-collector.ts';
+import { defaultLimits, type NodeLimits } from '../src/limits.ts';
+import type { MetadataStore } from '../src/metadata-store.ts';
+import { BlobRegistry } from '../src/registry/blob-registry.ts';
 import { put } from '../src/segment-log/segment-index.ts';
+import type { SliverKey, SliverStore } from '../src/sliver-store.ts';
 import { tables } from '../src/tables.ts';
 import {
   type Blob,
@@ -195,6 +201,40 @@ describe('garbage collection', () => {
     const done = await harness.node.collectGarbage({ isDryRun: false });
     expect(done?.segments).toBe(planned?.segments);
     expect(harness.store.count('blobs')).toBe(0);
+  });
+
+  it('leaves a trial of the disk its record until that has ended, though no blob has it', async () => {
+    const removed: SliverKey[] = [];
+    const entry = { payloadSize: 4111, endEpoch: (EPOCH + 1) as Epoch };
+    const keyOf = (shard: number): SliverKey => ({
+      blobId: blobOf(0).id,
+      shard: shard as ShardIndex,
+      axis: 'primary',
+    });
+    const slivers: Partial<SliverStore> = {
+      page: () => ({
+        entries: [1, 0xffff].map((shard) => ({ key: keyOf(shard), entry })),
+        unreadable: [],
+        next: undefined,
+      }),
+      remove: (keys) => Promise.resolve(removed.push(...keys)),
+      segments: () => [],
+    };
+    const time = createVirtualTime();
+    const collector = new GarbageCollector(
+      { limits: defaultLimits, caughtUpAt: -1n },
+      {
+        registry: new BlobRegistry({ store: createMemoryStore() }),
+        metadata: { page: () => [] } as Partial<MetadataStore> as MetadataStore,
+        slivers: slivers as SliverStore,
+        clock: time,
+        scheduler: time,
+        metrics: noMetrics,
+        logger: silentLogger,
+      },
+    );
+    expect(await time.run(collector.collect())).toMatchObject({ slivers: 1 });
+    expect(removed).toEqual([keyOf(1)]);
   });
 
   it('waits until the registry has caught up with the ledger', async () => {
