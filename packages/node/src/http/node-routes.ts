@@ -289,7 +289,7 @@ export class NodeRoutes {
     if (publicKey === undefined) return textAnswer(400, 'Invalid Authorization header');
     const request = pages.authorize(publicKey, await readBody(call.request, MAX_SIGNED_MESSAGE_BYTES));
     // The slivers, and the answer made of them.
-    await admission.reserve('pages', 2 * this.#limits.shardPageBytes, call.lease, call.signal);
+    await admission.reserve('pages', 2 * (await pages.sizeOf(request, call.signal)), call.lease, call.signal);
     return bcsAnswer(await pages.page(request, call.signal));
   }
 

@@ -21,6 +21,7 @@ import type { CommitteeTracker } from '../committee-tracker.ts';
 import type { NodeLimits } from '../limits.ts';
 import type { Reads } from '../reads.ts';
 import type { BlobRegistry } from '../registry/blob-registry.ts';
+import type { SliverKey } from '../sliver-store.ts';
 
 /** Rows of the registry looked at between two turns of the event loop. */
 const ROWS_AT_ONCE = 500;
@@ -69,31 +70,45 @@ export class ShardPages {
     return request;
   }
 
+  /** Bytes of slivers that the request's page has at most: a first sliver that is larger than a page should be is one all the same. */
+  async sizeOf(request: SyncShardRequest, signal: AbortSignal): Promise<number> {
+    const { shardPageBytes } = this.#limits;
+    for await (const key of this.#keysOf(request, signal)) {
+      return Math.max(shardPageBytes, this.#modules.reads.sizeOf(key));
+    }
+    return shardPageBytes;
+  }
+
   /** BCS of the page: blobs certified before the request's epoch and still in it, whose sliver is here. */
   async page(request: SyncShardRequest, signal: AbortSignal): Promise<Uint8Array> {
-    const { registry, reads, scheduler } = this.#modules;
-    const { epoch, shard, axis, startingBlobId } = request;
     const entries: { blobId: BlobId; sliver: Sliver }[] = [];
     const most = Number(request.sliverCount);
     let bytes = 0;
-    for (let from: Uint8Array | undefined = blobIdBytes(startingBlobId); from !== undefined && most > 0;) {
+    for await (const key of this.#keysOf(request, signal)) {
+      const payload = await this.#modules.reads.sliverIfIntact(key);
+      if (payload === undefined) continue;
+      if (entries.length > 0 && bytes + payload.length > this.#limits.shardPageBytes) break;
+      entries.push({ blobId: key.blobId, sliver: decodeSliverData(payload, key.axis) });
+      bytes += payload.length;
+      if (entries.length >= most) break;
+    }
+    return encodeSyncShardResponse(entries);
+  }
+
+  /** The slivers that are here, in the order of their blobs; none when none are asked for. */
+  async *#keysOf(request: SyncShardRequest, signal: AbortSignal): AsyncGenerator<SliverKey, void, undefined> {
+    const { registry, reads, scheduler } = this.#modules;
+    const { epoch, shard, axis, startingBlobId, sliverCount } = request;
+    for (let from: Uint8Array | undefined = blobIdBytes(startingBlobId); from !== undefined && sliverCount > 0n;) {
       const { blobs, next } = registry.certifiedPage({ from, limit: ROWS_AT_ONCE, epoch });
       for (const { blobId, since } of blobs) {
-        if (since >= epoch) continue;
-        const payload = await reads.sliverIfIntact({ blobId, shard, axis });
-        if (payload === undefined) continue;
-        if (entries.length > 0 && bytes + payload.length > this.#limits.shardPageBytes) {
-          return encodeSyncShardResponse(entries);
-        }
-        entries.push({ blobId, sliver: decodeSliverData(payload, axis) });
-        bytes += payload.length;
-        if (entries.length >= most) return encodeSyncShardResponse(entries);
+        const key = { blobId, shard, axis };
+        if (since < epoch && reads.sizeOf(key) > 0) yield key;
       }
       from = next;
       signal.throwIfAborted();
       if (from !== undefined) await pause(scheduler, 0, signal);
     }
-    return encodeSyncShardResponse(entries);
   }
 
   #memberOf(publicKey: Uint8Array): CommitteeMember | undefined {

@@ -50,17 +50,22 @@ const wanted: SyncShardRequest = {
 };
 
 async function ask(
-  options: Partial<SyncShardRequest> & { key?: Uint8Array; asker?: Uint8Array; message?: Uint8Array } = {},
+  options: Partial<SyncShardRequest> & {
+    key?: Uint8Array;
+    asker?: Uint8Array;
+    message?: Uint8Array;
+    of?: Network;
+  } = {},
 ) {
-  const { key = secretKeyOf(1), asker = fastBls.publicKey(key), message, ...changed } = options;
+  const { key = secretKeyOf(1), asker = fastBls.publicKey(key), message, of = net, ...changed } = options;
   const serializedMessage = message ?? encodeSyncShardRequest({ ...wanted, ...changed });
   const body = encodeSignedMessage({ serializedMessage, signature: fastBls.sign(key, serializedMessage) });
-  return await send(body, { authorization: toBase64(asker) });
+  return await send(body, { authorization: toBase64(asker) }, of);
 }
 
-async function send(body: Uint8Array, headers: Record<string, string>): Promise<Response> {
-  const handled = net.node(0).handler(request('POST', '/v1/migrate/sync_shard', body, { headers }));
-  return await net.time.run(Promise.resolve(handled));
+async function send(body: Uint8Array, headers: Record<string, string>, of = net): Promise<Response> {
+  const handled = of.node(0).handler(request('POST', '/v1/migrate/sync_shard', body, { headers }));
+  return await of.time.run(Promise.resolve(handled));
 }
 
 async function pageOf(response: Response) {
@@ -132,5 +137,21 @@ describe('a page of a shard', () => {
     ]);
     const tooMany = [400, 'INVALID_ARGUMENT', 'SLIVER_COUNT_EXCEEDS_LIMIT'];
     expect(await outcomeOf(await ask({ sliverCount: 51n }))).toEqual(tooMany);
+  });
+});
+
+describe('a sliver that is larger than a page should be', () => {
+  it('is a page, and takes as much of the memory for answers as it needs', async () => {
+    const limits = { shardPageBytes: 2000, readBytes: 900_000, dataReadsWaiting: 0 };
+    const large = await Network.start({ shards: BEFORE, limits });
+    // Its primary slivers have 280 KB, and stand in memory twice while one is sent.
+    const blob = await makeBlob(1_100_000, 7);
+    await large.storeBlob(blob);
+    await large.changeCommittee(AFTER);
+    const first = await ask({ of: large });
+    expect(await outcomeOf(await ask({ of: large }))).toEqual([429, 'RESOURCE_EXHAUSTED', 'TOO_MANY_REQUESTS']);
+    expect(await pageOf(first)).toMatchObject([{ blobId: blob.id }]);
+    expect((await pageOf(await ask({ of: large }))).length).toBe(1);
+    await large.close();
   });
 });
