@@ -8,6 +8,9 @@ import type { BlobId } from '@floe/protocol';
 const HEALING_REASONS = ['damaged', 'missing', 'shard', 'certified', 'walk'] as const;
 export type HealingReason = (typeof HEALING_REASONS)[number];
 
+/** After these a blob that could not be healed is tried at once. */
+const NEW_FINDINGS: ReadonlySet<HealingReason> = new Set(['damaged', 'missing']);
+
 export interface HealingEntry {
   readonly blobId: BlobId;
   readonly reason: HealingReason;
@@ -39,10 +42,14 @@ export class HealingQueue {
     return this.#readyCount;
   }
 
-  /** `known`: it waits already, and no longer than it would now. */
+  /**
+   * `known`: it waits already, and no longer than it would now; or it was tried in vain, and waits for the time of its next try. That is not forgotten
+   * because a walk comes by again, only when something was newly found damaged or missing.
+   */
   add(entry: HealingEntry, nowMs: number): 'added' | 'known' | 'full' {
     const known = this.#entries.get(entry.blobId);
     if (known !== undefined) {
+      if (known.attempts > 0 && !NEW_FINDINGS.has(entry.reason)) return 'known';
       const sooner = entry.dueMs < known.dueMs && known.dueMs > nowMs;
       if (!sooner && urgency(entry) >= urgency(known)) return 'known';
       this.remove(entry.blobId);

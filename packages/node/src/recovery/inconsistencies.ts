@@ -4,7 +4,7 @@
  * event then removes the blob everywhere.
  */
 import { invalidateBlobId, transactionOf } from '@floe/contracts';
-import { compareBytes, type Logger, type Scheduler } from '@floe/platform';
+import { compareBytes, isFloeError, type Logger, type Scheduler } from '@floe/platform';
 import {
   assembleCertificate,
   type BlobId,
@@ -12,6 +12,7 @@ import {
   type Certificate,
   type Committee,
   type CommitteeMember,
+  decodeSignedMessageHeader,
   encodeInvalidBlobId,
   type InconsistencyProof,
   memberOfNode,
@@ -75,26 +76,31 @@ export class Inconsistencies implements InconsistencyReporter {
     const { keys, bls, peers, scheduler } = this.#modules;
     const { nodeId, limits } = this.#options;
     const message = encodeInvalidBlobId({ epoch: committee.epoch, blobId });
-    const signatures: MemberSignature[] = [];
+    // By member: one that was slow may have been asked twice.
+    const signatures = new Map<number, Uint8Array>();
     const self = memberOfNode(committee, nodeId);
-    if (self !== undefined) signatures.push({ member: self.index, signature: keys.in(committee).sign(message) });
+    if (self !== undefined) signatures.set(self.index, keys.in(committee).sign(message));
     const { nShards, maxFaulty } = committee.geometry;
     const needed = nShards - maxFaulty - (self?.shards.length ?? 0);
     const candidates = peers.inOrder(committee.members).map((member) => ({ member, items: member.shards }));
     const fetch = async (member: CommitteeMember, _shards: readonly number[], until: AbortSignal) => {
-      if (signatures.some((signature) => signature.member === member.index)) return member.shards;
+      if (signatures.has(member.index)) return member.shards;
       const { serializedMessage, signature } = await peers.attestInvalid(member, blobId, proof, until);
+      if (isOfAnotherEpoch(serializedMessage, committee, blobId)) {
+        throw errors.PEER_UNREACHABLE({ peer: member.name, reason: `it does not sign for epoch ${committee.epoch}` });
+      }
       const isSame = compareBytes(serializedMessage, message) === 0;
       if (!isSame || !bls.verify(member.publicKey, message, signature)) {
         peers.lied(member, `no attestation that blob ${blobId} is invalid`);
         throw errors.PEER_MISBEHAVED({ peer: member.name, reason: 'its attestation does not verify' });
       }
-      signatures.push({ member: member.index, signature });
+      signatures.set(member.index, signature);
       return member.shards;
     };
     const what = `attestations that blob ${blobId} is invalid`;
     await gather({ what, needed, candidates, hedgeMs: limits.peerHedgeMs, signal }, fetch, { scheduler });
-    return assembleCertificate(committee, { message, signatures }, bls);
+    const confirmed = Array.from(signatures, ([member, signature]): MemberSignature => ({ member, signature }));
+    return assembleCertificate(committee, { message, signatures: confirmed }, bls);
   }
 
   async #invalidate(blobId: BlobId, certificate: Certificate, memberCount: number, signal: AbortSignal): Promise<void> {
@@ -106,5 +112,16 @@ export class Inconsistencies implements InconsistencyReporter {
       invalidateBlobId(transaction, system, { certificate, memberCount });
     });
     await ledger.execute(source, signer, { signal });
+  }
+}
+
+/** Whether it says the same as was asked for, in another epoch: a node that heard of a new epoch sooner, or later, is no liar. */
+function isOfAnotherEpoch(message: Uint8Array, { epoch }: Committee, blobId: BlobId): boolean {
+  try {
+    const { epoch: other } = decodeSignedMessageHeader(message);
+    return other !== epoch && compareBytes(message, encodeInvalidBlobId({ epoch: other, blobId })) === 0;
+  } catch (error) {
+    if (isFloeError(error)) return false;
+    throw error;
   }
 }

@@ -88,12 +88,16 @@ export class ShardMovement {
     signal.throwIfAborted();
     const { committees, healing, scheduler } = this.#modules;
     const hasAll = (): boolean => this.#knownEpoch === epoch && committees.hasAllShards(epoch);
+    const pauses = new Pauses(this.#limits);
     while (!hasAll() || this.#wholeEpoch !== epoch) {
       if (!hasAll()) {
         await raceAbort(this.#changed.promise, signal);
-      } else if ((await this.#requestMissing(committees.ownShards, signal)) > 0) {
+        continue;
+      }
+      const missing = await this.#requestMissing(committees.ownShards, signal);
+      if (missing > 0) {
         await healing.quiet(signal);
-        await pause(scheduler, this.#limits.healingRetryMinMs, signal);
+        await pause(scheduler, pauses.nextMs(missing), signal);
       } else if (hasAll()) {
         this.#wholeEpoch = epoch;
       }
@@ -140,6 +144,7 @@ export class ShardMovement {
   /** Walks until nothing of the shards in recovery is missing; what is goes to healing, which tries each blob again and again. */
   async #recover(signal: AbortSignal): Promise<void> {
     const { committees, healing, logger, scheduler } = this.#modules;
+    const pauses = new Pauses(this.#limits);
     for (let round = 0; ; round += 1) {
       const shards = committees.states.in('recovery');
       if (shards.length === 0) return;
@@ -150,7 +155,7 @@ export class ShardMovement {
         this.#change();
         return;
       }
-      if (round > 0) await pause(scheduler, this.#limits.healingRetryMinMs, signal);
+      if (round > 0) await pause(scheduler, pauses.nextMs(missing), signal);
       await healing.quiet(signal);
     }
   }
@@ -202,5 +207,27 @@ export class ShardMovement {
     for (const state of SHARD_STATES) metrics.shardStates.set(committees.states.in(state).length, { state });
     this.#changed.resolve();
     this.#changed = deferred();
+  }
+}
+
+/** Pauses between walks that find blobs missing: ever longer while there are no fewer of them, as each walk looks at every blob. */
+class Pauses {
+  readonly #limits: Pick<NodeLimits, 'healingRetryMinMs' | 'healingRetryMaxMs'>;
+  #least = Number.POSITIVE_INFINITY;
+  #inVain = 0;
+
+  constructor(limits: Pick<NodeLimits, 'healingRetryMinMs' | 'healingRetryMaxMs'>) {
+    this.#limits = limits;
+  }
+
+  /** The longest is a part of the longest that a blob waits: once the last one is healed, it is soon known. */
+  nextMs(missing: number): number {
+    const { healingRetryMinMs, healingRetryMaxMs } = this.#limits;
+    this.#inVain = missing < this.#least ? 0 : this.#inVain + 1;
+    this.#least = Math.min(this.#least, missing);
+    return Math.min(
+      Math.max(healingRetryMinMs, healingRetryMaxMs / 4),
+      healingRetryMinMs * 2 ** Math.min(this.#inVain, 30),
+    );
   }
 }

@@ -52,6 +52,20 @@ describe('blobs that wait for healing', () => {
     expect(taken(queue)).toEqual([3, 2].map(blob));
   });
 
+  it('wait for the time of their next try, whoever asks for them again, until something was found damaged or missing', () => {
+    const queue = new HealingQueue({ capacity: 10 });
+    queue.add({ ...entry(1, 'walk', 500), attempts: 3 }, 0);
+    for (const reason of ['walk', 'certified', 'shard'] as const) expect(queue.add(entry(1, reason), 0)).toBe('known');
+    expect(queue.take(499)).toBeUndefined();
+    expect(queue.add(entry(1, 'shard', 500), 500)).toBe('known');
+    expect(queue.take(500)).toMatchObject({ reason: 'walk', attempts: 3 });
+    for (const reason of ['damaged', 'missing'] as const) {
+      queue.add({ ...entry(1, 'walk', 500), attempts: 3 }, 0);
+      expect(queue.add(entry(1, reason), 0)).toBe('added');
+      expect(queue.take(0)).toMatchObject({ reason, attempts: 0 });
+    }
+  });
+
   it('are bounded, and room comes back with every one that goes', () => {
     const queue = new HealingQueue({ capacity: 2 });
     queue.add(entry(1), 0);

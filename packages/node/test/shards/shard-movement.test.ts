@@ -157,6 +157,28 @@ describe('a node that gains shards', () => {
     expect(await net.holds(3, blob)).toBe(true);
   });
 
+  it('tries ever more slowly for what nobody can give, and has it when somebody can', async () => {
+    const net = await start();
+    await net.stop(3);
+    const blob = await makeBlob(3000, 1);
+    await net.storeBlob(blob, { without: [3] });
+    const others = net.nodes.filter(({ index }) => index !== 3);
+    for (const other of others) other.front = () => () => new Response('busy', { status: 503 });
+    await net.boot(3);
+    await net.changeCommittee([[0, 1, 2], [3, 4, 5], [6, 7], [8, 9], []]);
+    const waiting = new AbortController();
+    const inPlace = net.node(3).shardsInPlace((EPOCH + 1) as Epoch, waiting.signal);
+    net.requests.clear();
+    await net.time.advance(60_000);
+    const [requests] = [...net.requests.values()];
+    expect([...net.requests.keys()]).toHaveLength(1);
+    // Tries 0, 1, 3, 7, 15, 31 s after the first one, of three others each.
+    expect(requests).toBeLessThanOrEqual(6 * 3);
+    for (const other of others) other.front = (handler) => handler;
+    await net.time.run(inPlace);
+    expect(await net.holds(3, blob)).toBe(true);
+  });
+
   it('does not have them for an epoch that has passed', async () => {
     const net = await start();
     await storeBlobs(net, 1);
