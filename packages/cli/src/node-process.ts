@@ -3,11 +3,10 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { LedgerClient } from '@floe/contracts';
 import { DenyListFile, NODE_LIMITS, REFUSED_FIRST_TABLES, SALVAGED_TABLES, StorageNode } from '@floe/node';
-import type { Logger, Metrics } from '@floe/platform';
+import type { HttpTransport, Logger, Metrics } from '@floe/platform';
 import {
   type CopyableStore,
   createMetrics,
-  createUndiciTransport,
   nodeFileSystem,
   openLmdbStore,
   type RenderedMetrics,
@@ -33,6 +32,11 @@ export interface SharedModules {
   readonly codec: Codec;
   readonly bls: Bls;
   readonly logger: Logger;
+  /**
+   * To their peers. A hundred nodes that each kept connections of their own to all others would take twenty thousand files of one process, with
+   * both ends in it: as many as systems give, and whoever connects then is cut.
+   */
+  readonly transport: HttpTransport;
 }
 
 export interface RunningNode {
@@ -91,8 +95,6 @@ async function openNode(
   const ledger = new LedgerClient(config.ledger, { clock: systemClock, scheduler: systemScheduler });
   const denyList = await openDenyList(config, { metrics, logger });
   if (denyList !== undefined) undo.push(() => denyList.close());
-  const transport = createUndiciTransport();
-  undo.push(() => transport.close());
   const node = await StorageNode.open(
     {
       directory: config.dataDirectory,
@@ -111,7 +113,6 @@ async function openNode(
       metrics,
       denyList,
       store,
-      transport,
       fileSystem: nodeFileSystem,
       ledgerClient: ledger,
       ...(config.operator === undefined ? {} : { operator: { signer: config.operator, ledger } }),

@@ -1,5 +1,5 @@
 /** `floe node run`: one storage node, until it is told to stop. */
-import { createLogger } from '@floe/platform/node';
+import { createLogger, createUndiciTransport } from '@floe/platform/node';
 import { createMclBls } from '@floe/protocol/bls-mcl';
 import { createWorkerCodec } from '@floe/redstuff/node';
 import { NODE_READY_LINE } from '../dev/node-children.ts';
@@ -23,6 +23,7 @@ export async function runNode(options: NodeRunOptions, output: Output, signal: A
   const level = options.logLevel === undefined ? config.logLevel : parseLogLevel(options.logLevel);
   const logger = createLogger({ level });
   const codec = createWorkerCodec({});
+  const transport = createUndiciTransport();
   // However it ends, what waits for the end is told, so that nothing keeps the process alive.
   const ended = new AbortController();
   const ending = AbortSignal.any([signal, ended.signal]);
@@ -30,7 +31,7 @@ export async function runNode(options: NodeRunOptions, output: Output, signal: A
     void inputClosed().then(() => ended.abort(new DOMException('interrupted', 'AbortError')));
   try {
     const bls = await createMclBls();
-    const shared = { codec, bls, logger };
+    const shared = { codec, bls, logger, transport };
     const node = await startNode(config, shared, { signal: ending, ofNetwork: options.withParent });
     logger.info('serving', { node: config.name, url: node.url });
     output.line(NODE_READY_LINE);
@@ -43,6 +44,7 @@ export async function runNode(options: NodeRunOptions, output: Output, signal: A
   } finally {
     ended.abort();
     process.stdin.destroy();
+    await transport.close();
     await codec.close();
   }
 }

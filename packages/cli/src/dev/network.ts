@@ -12,7 +12,14 @@ import { createGateway } from '@floe/gateway';
 import { createFaucetHandler, createGenesis, Ledger } from '@floe/ledger';
 import { createCheckpointSigner, createSignatureVerifier, pauseForSending, serveLedger } from '@floe/ledger/node';
 import { isFloeError, mapConcurrent, toHex, type HttpHandler, type Logger } from '@floe/platform';
-import { openLmdbStore, serveHttp, systemClock, systemRng, systemScheduler } from '@floe/platform/node';
+import {
+  createUndiciTransport,
+  openLmdbStore,
+  serveHttp,
+  systemClock,
+  systemRng,
+  systemScheduler,
+} from '@floe/platform/node';
 import { parseObjectId, type Bls, type ObjectId, type SuiAddress } from '@floe/protocol';
 import { createMclBls } from '@floe/protocol/bls-mcl';
 import { createWorkerCodec } from '@floe/redstuff/node';
@@ -321,7 +328,9 @@ async function startNodes(
   }
   const codec = createWorkerCodec({});
   undo.push(() => codec.close());
-  const shared: SharedModules = { codec, bls, logger };
+  const transport = createUndiciTransport();
+  undo.push(() => transport.close());
+  const shared: SharedModules = { codec, bls, logger, transport };
   const configs = await Promise.all(description.nodes.map(({ name }) => readNodeConfig(paths.node(name).config)));
   await mapConcurrent(configs, NODES_STARTING_AT_ONCE, async (config) => {
     await ports.release(config.listen.port);
