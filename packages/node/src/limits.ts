@@ -148,7 +148,7 @@ export interface NodeLimits {
   /** Pause before a blob that could not be healed is tried again: at first, and at most. */
   readonly healingRetryMinMs: number;
   readonly healingRetryMaxMs: number;
-  /** How long after a certification its writer's upload may go on before the node recovers the blob itself. Larger blobs get more, unknown ones most. */
+  /** How long after a certification its writer's upload may go on before the node recovers the blob itself. Larger blobs get more. */
   readonly uploadGraceMs: number;
   /** Largest encoded blob that is fetched whole instead of symbol by symbol when that moves fewer bytes. */
   readonly wholeBlobBytes: number;
@@ -266,7 +266,7 @@ export const defaultLimits: NodeLimits = {
   healingQueue: 10_000,
   healingRetryMinMs: 1000,
   healingRetryMaxMs: 60_000,
-  // As Walrus nodes wait: 15 s up to 100 MiB, twice that up to 4 GiB, 8 times beyond and while its metadata are not here.
+  // As Walrus nodes wait: 15 s up to 100 MiB, twice that up to 4 GiB, 8 times beyond.
   uploadGraceMs: 15_000,
   wholeBlobBytes: 64 * MIB,
   symbolsPerFetch: 500,

@@ -148,8 +148,9 @@ export class Healing {
   #graceMs(blobId: BlobId): number {
     const { metadata, committees } = this.#modules;
     const { uploadGraceMs } = this.#limits;
-    // Of a blob whose metadata are still to come everything is: it may be as large as any.
-    const size = metadata.get(blobId, committees.geometry)?.metadata.unencodedLength ?? Number.POSITIVE_INFINITY;
+    // A writer sends metadata first: who has none some time after the certification was not reached, whatever the blob's size. Walrus nodes wait
+    // longest then, and are short of it for two minutes after each outage.
+    const size = metadata.get(blobId, committees.geometry)?.metadata.unencodedLength ?? 0;
     if (size <= 100 * MIB) return uploadGraceMs;
     return size <= 4096 * MIB ? 2 * uploadGraceMs : 8 * uploadGraceMs;
   }

@@ -2,7 +2,7 @@ import type { HttpHandler } from '@floe/platform';
 import { streamResponse } from '@floe/platform';
 import type { Epoch } from '@floe/protocol';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type Blob, certified, EPOCH, makeBlob, metadataBytes, registered } from '../node-harness.ts';
+import { type Blob, EPOCH, makeBlob } from '../node-harness.ts';
 import { Network, type NetworkNode, type NetworkOptions } from '../network-harness.ts';
 
 /** Stake-weighted: f = 3 of 10 shards; nodes 1 and 4 together, or any other with less, may fail. */
@@ -16,9 +16,7 @@ afterEach(async () => {
 });
 
 async function start(options: Partial<NetworkOptions> = {}): Promise<Network> {
-  // Of what is lacked with its metadata: 16 s.
-  const limits = { uploadGraceMs: 2000, ...options.limits };
-  network = await Network.start({ shards: SHARDS, ...options, limits });
+  network = await Network.start({ shards: SHARDS, ...options });
   return network;
 }
 
@@ -49,21 +47,6 @@ describe('a node that lacks a certified blob', () => {
     expect(net.received(3)).toBe(0);
     const { metrics } = net.nodes[3] as NetworkNode;
     expect(metrics.of('walrus_live_upload_deferral_outcome_total', { outcome: 'avoided_recovery' })).toBe(1);
-  });
-
-  it('waits the longest for one whose metadata have not come, as it may be of any size', async () => {
-    const net = await start({ limits: { uploadGraceMs: 500 } });
-    const [unknown, known] = await Promise.all([makeBlob(30_000, 1), makeBlob(30_000, 2)]);
-    await net.emit(registered(unknown), registered(known));
-    for (const blob of [unknown, known]) for (const index of [0, 1, 2, 4]) await net.send(index, blob);
-    await net.call(3, { name: 'putMetadata', blobId: known.id, pending: false }, metadataBytes(known));
-    await net.emit(certified(unknown), certified(known));
-    await net.pass(2000);
-    expect([await net.holds(3, known), await net.holds(3, unknown)]).toEqual([true, false]);
-    await net.pass(1500);
-    expect(await net.holds(3, unknown)).toBe(false);
-    await net.pass(1500);
-    expect(await net.holds(3, unknown)).toBe(true);
   });
 
   it('does so around dead and silent nodes', async () => {

@@ -137,7 +137,7 @@ export class Outages {
         const now = new Set(count.sample);
         missing = new Set([...(missing ?? now)].filter((blobId) => now.has(blobId)));
         const { owned, ownedShardStatus } = health.shardSummary;
-        if (missing.size === 0 && ownedShardStatus.ready === owned && health.epoch === this.#committees.current.epoch)
+        if (missing.size === 0 && ownedShardStatus.ready === owned && health.epoch >= this.#committees.current.epoch)
           return;
       }
       await pause(LOOK_EVERY_MS, undefined, { signal: this.#stop.signal });
