@@ -17,7 +17,7 @@ import { SUITES, suiteFiles } from './suites.mjs';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const bin = (name) => fileURLToPath(new URL(`../node_modules/${name}`, import.meta.url));
 /** What a suite may take beyond its budget: start, shutdown and the case under way at the end. */
-const OVERTIME_S = 300;
+const OVERTIME_S = 480;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
