@@ -49,6 +49,6 @@ export const LIMITS = {
   answerGraceMs: 10_000,
   /** Slowest average at which an answer is taken; what is read ahead earns pauses, a megabyte two minutes. */
   answerBytesPerSecond: 8 * 1024,
-  /** How long an idle connection stays open. */
+  /** How long a server keeps an idle connection; clients are told half of it. */
   keepAliveTimeoutMs: 120_000,
 } as const;

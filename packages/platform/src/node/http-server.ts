@@ -83,7 +83,7 @@ export async function serveHttp(handler: HttpHandler, options: ServeOptions): Pr
   const listener = requestListener(handler, options, requests);
   server.on('request', (incoming, outgoing) => void listener(incoming, outgoing));
   acceptExpectations(server);
-  watchIdleSockets(server, pace.idleTimeoutMs);
+  watchIdleSockets(server, pace.idleTimeoutMs, keptIdleMs(options));
   watchBodyPace(server, pace.body);
   watchAnswerPace(server, pace.answer);
   const silent = silentSockets(server, event);
@@ -126,7 +126,8 @@ function makeServer(options: ServeOptions): { server: Server | TlsServer; event:
     headersTimeout: LIMITS.requestHeadTimeoutMs,
     // A long upload is fine as long as it moves: `idleTimeoutMs` and `minBodyBytesPerSecond` watch that.
     requestTimeout: 0,
-    keepAliveTimeout: options.keepAliveTimeoutMs ?? LIMITS.keepAliveTimeoutMs,
+    // What clients are told; `watchIdleSockets` waits that long once more.
+    keepAliveTimeout: keptIdleMs(options) / 2,
     noDelay: true,
   };
   const { tls, http2 } = options;
@@ -142,6 +143,10 @@ function makeServer(options: ServeOptions): { server: Server | TlsServer; event:
   // Whoever scans ports fails here all the time.
   server.on('tlsClientError', (error) => options.logger?.debug('a TLS handshake failed', { error: error.message }));
   return { server, event: 'secureConnection' };
+}
+
+function keptIdleMs(options: ServeOptions): number {
+  return options.keepAliveTimeoutMs ?? LIMITS.keepAliveTimeoutMs;
 }
 
 /** Silence and slowness that clients are allowed. */
@@ -285,15 +290,26 @@ function drained(outgoing: ServerResponse): Promise<void> {
   });
 }
 
-/** Cuts a client that is silent although it is its turn; a slow handler is never cut. */
-function watchIdleSockets(server: Server, idleTimeoutMs: number): void {
+/**
+ * Cuts a client that is silent although it is its turn; a slow handler is never cut. An idle connection stays for as long again as clients
+ * were told: one whose thread was busy when it should have closed it, for seconds while it encodes, sends its next request on it.
+ */
+function watchIdleSockets(server: Server, idleTimeoutMs: number, keptIdleMs: number): void {
   const exchanges = new WeakMap<Socket, Exchange>();
+  /** Whose connections were idle for as long as clients were told. */
+  const overdue = new WeakSet<Exchange>();
   server.on('request', (incoming, outgoing) => {
     exchanges.set(incoming.socket, { incoming, outgoing });
     incoming.socket.setTimeout(idleTimeoutMs);
   });
   server.on('timeout', (socket: Socket) => {
     const exchange = exchanges.get(socket);
+    const isIdle = exchange?.outgoing.writableFinished === true && exchange.incoming.complete;
+    if (isIdle && !overdue.has(exchange)) {
+      overdue.add(exchange);
+      socket.setTimeout(keptIdleMs / 2);
+      return;
+    }
     const clientsTurn =
       exchange === undefined ||
       exchange.outgoing.writableFinished ||

@@ -53,6 +53,14 @@ describe('the HTTP server', () => {
     await expect(serve(() => new Response(), { host: '203.0.113.1' })).rejects.toMatchObject({ code: 'LISTEN_FAILED' });
   });
 
+  it('tells clients to use an idle connection for half of the time that it keeps one, and closes it at last', async () => {
+    const lasting = await serve(() => new Response('here'));
+    expect((await fetch(lasting.url)).headers.get('keep-alive')).toBe('timeout=60');
+    const short = await serve(() => new Response('here'), { keepAliveTimeoutMs: 100 });
+    const socket = await raw(short, 'GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+    expect(await everything(socket)).toContain('here');
+  });
+
   describe('with a direct handler', () => {
     const withDirect = (direct: DirectHandler): HttpHandler => {
       const handler: HttpHandler = () => new Response('the long way');
